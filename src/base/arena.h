@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * arena - memory that is freed all at once.  Parsed documents and the plain-data structs of spec/
+ * live in one, so that a struct full of strings and lists has exactly one owner and one release.
+ *
+ * What is allocated is zeroed and aligned for any type.  Out of memory ends the process (STYLE.md);
+ * sizes that come from outside are limited by the parser before they arrive here.
+ */
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
+
+#include <stddef.h>
+
+struct arena_chunk;
+struct arena {
+	struct arena_chunk *head;
+};
+#define ARENA_INIT ((struct arena){0})
+
+/* Borrowed list of strings: n entries and, when made by an arena, a NULL behind the last, so that
+ * .v can be handed to execve(). */
+struct strs {
+	const char **v;
+	size_t n;
+};
+
+void *arena_alloc(struct arena *a, size_t size);
+void *arena_array(struct arena *a, size_t n, size_t size);
+char *arena_dup(struct arena *a, const char *s);
+char *arena_dupn(struct arena *a, const char *s, size_t len);
+__attribute__((format(printf, 2, 3))) char *arena_printf(struct arena *a, const char *fmt, ...);
+
+/* Append s (borrowed, not copied) to l, whose storage comes from this arena or is empty.  Grows by
+ * doubling; keeps the NULL behind the last. */
+void arena_strs_add(struct arena *a, struct strs *l, const char *s);
+
+void arena_free(struct arena *a);
+#define auto_arena __attribute__((cleanup(arena_free)))
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/arena.h"
+#include "base/test.h"
+
+#include <stdint.h>
+
+TEST(memory_is_zeroed_and_aligned)
+{
+	auto_arena struct arena a = ARENA_INIT;
+
+	for (size_t n = 1; n < 20000; n = n * 3 + 1) {
+		char *p = arena_alloc(&a, n);
+
+		CHECK_INT((uintptr_t)p % _Alignof(max_align_t), 0);
+		for (size_t i = 0; i < n; i++)
+			CHECK_INT(p[i], 0);
+		memset(p, 0xff, n);
+	}
+}
+
+TEST(strs_grow_and_end_with_null)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct strs l = {0};
+
+	for (int i = 0; i < 1000; i++) {
+		arena_strs_add(&a, &l, arena_printf(&a, "%d", i));
+		CHECK(!l.v[l.n]);
+	}
+	CHECK_INT(l.n, 1000);
+	CHECK_STR(l.v[999], "999");
+	CHECK_STR(l.v[0], "0");
+}
+
+TEST(dupn_terminates)
+{
+	auto_arena struct arena a = ARENA_INIT;
+
+	CHECK_STR(arena_dupn(&a, "abcdef", 3), "abc");
+}
+
+TEST_MAIN(T(memory_is_zeroed_and_aligned), T(strs_grow_and_end_with_null), T(dupn_terminates))

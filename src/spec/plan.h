@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * plan - how to run one instance, complete and immutable.
+ *
+ * A plan is the OCI runtime configuration (runtime-spec 1.2, config.json) as plain data, plus what
+ * caisson adds under "caisson" (struct plan_caisson).  So one parser serves everything that runs
+ * something: caisson-oci reads config.json from a bundle, the engine writes the same document into
+ * a sealed memfd for the monitor, and the monitor sends it on to the guest agent of a VM.
+ *
+ * runtime/ and vmm/ know nothing but the plan and the descriptors they are handed.
+ *
+ * Absent numbers are struct jbind_optint with .set false, because 0 and -1 mean something in OCI.
+ * Member names follow the specification; the JSON names stand in the tables of plan.c.
+ * All memory belongs to the arena that was given to plan_parse().
+ */
+#ifndef SPEC_PLAN_H
+#define SPEC_PLAN_H
+
+#include "base/arena.h"
+#include "fmt/jbind.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct buf;
+struct err;
+
+enum plan_isolation { PLAN_CONTAINER, PLAN_VM, PLAN_ISOLATION_MAX_ };
+extern const char *const plan_isolation_names[]; /* "container", "vm", NULL */
+
+/* ---- process ---- */
+
+struct plan_user {
+	uint32_t uid, gid;
+	struct jbind_optint umask;
+	struct jbind_nums additional_gids;
+	const char *username; /* informational */
+};
+
+struct plan_caps { /* names: "CAP_CHOWN" */
+	struct strs bounding, effective, inheritable, permitted, ambient;
+};
+
+struct plan_rlimit {
+	const char *type; /* "RLIMIT_NOFILE" */
+	uint64_t soft, hard;
+};
+struct plan_rlimits {
+	struct plan_rlimit *v;
+	size_t n;
+};
+
+struct plan_scheduler {
+	const char *policy; /* "SCHED_OTHER", ... */
+	int32_t nice, priority;
+	struct strs flags;
+	uint64_t runtime, deadline, period; /* ns, SCHED_DEADLINE */
+};
+
+struct plan_ioprio {
+	const char *class_; /* "IOPRIO_CLASS_RT" ... */
+	int32_t priority;
+};
+
+struct plan_affinity {
+	const char *initial, *final; /* "0-3,7" */
+};
+
+struct plan_console {
+	uint32_t height, width;
+};
+
+struct plan_process {
+	bool terminal;
+	bool no_new_privileges;
+	struct plan_console console_size;
+	struct plan_user user;
+	struct strs args, env;
+	const char *cwd;
+	const char *command_line;	/* Windows only: refused */
+	struct plan_caps *capabilities; /* NULL: none at all */
+	struct plan_rlimits rlimits;
+	struct jbind_optint oom_score_adj;
+	const char *apparmor_profile, *selinux_label;
+	struct plan_scheduler *scheduler;
+	struct plan_ioprio *io_priority;
+	struct plan_affinity *exec_affinity;
+};
+
+/* ---- root and mounts ---- */
+
+struct plan_idmap {
+	uint32_t container_id, host_id, size;
+};
+struct plan_idmaps {
+	struct plan_idmap *v;
+	size_t n;
+};
+
+struct plan_root {
+	const char
+	    *path; /* OCI: directory, relative to the bundle.  Ours: NULL with .caisson.rootfs */
+	bool readonly;
+};
+
+struct plan_mount {
+	const char *destination, *type, *source;
+	struct strs options;
+	struct plan_idmaps uid_mappings, gid_mappings;
+};
+struct plan_mounts {
+	struct plan_mount *v;
+	size_t n;
+};
+
+/* ---- linux ---- */
+
+struct plan_namespace {
+	const char *type; /* "pid" "network" "mount" "ipc" "uts" "user" "cgroup" "time" */
+	const char *path; /* NULL: a new one */
+};
+struct plan_namespaces {
+	struct plan_namespace *v;
+	size_t n;
+};
+
+struct plan_device {
+	const char *path;
+	const char *type; /* "c" "b" "u" "p" */
+	int64_t major, minor;
+	struct jbind_optint file_mode, uid, gid;
+};
+struct plan_devices {
+	struct plan_device *v;
+	size_t n;
+};
+
+struct plan_device_rule {
+	bool allow;
+	const char *type; /* "a" "c" "b" or NULL = a */
+	struct jbind_optint major, minor;
+	const char *access; /* "rwm" */
+};
+struct plan_device_rules {
+	struct plan_device_rule *v;
+	size_t n;
+};
+
+struct plan_memory {
+	struct jbind_optint limit, reservation, swap, kernel, kernel_tcp, swappiness;
+	bool disable_oom_killer, use_hierarchy, check_before_update;
+};
+
+struct plan_cpu {
+	struct jbind_optint shares, quota, burst, period, realtime_runtime, realtime_period, idle;
+	const char *cpus, *mems;
+};
+
+struct plan_weight_device {
+	int64_t major, minor;
+	struct jbind_optint weight, leaf_weight;
+};
+struct plan_weight_devices {
+	struct plan_weight_device *v;
+	size_t n;
+};
+struct plan_throttle {
+	int64_t major, minor;
+	uint64_t rate;
+};
+struct plan_throttles {
+	struct plan_throttle *v;
+	size_t n;
+};
+struct plan_blkio {
+	struct jbind_optint weight, leaf_weight;
+	struct plan_weight_devices weight_devices;
+	struct plan_throttles read_bps, write_bps, read_iops, write_iops;
+};
+
+struct plan_hugepage {
+	const char *page_size; /* "2MB" */
+	uint64_t limit;
+};
+struct plan_hugepages {
+	struct plan_hugepage *v;
+	size_t n;
+};
+
+struct plan_net_priority {
+	const char *name;
+	uint32_t priority;
+};
+struct plan_net_priorities {
+	struct plan_net_priority *v;
+	size_t n;
+};
+struct plan_network_cgroup {
+	struct jbind_optint class_id;
+	struct plan_net_priorities priorities;
+};
+
+struct plan_pids {
+	struct jbind_optint limit;
+};
+
+struct plan_resources {
+	struct plan_device_rules devices;
+	struct plan_memory *memory;
+	struct plan_cpu *cpu;
+	struct plan_pids *pids;
+	struct plan_blkio *block_io;
+	struct plan_hugepages hugepages;
+	struct plan_network_cgroup *network;
+	const char *rdma_json;	  /* object: device -> {hcaHandles, hcaObjects} */
+	struct jbind_map unified; /* cgroup v2 file -> value */
+};
+
+struct plan_seccomp_arg {
+	uint32_t index;
+	uint64_t value, value_two;
+	const char *op; /* "SCMP_CMP_EQ" */
+};
+struct plan_seccomp_args {
+	struct plan_seccomp_arg *v;
+	size_t n;
+};
+struct plan_seccomp_rule {
+	struct strs names;
+	const char *action; /* "SCMP_ACT_ALLOW" */
+	struct jbind_optint errno_ret;
+	struct plan_seccomp_args args;
+};
+struct plan_seccomp_rules {
+	struct plan_seccomp_rule *v;
+	size_t n;
+};
+struct plan_seccomp {
+	const char *default_action;
+	struct jbind_optint default_errno_ret;
+	struct strs architectures, flags;
+	const char *listener_path, *listener_metadata;
+	struct plan_seccomp_rules syscalls;
+};
+
+struct plan_rdt {
+	const char *clos_id, *l3_schema, *bw_schema;
+	struct strs schemata;
+	bool enable_monitoring;
+};
+
+struct plan_personality {
+	const char *domain; /* "LINUX" "LINUX32" */
+	struct strs flags;
+};
+
+struct plan_time_offset {
+	int64_t secs;
+	uint32_t nanosecs;
+};
+struct plan_time_offsets {
+	struct plan_time_offset *monotonic, *boottime;
+};
+
+struct plan_linux {
+	struct plan_idmaps uid_mappings, gid_mappings;
+	struct jbind_map sysctl;
+	struct plan_resources *resources;
+	const char *cgroups_path;
+	struct plan_namespaces namespaces;
+	struct plan_devices devices;
+	struct plan_seccomp *seccomp;
+	const char *rootfs_propagation;
+	struct strs masked_paths, readonly_paths;
+	const char *mount_label;
+	struct plan_rdt *intel_rdt;
+	struct plan_personality *personality;
+	struct plan_time_offsets *time_offsets;
+	const char *net_devices_json; /* object: host name -> {name} */
+	const char *memory_policy_json;
+};
+
+/* ---- hooks ---- */
+
+struct plan_hook {
+	const char *path;
+	struct strs args, env;
+	struct jbind_optint timeout; /* seconds */
+};
+struct plan_hook_list {
+	struct plan_hook *v;
+	size_t n;
+};
+struct plan_hooks {
+	struct plan_hook_list prestart, create_runtime, create_container, start_container,
+	    poststart, poststop;
+};
+
+/* ---- what caisson adds ---- */
+
+/* The writable root of an instance, made by the runtime in the instance's own mount namespace:
+ * overlay of `lower` (topmost first) with upper and work.  The layers are mounted, each at its
+ * path, in the mount namespace that layer_ns names (NULL: the caller's own). */
+struct plan_rootfs {
+	const char *layer_ns;	  /* path of a pinned mount namespace */
+	struct strs lower;	  /* directories, topmost layer first; seen inside layer_ns */
+	const char *upper, *work; /* directories; NULL with readonly or for a tmpfs upper */
+	struct strs disk;    /* VM: files whose concatenation is the image's EROFS disk, in order */
+	const char *disk_rw; /* VM: sparse ext4 file of the writable layer; NULL: tmpfs */
+	const char *userns_options; /* extra overlay options, such as "userxattr" when rootless */
+};
+
+struct plan_nic {
+	const char *name;    /* inside: "eth0" */
+	const char *mac;     /* "02:42:.." */
+	const char *address; /* "172.30.0.2/16" */
+	const char *gateway; /* NULL: no default route */
+	const char *address6, *gateway6;
+	const char
+	    *tap; /* VM: name of the tap device on the host; fd is handed over by number order */
+	int32_t mtu;
+};
+struct plan_nics {
+	struct plan_nic *v;
+	size_t n;
+};
+
+struct plan_vm {
+	const char *accel;  /* "kvm" or "tcg", decided by the engine after the probe */
+	const char *kernel; /* path of the vmlinux */
+	const char *initrd; /* path of the initramfs */
+	uint64_t memory_bytes;
+	uint32_t cpus;
+};
+
+enum plan_log { PLAN_LOG_JSON, PLAN_LOG_NONE };
+
+struct plan_caisson {
+	int isolation;	/* enum plan_isolation */
+	const char *id; /* 64 hex digits */
+	const char *name;
+	const char *state_dir; /* <root>/instances/<id>: record, log, exit */
+	const char *run_dir;   /* <run-root>/instances/<id>: control socket */
+	struct plan_rootfs rootfs;
+	struct plan_nics nics;
+	struct plan_vm *vm;
+	const char *net_ns; /* path of the instance's network namespace, NULL: the host's */
+	bool open_stdin, stdin_once, auto_remove, init;
+	const char *stop_signal; /* "SIGTERM" */
+	int64_t stop_timeout_s;
+	uint64_t shm_bytes;
+	const char *resolv_conf, *hosts, *hostname_file; /* host files bound into the instance */
+};
+
+struct plan {
+	const char *oci_version;
+	struct plan_process *process;
+	struct plan_root *root;
+	const char *hostname, *domainname;
+	struct plan_mounts mounts;
+	struct plan_linux *linux_;
+	struct plan_hooks *hooks;
+	struct jbind_map annotations;
+	struct plan_caisson *caisson; /* NULL for a foreign bundle */
+};
+
+extern const struct jbind plan_table, plan_process_table, plan_resources_table;
+
+/* Parse a config.json.  what names it in errors.  Checks syntax and types, not meaning. */
+int plan_parse(const char *text, size_t len, const char *what, struct arena *a, struct plan **out,
+	       struct err *e);
+void plan_write(const struct plan *p, struct buf *out);
+
+/* Path of the namespace of this type: NULL when the plan does not name the type, "" for a new one.
+ */
+const char *plan_namespace_path(const struct plan *p, const char *type);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sys/file.h"
+#include "base/auto.h"
+#include "sys/fd.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+ssize_t file_read(int dir_fd, const char *name, size_t max, char **data)
+{
+	auto_fd int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd_slurp(fd, max, data);
+}
+
+static int write_beside(int dir_fd, const char *tmp, const void *data, size_t len, mode_t mode,
+			enum file_sync sync)
+{
+	auto_fd int fd = openat(dir_fd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = fd_write_all(fd, data, len);
+	if (r < 0)
+		return r;
+	return sync == FILE_DURABLE && fdatasync(fd) < 0 ? -errno : 0;
+}
+
+int file_replace(int dir_fd, const char *name, const void *data, size_t len, mode_t mode,
+		 enum file_sync sync)
+{
+	char tmp[NAME_MAX + 1];
+	unsigned int salt;
+	int r;
+
+	if (getrandom(&salt, sizeof(salt), 0) != sizeof(salt))
+		return -EIO;
+	if (snprintf(tmp, sizeof(tmp), ".%s.tmp-%08x", name, salt) >= (int)sizeof(tmp))
+		return -ENAMETOOLONG;
+	r = write_beside(dir_fd, tmp, data, len, mode, sync);
+	if (r == 0 && renameat(dir_fd, tmp, dir_fd, name) < 0)
+		r = -errno;
+	if (r < 0) {
+		unlinkat(dir_fd, tmp, 0);
+		return r;
+	}
+	return sync == FILE_DURABLE && fsync(dir_fd) < 0 ? -errno : 0;
+}
+
+int file_put(int dir_fd, const char *name, const char *value)
+{
+	auto_fd int fd = openat(dir_fd, name, O_WRONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	do
+		n = write(fd, value, strlen(value));
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
