@@ -348,8 +348,9 @@ struct plan_caisson {
 	bool open_stdin, stdin_once, auto_remove, init;
 	const char *stop_signal; /* "SIGTERM" */
 	int64_t stop_timeout_s;
-	uint64_t shm_bytes;
-	const char *resolv_conf, *hosts, *hostname_file; /* host files bound into the instance */
+	const char
+	    *seccomp_profile; /* "default": the built-in one; "unconfined"; NULL: linux.seccomp */
+	const char *seccomp_cache; /* directory of compiled programs */
 };
 
 struct plan {
@@ -364,7 +365,7 @@ struct plan {
 	struct plan_caisson *caisson; /* NULL for a foreign bundle */
 };
 
-extern const struct jbind plan_table, plan_process_table, plan_resources_table;
+extern const struct jbind plan_table, plan_process_table, plan_resources_table, plan_nic_table;
 
 /* Parse a config.json.  what names it in errors.  Checks syntax and types, not meaning. */
 int plan_parse(const char *text, size_t len, const char *what, struct arena *a, struct plan **out,
