@@ -3,6 +3,15 @@
 
 #include <stddef.h>
 
-const struct cmd *const cmd_all[] = {
-    NULL,
+#define COMMANDS(X) X(version)
+
+#define X(name) extern const struct cmd cmd_##name;
+COMMANDS(X)
+#undef X
+
+const struct cmd *const commands_all[] = {
+#define X(name) &cmd_##name,
+    COMMANDS(X)
+#undef X
+	NULL,
 };

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * caisson - one command.  Lives for one command; has the store and its locks, keeps nothing open
+ * after its exit; parses hostile bytes from nobody but its user.
+ *
+ * Exit codes: 0, 1 failure, 2 usage; for commands that run something (CMD_RUNS) as Docker: 125
+ * ours, 126 cannot be executed, 127 not found, else the process's own, 128 + n by signal.
+ */
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/opt.h"
+#include "base/str.h"
+#include "cli/cmd.h"
+#include "cli/generate.h"
+#include "engine/session.h"
+#include "spec/trace.h"
+#include "sys/fd.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct globals {
+	const char *root, *run_root;
+	bool version;
+};
+
+static const struct opt global_opts[] = {
+    OPT(struct globals, root, .name = "root", .type = OPT_STR, .arg = "DIR", .complete = "file",
+	.help = "where images, instances and volumes are kept, also $CAISSON_ROOT"),
+    OPT(struct globals, run_root, .name = "run-root", .type = OPT_STR, .arg = "DIR",
+	.complete = "file",
+	.help = "where what may vanish at boot is kept, also $CAISSON_RUN_ROOT"),
+    OPT(struct globals, version, .name = "version", .letter = 'v', .type = OPT_BOOL,
+	.help = "print the version"),
+    OPT_END,
+};
+
+/* The environment is read in this file only. */
+static const char *env(const char *name)
+{
+	const char *v = secure_getenv(name);
+
+	return v && *v ? v : NULL;
+}
+
+static char *join(const char *a, const char *b)
+{
+	char *s = NULL;
+
+	if (asprintf(&s, "%s%s", a, b) < 0)
+		abort();
+	return s;
+}
+
+/* An ordinary user's state follows the XDG base directory specification. */
+static char *user_root(void)
+{
+	const char *data = env("XDG_DATA_HOME"), *home = env("HOME");
+
+	if (data && *data == '/')
+		return join(data, "/caisson");
+	return join(home ? home : "/nonexistent", "/.local/share/caisson");
+}
+
+static char *user_run_root(void)
+{
+	const char *run = env("XDG_RUNTIME_DIR");
+	char uid[32];
+
+	if (run && *run == '/')
+		return join(run, "/caisson");
+	snprintf(uid, sizeof(uid), "%u", (unsigned int)geteuid());
+	return join("/tmp/caisson-run-", uid);
+}
+
+/* Relative to where the command was given, because the monitor works from "/". */
+static char *absolute(char *path)
+{
+	char cwd[PATH_MAX], *full = NULL;
+
+	if (*path == '/')
+		return path;
+	if (!getcwd(cwd, sizeof(cwd)) || asprintf(&full, "%s/%s", cwd, path) < 0)
+		return path;
+	free(path);
+	return full;
+}
+
+static char *pick(const char *option, const char *from_env, const char *as_root,
+		  char *(*user)(void))
+{
+	if (option || from_env)
+		return absolute(join(option ? option : from_env, ""));
+	return geteuid() == 0 ? join(as_root, "") : user();
+}
+
+/* In a build tree the helpers stand beside the program; installed, in PREFIX/libexec/caisson. */
+static void find_helpers(struct session *s)
+{
+	char self[PATH_MAX], *slash;
+	auto_free char *beside = NULL;
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	self[n < 0 ? 0 : n] = '\0';
+	slash = strrchr(self, '/');
+	s->self = join(self, "");
+	if (slash)
+		*slash = '\0';
+	beside = join(self, "/caisson-monitor");
+	if (access(beside, X_OK) == 0) {
+		s->libexec = join(self, "");
+		s->data = join(self, "/data");
+	} else {
+		s->libexec = join(self, "/../libexec/caisson");
+		s->data = join(self, "/../share/caisson");
+	}
+}
+
+static void session_init(struct session *s, const struct globals *g)
+{
+	s->root = pick(g->root, env("CAISSON_ROOT"), "/var/lib/caisson", user_root);
+	s->run_root = pick(g->run_root, env("CAISSON_RUN_ROOT"), "/run/caisson", user_run_root);
+	find_helpers(s);
+}
+
+static bool matches(const char *name, int argc, char **argv, int *words)
+{
+	size_t n = strlen(argv[0]);
+	const char *rest;
+
+	*words = 1;
+	if (streq(name, argv[0]))
+		return true;
+	*words = 2;
+	rest = strncmp(name, argv[0], n) == 0 && name[n] == ' ' ? name + n + 1 : NULL;
+	return rest && argc > 1 && streq(rest, argv[1]);
+}
+
+/* *words: how many of argv name the command. */
+static const struct cmd *find(int argc, char **argv, int *words)
+{
+	for (const struct cmd *const *c = commands_all; *c; c++) {
+		if (matches((*c)->name, argc, argv, words))
+			return *c;
+		for (const char *const *a = (*c)->aliases; a && *a; a++)
+			if (matches(*a, argc, argv, words))
+				return *c;
+	}
+	/* `caisson container CMD` is `caisson CMD`, as in docker. */
+	if (streq(argv[0], "container") && argc > 1) {
+		const struct cmd *c = find(argc - 1, argv + 1, words);
+
+		++*words;
+		return c;
+	}
+	return NULL;
+}
+
+static int print(const struct buf *out, struct err *e)
+{
+	int r = buf_fail(out, "output", e);
+
+	if (r < 0)
+		return r;
+	r = fd_write_all(STDOUT_FILENO, out->p, out->len);
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "standard output");
+	}
+	return 0;
+}
+
+static int print_help(const struct cmd *c, struct err *e)
+{
+	auto_buf struct buf out = BUF_INIT(1 << 20);
+
+	*e = ERR_INIT;
+	generate_help(c, &out);
+	return print(&out, e);
+}
+
+static int usage(const struct cmd *c, struct err *e)
+{
+	return err_set(e, ERR_USAGE, "usage: caisson %s%s %s (see caisson %s --help)", c->name,
+		       c->opts->name ? " [OPTION...]" : "", c->operands, c->name);
+}
+
+static int call(struct session *s, const struct cmd *c, int argc, char **argv, struct err *e)
+{
+	auto_free void *args = calloc(1, c->args_size ? c->args_size : 1);
+	int first, r, n;
+
+	if (!args)
+		abort();
+	first =
+	    opt_parse(c->opts, argc, argv, c->flags & CMD_RUNS ? OPT_FIRST : OPT_MIXED, args, e);
+	n = argc - first;
+	if (first == -ECANCELED)
+		r = print_help(c, e);
+	else if (first < 0)
+		r = first;
+	else if (n < c->operands_min || (c->operands_max >= 0 && n > c->operands_max))
+		r = usage(c, e);
+	else
+		r = c->run(s, args, n, argv + first, e);
+	opt_done(c->opts, args);
+	return r;
+}
+
+static int exit_code(const struct cmd *c, int r, const struct err *e)
+{
+	if (r >= 0)
+		return r;
+	fprintf(stderr, "caisson: %s\n", e->msg);
+	if (!c || !(c->flags & CMD_RUNS))
+		return e->kind == ERR_USAGE ? 2 : 1;
+	switch (e->kind) {
+	case ERR_NOT_EXEC:
+		return 126;
+	case ERR_NO_COMMAND:
+		return 127;
+	default:
+		return 125;
+	}
+}
+
+static int global(int argc, char **argv, struct session *s, struct err *e)
+{
+	auto_buf struct buf out = BUF_INIT(1 << 20);
+	struct globals g = {0};
+	int first = opt_parse(global_opts, argc, argv, OPT_FIRST, &g, e);
+	bool help = first == -ECANCELED;
+
+	if (first < 0 && !help)
+		return first;
+	if (!help && g.version)
+		buf_printf(&out, "caisson version %s\n", CAISSON_VERSION);
+	else if (!help && first + 1 < argc && streq(argv[first], "__gen"))
+		generate_all(argv[first + 1], global_opts, &out, e);
+	else if (help || first == argc || (first + 1 == argc && streq(argv[first], "help")))
+		generate_overview(global_opts, &out);
+	else {
+		session_init(s, &g);
+		return first;
+	}
+	if (e->kind != ERR_NONE)
+		return -EINVAL;
+	return print(&out, e) < 0 ? -EIO : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct session s = {0};
+	struct err e = ERR_INIT;
+	const struct cmd *c = NULL;
+	int first, words = 0, r;
+	bool help = false;
+
+	/* Descriptors 0 to 2 are always somebody's stdio: were one closed, the next open() would
+	 * become it. */
+	while ((r = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0 && r <= 2)
+		fd_set_cloexec(r, 0);
+	if (r > 2)
+		close(r);
+	trace_open(env("CAISSON_TRACE"));
+	trace_begin(TRACE_COMMAND);
+	first = global(argc, argv, &s, &e);
+	if (first <= 0)
+		return first == 0 ? 0 : exit_code(NULL, first, &e);
+	argc -= first;
+	argv += first;
+	if (streq(argv[0], "help") && argc > 1) {
+		/* `help COMMAND` is `COMMAND --help`. */
+		argv++;
+		argc--;
+		help = true;
+	}
+	c = find(argc, argv, &words);
+	if (!c)
+		r = err_set(&e, ERR_USAGE, "no command '%s' (see caisson help)", argv[0]);
+	else if (help)
+		r = print_help(c, &e);
+	else
+		r = call(&s, c, argc - words + 1, argv + words - 1, &e);
+	r = exit_code(c, r, &e);
+	session_done(&s);
+	trace_end(TRACE_COMMAND);
+	return r;
+}

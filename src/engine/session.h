@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * session - what every verb of the engine needs to know about this installation and this caller:
+ * where state is, where the helper programs are.  One per command; the API server has one in all.
+ */
+#ifndef ENGINE_SESSION_H
+#define ENGINE_SESSION_H
+
+/* Heap strings, owned by the session. */
+struct session {
+	char *root;	/* what must survive a boot: images, instances, volumes */
+	char *run_root; /* what may vanish: sockets, mounts, locks of running things */
+	char *libexec;	/* directory of caisson-monitor, caisson-fetch, caisson-unpack */
+	char *data;	/* directory of the built-in image, guest kernel and initramfs */
+	char *self;	/* path of the caisson program itself */
+};
+
+/* Frees what the session holds. */
+void session_done(struct session *s);
+
+#endif
