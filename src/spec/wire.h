@@ -51,7 +51,8 @@ struct err;
 	X(RESUME, 21)	/* [] thaw */                                                              \
 	X(UPDATE, 22)	/* [JSON plan_resources] change limits */                                  \
 	X(POWEROFF, 23) /* [] guest: end the machine */                                            \
-	X(STARTED, 24)	/* [u32 pid] the stream's process runs (execve succeeded) */
+	X(STARTED, 24)	/* [u32 pid] the stream's process runs (execve succeeded) */               \
+	X(FILE, 25)	/* [u16 length, name, bytes] guest: keep a small file for a bind mount */
 
 enum wire_type {
 #define X(name, number) WIRE_##name = number,

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vm - one running virtual machine for one plan: QEMU, its jail, its disks and the agent's stream.
+ *
+ * The caller (the monitor) owns a poll loop.  It watches three descriptors: vm_fd() carries the
+ * frames of docs/protocols/guest.md, vm_text_fd() the last words of guest kernel and QEMU, and
+ * vm_pidfd() becomes readable when the machine has ended.  All belong to the struct vm.
+ *
+ * Order: vm_start(); at the guest's HELLO send what vm_greeting() wrote; ...; vm_stop(); vm_done().
+ * QEMU dies with the calling thread (PR_SET_PDEATHSIG), so the caller stays alive as long as the
+ * instance.
+ */
+#ifndef VMM_VM_H
+#define VMM_VM_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct buf;
+struct err;
+struct plan;
+struct vm;
+
+/* What vmm/ needs besides the plan.  Everything is borrowed for the call of vm_start(). */
+struct vm_files {
+	const char *const *kernel_dirs; /* NULL-terminated, searched in order; see vmm/kernel.h.
+					   Unused when the plan names kernel and initrd itself. */
+	const char *agent;		/* path of the static caisson-guest */
+	const char *cache_dir;		/* made when missing: initramfs images, probe result */
+	const char *qemu, *virtiofsd;	/* NULL: searched in the usual places */
+	const int *taps;		/* tap descriptors, in the order of plan.caisson.nics */
+	size_t tap_count;
+	uid_t uid; /* QEMU runs as this user and group when we are root; 0: chosen by the id */
+	/* Called with each process that belongs to the machine before it runs, to put it into the
+	 * instance's cgroup.  May be NULL. */
+	int (*admit)(pid_t pid, void *arg, struct err *e);
+	void *arg;
+};
+
+/* Start QEMU.  Returns when it runs (not when the guest is up: that is its HELLO).
+ * Errors: ERR_NOT_FOUND no kernel, QEMU or virtiofsd (the message says what to install),
+ * ERR_UNSUPPORTED a plan that a VM cannot keep, ERR_SYSTEM. */
+int vm_start(const struct plan *p, const struct vm_files *files, struct vm **out, struct err *e);
+
+int vm_fd(const struct vm *vm);	     /* agent stream, non-blocking */
+int vm_text_fd(const struct vm *vm); /* call vm_text_read() when readable; -1 after its end */
+int vm_pidfd(const struct vm *vm);
+pid_t vm_pid(const struct vm *vm);
+
+/* The frames to send after the guest's HELLO: our HELLO, TIME, ENTROPY, NET, FILE, START. */
+int vm_greeting(struct vm *vm, struct buf *out, struct err *e);
+
+/* Keep the newest 16 KiB of what guest console and QEMU print.  Returns 0 at its end, else 1. */
+int vm_text_read(struct vm *vm);
+
+/* After the machine ended by itself: fill *e with the best reason there is, such as "guest kernel
+ * panicked: VFS: Unable to mount root fs" or what QEMU printed.  Always returns < 0. */
+int vm_why(struct vm *vm, struct err *e);
+
+/* Freeze and thaw the virtual CPUs.  Bounded by 5 s each. */
+int vm_pause(struct vm *vm, struct err *e);
+int vm_resume(struct vm *vm, struct err *e);
+
+/* End the machine: POWEROFF through the agent when there is a disk to keep, SIGKILL after
+ * timeout_ms, reap everything.  The agent's stream must stand at a frame border. */
+int vm_stop(struct vm *vm, int timeout_ms, struct err *e);
+
+/* Kills what still runs, removes what was on disk for it, closes, frees. */
+void vm_done(struct vm *vm);
+
+#endif
