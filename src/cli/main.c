@@ -115,7 +115,7 @@ static void find_helpers(struct session *s)
 	beside = join(self, "/caisson-monitor");
 	if (access(beside, X_OK) == 0) {
 		s->libexec = join(self, "");
-		s->data = join(self, "/data");
+		s->data = join(self, "/share/caisson");
 	} else {
 		s->libexec = join(self, "/../libexec/caisson");
 		s->data = join(self, "/../share/caisson");
