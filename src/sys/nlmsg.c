@@ -237,7 +237,7 @@ static void attrs(const char *p, size_t n, const struct nlattr **table, uint16_t
 			return;
 		if (type <= max)
 			table[type] = a;
-		if (NLA_ALIGN(a->nla_len) >= n)
+		if ((size_t)NLA_ALIGN(a->nla_len) >= n)
 			return;
 		n -= NLA_ALIGN(a->nla_len);
 		p += NLA_ALIGN(a->nla_len);
