@@ -24,11 +24,9 @@ deps-test: deps-build
 deps-bench: deps-build
 	@tools/deps deps/bench.txt
 
-$(BUILD)/build.ninja:
-	meson setup $(BUILD) --prefix=$(PREFIX)
-
 ## make build       build/caisson and its helpers; runs from the build tree
-build: $(BUILD)/build.ninja
+build:
+	@tools/setup $(BUILD) --prefix=$(PREFIX)
 	@ninja -C $(BUILD)
 
 ## make install     into PREFIX (/usr/local), DESTDIR is respected

@@ -83,10 +83,7 @@ def meson_tests(build, label):
 def asan():
     """Unit tests and fuzz replays again, with the address and undefined sanitizers."""
     build = TOP / "build-asan"
-    steps = [["ninja", "-C", str(build)]]
-    if not (build / "build.ninja").exists():
-        steps.insert(0, ["meson", "setup", str(build), "-Db_sanitize=address,undefined", "-Db_lundef=false"])
-    for s in steps:
+    for s in (["tools/setup", str(build), "-Db_sanitize=address,undefined", "-Db_lundef=false"], ["ninja", "-C", str(build)]):
         code, text, seconds = run(s, 900)
         if code:
             o = Outcome("asan build", text, code, seconds)

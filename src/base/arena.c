@@ -50,7 +50,8 @@ char *arena_dupn(struct arena *a, const char *s, size_t len)
 {
 	char *p = arena_alloc(a, len + 1);
 
-	memcpy(p, s, len);
+	if (len) /* s may be NULL then, which memcpy() does not allow */
+		memcpy(p, s, len);
 	return p;
 }
 
@@ -77,12 +78,20 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 	return p;
 }
 
+const char **arena_strs_array(struct arena *a, size_t n)
+{
+	size_t cap = 1;
+
+	while (cap < n + 1)
+		cap *= 2;
+	return arena_array(a, cap, sizeof(const char *));
+}
+
 void arena_strs_add(struct arena *a, struct strs *l, const char *s)
 {
-	/* Capacity is the next power of two above n + 1 entries, so it needs no field of its own.
-	 */
+	/* Capacity is the power of two from n + 1 entries up, so it needs no field of its own. */
 	if (l->n == 0 || ((l->n + 1) & l->n) == 0) {
-		const char **v = arena_array(a, 2 * (l->n + 1), sizeof(*v));
+		const char **v = arena_strs_array(a, l->n + 1);
 
 		if (l->n)
 			memcpy(v, l->v, l->n * sizeof(*v));

@@ -30,9 +30,13 @@ char *arena_dup(struct arena *a, const char *s);
 char *arena_dupn(struct arena *a, const char *s, size_t len);
 __attribute__((format(printf, 2, 3))) char *arena_printf(struct arena *a, const char *fmt, ...);
 
-/* Append s (borrowed, not copied) to l, whose storage comes from this arena or is empty.  Grows by
- * doubling; keeps the NULL behind the last. */
+/* Append s (borrowed, not copied) to l, whose storage comes from arena_strs_array() of this arena
+ * or is empty.  Grows by doubling; keeps the NULL behind the last. */
 void arena_strs_add(struct arena *a, struct strs *l, const char *s);
+
+/* Zeroed storage for n strings and the NULL behind them, with the room that arena_strs_add() counts
+ * on: it derives the capacity from the length. */
+const char **arena_strs_array(struct arena *a, size_t n);
 
 void arena_free(struct arena *a);
 #define auto_arena __attribute__((cleanup(arena_free)))

@@ -32,6 +32,25 @@ TEST(strs_grow_and_end_with_null)
 	CHECK_STR(l.v[0], "0");
 }
 
+TEST(a_list_of_known_length_can_be_added_to)
+{
+	for (size_t n = 0; n < 70; n++) {
+		auto_arena struct arena a = ARENA_INIT;
+		struct strs l = {.v = arena_strs_array(&a, n), .n = n};
+		char *behind = arena_alloc(&a, 16);
+
+		for (size_t i = 0; i < n; i++)
+			l.v[i] = "x";
+		arena_strs_add(&a, &l, "y");
+		arena_strs_add(&a, &l, "z");
+		CHECK_INT(l.n, n + 2);
+		CHECK_STR(l.v[n], "y");
+		CHECK(!l.v[n + 2]);
+		for (int i = 0; i < 16; i++)
+			CHECK_INT(behind[i], 0);
+	}
+}
+
 TEST(dupn_terminates)
 {
 	auto_arena struct arena a = ARENA_INIT;
@@ -39,4 +58,5 @@ TEST(dupn_terminates)
 	CHECK_STR(arena_dupn(&a, "abcdef", 3), "abc");
 }
 
-TEST_MAIN(T(memory_is_zeroed_and_aligned), T(strs_grow_and_end_with_null), T(dupn_terminates))
+TEST_MAIN(T(memory_is_zeroed_and_aligned), T(strs_grow_and_end_with_null),
+	  T(a_list_of_known_length_can_be_added_to), T(dupn_terminates))

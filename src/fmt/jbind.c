@@ -144,7 +144,7 @@ static int read_strs(const struct reader *rd, const struct json *j, struct strs 
 
 	if (!json_is_array(j))
 		return wrong(rd, w, "an array of strings");
-	l.v = arena_array(rd->arena, json_length(j) + 1, sizeof(*l.v));
+	l.v = arena_strs_array(rd->arena, json_length(j));
 	for (; l.n < json_length(j); l.n++) {
 		struct where at = {.up = w, .index = l.n};
 		int r = read_str(rd, json_at(j, l.n), &l.v[l.n], &at);
@@ -209,7 +209,7 @@ static int read_members(const struct reader *rd, const struct jbind_field *f, co
 	if (!json_is_object(j))
 		return wrong(rd, w, "an object");
 	if (f->type == JBIND_KEYS) {
-		m.keys.v = arena_array(rd->arena, json_length(j) + 1, sizeof(*m.keys.v));
+		m.keys.v = arena_strs_array(rd->arena, json_length(j));
 		r = json_each(j, keys_member, &m);
 		*(struct strs *)out = m.keys;
 		return r;
@@ -286,6 +286,8 @@ static int read_field(const struct reader *rd, const struct jbind_field *f, cons
 		return read_members(rd, f, j, p, w);
 	case JBIND_RAW:
 		json_dump(j, &raw);
+		if (raw.failed)
+			return wrong(rd, w, "less text");
 		*(const char **)p = arena_dupn(rd->arena, raw.p, raw.len);
 		return 0;
 	case JBIND_BOOL:

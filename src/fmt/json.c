@@ -4,6 +4,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <json-c/json.h>
 #include <limits.h>
 #include <string.h>
@@ -36,22 +38,86 @@ static size_t count_members(struct json_object *o)
 	return n;
 }
 
-/* Every member has one ':' outside strings.  json-c keeps the last of equal keys, so a document in
- * which a key is given twice has more of them than members that were kept. */
-static size_t count_colons(const char *s, size_t len)
+/* The number of bytes of the number at s, or 0 if it is none as RFC 8259 has them. */
+static size_t number_len(const char *s, size_t len)
 {
-	bool in_string = false;
-	size_t n = 0;
+	size_t i = len && s[0] == '-', first = i, digits;
 
-	for (size_t i = 0; i < len; i++) {
-		if (in_string && s[i] == '\\')
+	while (i < len && isdigit((unsigned char)s[i]))
+		i++;
+	if (i == first || (s[first] == '0' && i > first + 1))
+		return 0;
+	if (i < len && s[i] == '.') {
+		digits = ++i;
+		while (i < len && isdigit((unsigned char)s[i]))
 			i++;
-		else if (s[i] == '"')
-			in_string = !in_string;
-		else if (!in_string && s[i] == ':')
-			n++;
+		if (i == digits)
+			return 0;
 	}
-	return n;
+	if (i < len && (s[i] == 'e' || s[i] == 'E')) {
+		i += 1 + (i + 1 < len && (s[i + 1] == '+' || s[i + 1] == '-'));
+		digits = i;
+		while (i < len && isdigit((unsigned char)s[i]))
+			i++;
+		if (i == digits)
+			return 0;
+	}
+	return i;
+}
+
+/* The number of bytes of the string at s, quotes included, or 0 if it is none.  A NUL, even written
+ * as an escape, is refused: json-c cuts member names there. */
+static size_t string_len(const char *s, size_t len)
+{
+	for (size_t i = 1; i < len; i++) {
+		if (s[i] == '"')
+			return i + 1;
+		if ((unsigned char)s[i] < 0x20)
+			return 0;
+		if (s[i] != '\\')
+			continue;
+		i++;
+		if (i >= len || !s[i] || !strchr("\"\\/bfnrtu", s[i]) ||
+		    (len - i > 4 && memcmp(s + i, "u0000", 5) == 0))
+			return 0;
+	}
+	return 0;
+}
+
+static size_t token_len(const char *s, size_t len)
+{
+	static const char *const literals[] = {"true", "false", "null"};
+
+	if (*s && strchr("{}[],: \t\r\n", *s))
+		return 1;
+	if (*s == '"')
+		return string_len(s, len);
+	for (size_t i = 0; i < 3; i++) {
+		size_t n = strlen(literals[i]);
+
+		if (len >= n && memcmp(s, literals[i], n) == 0)
+			return n;
+	}
+	return number_len(s, len);
+}
+
+/* json-c decides what the tokens mean together; that they are tokens of RFC 8259 is looked at here,
+ * because its strict mode still takes NaN, single quotes and leading zeros.  Also counts the
+ * members: each has one ':' outside strings, and json-c keeps only the last of equal keys, so a
+ * document in which a key is given twice has more of them than were kept. */
+static int check_tokens(const char *s, size_t len, size_t *members, size_t *at)
+{
+	size_t n;
+
+	*members = 0;
+	for (size_t i = 0; i < len; i += n) {
+		*at = i;
+		*members += s[i] == ':';
+		n = token_len(s + i, len - i);
+		if (!n)
+			return -EBADMSG;
+	}
+	return 0;
 }
 
 int json_parse(const char *text, size_t len, const char *what, struct json **out, struct err *e)
@@ -59,20 +125,23 @@ int json_parse(const char *text, size_t len, const char *what, struct json **out
 	struct json_tokener *t;
 	struct json_object *o;
 	enum json_tokener_error why;
-	size_t end;
+	size_t end, members;
 
 	if (len > INT_MAX)
 		return err_set(e, ERR_LIMIT, "%s is larger than %d bytes", what, INT_MAX);
+	if (check_tokens(text, len, &members, &end) < 0)
+		return err_set(e, ERR_CORRUPT, "%s is not JSON: unexpected text at byte %zu", what,
+			       end);
 	t = json_tokener_new_ex(JSON_DEPTH_MAX);
 	if (!t)
 		abort();
 	json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 	o = json_tokener_parse_ex(t, text, (int)len);
-	/* A bare number or literal ends only where the text does. */
+	end = json_tokener_get_parse_end(t);
+	/* A bare number ends only where the text does. */
 	if (json_tokener_get_error(t) == json_tokener_continue)
 		o = json_tokener_parse_ex(t, "", -1);
 	why = json_tokener_get_error(t);
-	end = json_tokener_get_parse_end(t);
 	json_tokener_free(t);
 	if (why != json_tokener_success)
 		return err_set(e, ERR_CORRUPT, "%s is not JSON: %s at byte %zu", what,
@@ -83,7 +152,7 @@ int json_parse(const char *text, size_t len, const char *what, struct json **out
 		return err_set(e, ERR_CORRUPT, "%s: text after the JSON value at byte %zu", what,
 			       end);
 	}
-	if (count_members(o) != count_colons(text, len)) {
+	if (count_members(o) != members) {
 		json_object_put(o);
 		return err_set(e, ERR_CORRUPT, "%s gives a key twice in one object", what);
 	}
@@ -164,22 +233,43 @@ void json_dump(const struct json *j, struct buf *out)
 				  jo(j), JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
+/* Bytes of the well-formed UTF-8 character at s (Unicode 15, table 3-7), or 0. */
+static size_t utf8_len(const unsigned char *s)
+{
+	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+
+	if (s[0] > 0xf4)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
 void json_quote(struct buf *out, const char *s)
 {
 	const char *from;
+	size_t n;
 
 	if (!s) {
 		buf_puts(out, "null");
 		return;
 	}
 	buf_puts(out, "\"");
-	for (from = s; *s; s++) {
+	for (from = s; *s; s += n) {
 		unsigned char c = (unsigned char)*s;
+		size_t good = utf8_len((const unsigned char *)s);
 
-		if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
+		n = good ? good : 1;
+		if (good && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
 			continue;
 		buf_add(out, from, (size_t)(s - from));
-		if (c == '"' || c == '\\')
+		if (!good)
+			buf_puts(out, "\xef\xbf\xbd");
+		else if (c == '"' || c == '\\')
 			buf_printf(out, "\\%c", c);
 		else
 			buf_printf(out, "\\u%04x", c);

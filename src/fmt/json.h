@@ -2,10 +2,11 @@
 /*
  * json - a JSON document from somebody else, read strictly, and text of ours written onto a buf.
  *
- * Reading: json-c in strict mode, with a depth limit; anything after the value, an invalid UTF-8
- * byte, or a key given twice in one object is an error, because two readers may then disagree about
- * what the document says (a manifest checked by one and used by another).  Structs are filled by
- * fmt/jbind.h; the getters here are for the few places that look at a single member.
+ * Reading: json-c in strict mode, with a depth limit and RFC 8259's tokens; anything after the
+ * value, an invalid UTF-8 byte, a NUL (even escaped), or a key given twice in one object is an
+ * error, because two readers may then disagree about what the document says (a manifest checked by
+ * one and used by another).  Structs are filled by fmt/jbind.h; the getters here are for the few
+ * places that look at a single member.
  */
 #ifndef FMT_JSON_H
 #define FMT_JSON_H
@@ -38,7 +39,8 @@ int json_each(const struct json *j, int (*fn)(const char *key, struct json *valu
 /* Compact text of any value. */
 void json_dump(const struct json *j, struct buf *out);
 
-/* A quoted, escaped JSON string.  NULL writes null. */
+/* A quoted, escaped JSON string.  NULL writes null.  Bytes that are not UTF-8 become U+FFFD, since
+ * a document that holds them could not be read back. */
 void json_quote(struct buf *out, const char *s);
 
 #define auto_json __attribute__((cleanup(json_free_ptr)))

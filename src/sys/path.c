@@ -108,53 +108,95 @@ int path_parent(int root_fd, const char *path, mode_t mode, unsigned int how, co
 	return fd;
 }
 
-static int remove_dir(int dir_fd, const char *name, dev_t dev, int depth)
-{
-	struct stat st;
-	struct dirent *de;
-	DIR *d;
-	int fd, r = 0;
+/* Deeper than this a directory is moved up instead of entered: a workload nests with mkdir and
+ * chdir in a loop, deeper than we may hold descriptors. */
+#define REMOVE_DEPTH 64
 
-	/* Deeper than a path can name is somebody's trap; it is left and reported. */
-	if (depth > PATH_MAX / 2)
-		return -ELOOP;
-	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+struct remove_walk {
+	int top_fd;	/* the directory that is being removed */
+	unsigned moved; /* how many deep directories were moved into it */
+};
+
+static int remove_entries(struct remove_walk *w, int fd, int depth);
+
+static int remove_dir(struct remove_walk *w, int dir_fd, const char *name, int depth)
+{
+	char up[64];
+	int fd, r;
+
+	/* The kernel sees a mount point here even when both sides are the same file system. */
+	fd = path_open(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0,
+		       PATH_NO_LINKS | PATH_NO_XDEV);
 	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0 || st.st_dev != dev) {
+		return fd;
+	if (depth > REMOVE_DEPTH && w) {
 		close(fd);
-		return -EXDEV;
+		snprintf(up, sizeof(up), ".caisson-remove-%u", w->moved++);
+		return renameat(dir_fd, name, w->top_fd, up) < 0 ? -errno : 0;
 	}
-	d = fdopendir(fd);
-	if (!d) {
-		close(fd);
-		return -ENOMEM;
-	}
-	while (r >= 0 && (de = readdir(d))) {
-		if (streq(de->d_name, ".") || streq(de->d_name, ".."))
-			continue;
-		r = unlinkat(fd, de->d_name, 0) == 0 ? 0 : -errno;
-		if (r == -EISDIR || r == -EPERM)
-			r = remove_dir(fd, de->d_name, dev, depth + 1);
-		if (r == -ENOENT)
-			r = 0;
-	}
-	closedir(d);
+	r = remove_entries(w, fd, depth);
 	if (r < 0)
 		return r;
 	return unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
 }
 
+/* Empty the directory; fd is closed. */
+static int remove_entries(struct remove_walk *w, int fd, int depth)
+{
+	struct remove_walk own = {.top_fd = fd};
+	struct dirent *de;
+	unsigned before;
+	DIR *d = fdopendir(fd);
+	int r = 0;
+
+	if (!d) {
+		close(fd);
+		return -ENOMEM;
+	}
+	if (!w)
+		w = &own;
+	do {
+		before = w->moved;
+		rewinddir(d);
+		while (r >= 0 && (de = readdir(d))) {
+			if (streq(de->d_name, ".") || streq(de->d_name, ".."))
+				continue;
+			r = unlinkat(fd, de->d_name, 0) == 0 ? 0 : -errno;
+			if (r == -EISDIR || (r == -EPERM && de->d_type == DT_DIR))
+				r = remove_dir(w, fd, de->d_name, depth + 1);
+			if (r == -ENOENT)
+				r = 0;
+		}
+		/* What was moved up while the top was being read may have come too late for it. */
+	} while (r >= 0 && w == &own && w->moved != before);
+	closedir(d);
+	return r;
+}
+
 int path_remove(int dir_fd, const char *name)
 {
+	auto_fd int parent = -1;
+	char dir[PATH_MAX];
 	struct stat st;
+	const char *slash = strrchr(name, '/');
 	int r;
 
+	/* The way to the name is the caller's; from the name on, the walk is watched. */
+	if (slash && slash[1]) {
+		if (snprintf(dir, sizeof(dir), "%.*s", (int)(slash - name + 1), name) >=
+		    (int)sizeof(dir))
+			return -ENAMETOOLONG;
+		parent = openat(dir_fd, dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (parent < 0)
+			return errno == ENOENT ? 0 : -errno;
+		dir_fd = parent;
+		name = slash + 1;
+	}
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISDIR(st.st_mode))
 		return unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
-	r = remove_dir(dir_fd, name, st.st_dev, 0);
+	r = remove_dir(NULL, dir_fd, name, 0);
 	return r == -ENOENT ? 0 : r;
 }
 

@@ -31,7 +31,8 @@ int path_mkdirs(int root_fd, const char *path, mode_t mode, unsigned int how);
  * *base points into path, at the last component. */
 int path_parent(int root_fd, const char *path, mode_t mode, unsigned int how, const char **base);
 
-/* Remove name and all below it without following links or crossing mounts. -ENOENT is success. */
+/* Remove name (which may be a path that the caller trusts) and all below it, however deep, without
+ * following links or crossing mounts (-EXDEV).  What is not there is success. */
 int path_remove(int dir_fd, const char *name);
 
 /* "/proc/self/fd/N" for calls that take only a string; buf holds at least PATH_FD_MAX bytes. */
