@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * request - what somebody asked for: the flags of `run` and `create`, or the body of the API's
+ * create call, as plain data.  Kept in the instance's record, so that a restart builds the plan
+ * anew from the same wishes.  Strings keep the form in which docker's users write them; their
+ * meaning is checked by request_check() and plan_build(), before anything is created.
+ */
+#ifndef ENGINE_REQUEST_H
+#define ENGINE_REQUEST_H
+
+#include "base/arena.h"
+#include "fmt/jbind.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct err;
+
+struct request {
+	const char *image; /* as typed */
+	const char *name;  /* NULL: one is generated */
+	int isolation;	   /* enum plan_isolation */
+	const char *platform;
+
+	struct strs args, env; /* env: KEY=VALUE, complete */
+	struct strs entrypoint;
+	bool entrypoint_set; /* an empty one clears the image's */
+	const char *workdir, *user, *hostname;
+	struct strs group_add;
+	bool tty, open_stdin, auto_remove, read_only, init;
+
+	struct strs volumes; /* SRC:DST[:OPTIONS] or DST */
+	struct strs mounts;  /* type=bind,source=..,target=..,readonly */
+	struct strs tmpfs;   /* DST[:OPTIONS] */
+	uint64_t shm_bytes;
+
+	const char *network;	/* "bridge", "none", "host" or a network's name */
+	struct strs publish;	/* [IP:][HOST:]INSTANCE[/PROTO] */
+	struct strs dns, hosts; /* hosts: NAME:ADDRESS */
+
+	uint64_t memory_bytes;	       /* 0: no limit, or a VM's default */
+	int64_t nano_cpus;	       /* 0: no limit */
+	struct jbind_optint pids;      /* -1: no limit */
+	struct strs ulimits;	       /* NAME=SOFT[:HARD] */
+	struct jbind_optint oom_score; /* oom_score_adj */
+
+	struct strs cap_add, cap_drop, security_opt;
+	struct strs labels; /* KEY=VALUE */
+	const char *stop_signal;
+	struct jbind_optint stop_timeout_s;
+};
+
+extern const struct jbind request_table;
+
+/* What can be said without the image: names, sizes, flags that exclude each other.  Everything is
+ * ERR_USAGE, naming what was typed, except ERR_UNSUPPORTED for what this isolation cannot do. */
+int request_check(const struct request *q, struct err *e);
+
+/* "TERM", "SIGTERM", "sigterm" or "15" to a number. ERR_USAGE otherwise. */
+int request_signal(const char *s, struct err *e);
+/* "SIGTERM", or NULL for a number without a name. */
+const char *request_signal_name(int sig);
+
+#endif
