@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * instance - the records of instances on disk, their names, their locks and their true state.
+ *
+ * On disk (docs/formats/instance.md):
+ *	root/instances/ID/record.json	what was created; its presence makes the instance exist
+ *	root/instances/ID/start.json	written by the monitor when the process runs
+ *	root/instances/ID/exit.json	written by the monitor when it has ended
+ *	root/names/NAME			symbolic link whose text is the id; made exclusively
+ *	run-root/instances/ID/lock	locked (F_OFD_SETLK) by the monitor as long as it lives
+ *
+ * Invariants:
+ *  1. The directory of an instance appears complete but for record.json, locked by its maker; a
+ *     directory without record.json that nobody locks is garbage.
+ *  2. A name belongs to the instance its link names; a link to an id without a directory is free.
+ *  3. State is derived, never stored: the monitor's lock held means running, whatever files say.
+ *     Not held and no exit.json after a start.json: it ended unseen (kill -9, power cut).
+ *  4. Verbs that change an instance hold flock on its directory.  Order: one instance, then names.
+ */
+#ifndef STORE_INSTANCE_H
+#define STORE_INSTANCE_H
+
+#include "base/arena.h"
+#include "fmt/jbind.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct err;
+
+#define INSTANCE_ID	  64 /* hex digits */
+#define INSTANCE_SHORT_ID 12
+#define INSTANCE_NAME_MAX 128
+
+struct instance_mount {
+	const char *type;   /* "bind", "volume" or "tmpfs" */
+	const char *name;   /* of the volume */
+	const char *source; /* path on the host */
+	const char *destination;
+	struct strs options; /* mount options, "ro" among them */
+	bool anonymous;	     /* a volume that goes with the instance */
+};
+struct instance_mounts {
+	struct instance_mount *v;
+	size_t n;
+};
+
+struct instance {
+	const char *id, *name;
+	const char *image;    /* as typed at create */
+	const char *image_id; /* "sha256:..." */
+	int isolation;	      /* enum plan_isolation */
+	int64_t created_ns;   /* since the epoch */
+	struct strs command;  /* entry point and arguments as they will run */
+	struct strs labels;   /* KEY=VALUE */
+	struct strs ports;    /* as published: "0.0.0.0:8080:80/tcp" */
+	struct instance_mounts mounts;
+	bool auto_remove;
+	const char *request; /* JSON of the engine's struct request */
+};
+
+enum instance_status {
+	INSTANCE_CREATED,
+	INSTANCE_RUNNING,
+	INSTANCE_PAUSED,
+	INSTANCE_EXITED,
+	INSTANCE_STATUS_MAX_
+};
+extern const char *const instance_status_names[]; /* "created", "running", ... */
+
+struct instance_state {
+	int status;  /* enum instance_status */
+	int64_t pid; /* of the process or of the VM's QEMU; 0 when not running */
+	int64_t started_ns, finished_ns; /* since the epoch; 0: never */
+	int64_t exit_code;
+	bool oom;
+	bool unseen;	     /* nobody saw the end: exit_code is 255 and means nothing */
+	const char *error;   /* why it could not start, or NULL */
+	const char *address; /* on its network, or NULL */
+};
+
+/* The documents of start.json and exit.json. */
+struct instance_start {
+	int64_t pid, monitor_pid, started_ns;
+	const char *address;
+	struct strs ports;
+};
+struct instance_exit {
+	int64_t code, finished_ns; /* code as a shell shows it: 128 + n by signal */
+	bool oom;
+	const char *error;
+};
+extern const struct jbind instance_start_table, instance_exit_table;
+
+/* A new random id. */
+void instance_new_id(char id[INSTANCE_ID + 1]);
+/* [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most INSTANCE_NAME_MAX.  ERR_USAGE. */
+int instance_check_name(const char *name, struct err *e);
+
+/* Make the directory and take the name.  Returns the directory's descriptor, locked, which the
+ * caller fills before instance_commit().  ERR_EXISTS the name is taken, ERR_USAGE a bad name. */
+int instance_create(int root_fd, const char *id, const char *name, struct err *e);
+/* Write record.json: from here on the instance exists.  durable: also after a power cut. */
+int instance_commit(int dir_fd, const struct instance *i, bool durable, struct err *e);
+
+/* By id, unique id prefix, or name.  ERR_NOT_FOUND names what was typed. */
+int instance_find(int root_fd, const char *what, struct arena *a, struct instance *out,
+		  struct err *e);
+int instance_load(int root_fd, const char *id, struct arena *a, struct instance *out,
+		  struct err *e);
+/* Every complete instance, in no order; what each() returns < 0 ends the walk. */
+int instance_each(int root_fd, int (*each)(const char *id, void *arg), void *arg, struct err *e);
+
+/* Its directory, locked until the descriptor is closed.  ERR_NOT_FOUND when it went away. */
+int instance_lock(int root_fd, const char *id, struct err *e);
+/* The same without waiting: ERR_CONFLICT. */
+int instance_try_lock(int root_fd, const char *id, struct err *e);
+
+/* The monitor's lock: taken (the descriptor is handed to the monitor) or ERR_CONFLICT while one
+ * lives.  Makes the run directory. */
+int instance_run_lock(int run_fd, const char *id, struct err *e);
+/* Wait until no monitor holds it. */
+int instance_run_wait(int run_fd, const char *id, struct err *e);
+bool instance_alive(int run_fd, const char *id);
+
+int instance_state(int root_fd, int run_fd, const char *id, struct arena *a,
+		   struct instance_state *out, struct err *e);
+
+/* Remove record, name and directories, in an order that leaves garbage for the sweep and never
+ * half an instance.  The caller holds the lock, and has removed what others keep for it. */
+int instance_remove(int root_fd, int run_fd, const struct instance *i, struct err *e);
+
+/* Remove what a killed command left: directories without a record that nobody locks.  Calls
+ * gone(id) before each, so that the engine removes what other parts keep for it. */
+int instance_sweep(int root_fd, int run_fd, int (*gone)(const char *id, void *arg), void *arg);
+
+#endif
