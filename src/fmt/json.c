@@ -65,20 +65,40 @@ static size_t number_len(const char *s, size_t len)
 	return i;
 }
 
+/* Bytes of the well-formed UTF-8 character at s (Unicode 15, table 3-7), or 0. */
+static size_t utf8_len(const char *text, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+
+	if (s[0] > 0xf4 || n > len)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
 /* The number of bytes of the string at s, quotes included, or 0 if it is none.  A NUL, even written
  * as an escape, is refused: json-c cuts member names there. */
 static size_t string_len(const char *s, size_t len)
 {
-	for (size_t i = 1; i < len; i++) {
+	size_t n;
+
+	for (size_t i = 1; i < len; i += n) {
+		n = utf8_len(s + i, len - i);
 		if (s[i] == '"')
 			return i + 1;
-		if ((unsigned char)s[i] < 0x20)
+		if (!n || (unsigned char)s[i] < 0x20)
 			return 0;
 		if (s[i] != '\\')
 			continue;
-		i++;
-		if (i >= len || !s[i] || !strchr("\"\\/bfnrtu", s[i]) ||
-		    (len - i > 4 && memcmp(s + i, "u0000", 5) == 0))
+		n = 2;
+		if (len - i < 2 || !s[i + 1] || !strchr("\"\\/bfnrtu", s[i + 1]) ||
+		    (len - i > 5 && memcmp(s + i + 1, "u0000", 5) == 0))
 			return 0;
 	}
 	return 0;
@@ -102,9 +122,9 @@ static size_t token_len(const char *s, size_t len)
 }
 
 /* json-c decides what the tokens mean together; that they are tokens of RFC 8259 is looked at here,
- * because its strict mode still takes NaN, single quotes and leading zeros.  Also counts the
- * members: each has one ':' outside strings, and json-c keeps only the last of equal keys, so a
- * document in which a key is given twice has more of them than were kept. */
+ * because its strict mode still takes NaN, single quotes, leading zeros and overlong UTF-8.  Also
+ * counts the members: each has one ':' outside strings, and json-c keeps only the last of equal
+ * keys, so a document in which a key is given twice has more of them than were kept. */
 static int check_tokens(const char *s, size_t len, size_t *members, size_t *at)
 {
 	size_t n;
@@ -233,25 +253,9 @@ void json_dump(const struct json *j, struct buf *out)
 				  jo(j), JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
-/* Bytes of the well-formed UTF-8 character at s (Unicode 15, table 3-7), or 0. */
-static size_t utf8_len(const unsigned char *s)
-{
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-
-	if (s[0] > 0xf4)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 void json_quote(struct buf *out, const char *s)
 {
-	const char *from;
+	const char *from, *end;
 	size_t n;
 
 	if (!s) {
@@ -259,9 +263,10 @@ void json_quote(struct buf *out, const char *s)
 		return;
 	}
 	buf_puts(out, "\"");
+	end = s + strlen(s);
 	for (from = s; *s; s += n) {
 		unsigned char c = (unsigned char)*s;
-		size_t good = utf8_len((const unsigned char *)s);
+		size_t good = utf8_len(s, (size_t)(end - s));
 
 		n = good ? good : 1;
 		if (good && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)

@@ -70,6 +70,8 @@ TEST(what_two_readers_would_read_differently_is_refused)
 	    "[NaN]",
 	    "01",
 	    "\"\\x41\"",
+	    "{\"\xc1\xb7\":1}",
+	    "[\"\xed\xa0\x80\"]",
 	    "1 2",
 	};
 	auto_buf struct buf b = BUF_INIT(1 << 16);
