@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/gc.h"
+#include "base/arena.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "fmt/digest.h"
+#include "store/blob.h"
+#include "store/image.h"
+#include "store/layer.h"
+#include "store/rootfs.h"
+#include "store/stage.h"
+#include "store/store.h"
+#include "store/store_int.h"
+#include "sys/path.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+/* Hex names of everything that a record names, sorted for bsearch(). */
+struct roots {
+	struct strs blobs, layers, metas;
+};
+
+static int order(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool has(const struct strs *l, const char *hex)
+{
+	return l->n && bsearch(&hex, l->v, l->n, sizeof(*l->v), order);
+}
+
+static void sort(struct strs *l)
+{
+	if (l->n)
+		qsort(l->v, l->n, sizeof(*l->v), order);
+}
+
+static int find_roots(struct store *s, struct arena *a, struct roots *out, struct err *e)
+{
+	struct image_records all;
+	int r = image_list(s, a, &all, e);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < all.n; i++) {
+		const struct image_record *rec = &all.v[i];
+
+		arena_strs_add(a, &out->blobs, digest_hex(rec->id));
+		arena_strs_add(a, &out->blobs, digest_hex(rec->manifest));
+		if (rec->source)
+			arena_strs_add(a, &out->blobs, digest_hex(rec->source));
+		arena_strs_add(a, &out->metas, rec->chain);
+		for (size_t k = 0; k < rec->blobs.n; k++)
+			arena_strs_add(a, &out->blobs, digest_hex(rec->blobs.v[k]));
+		for (size_t k = 0; k < rec->layers.n; k++)
+			arena_strs_add(a, &out->layers, digest_hex(rec->layers.v[k]));
+	}
+	sort(&out->blobs);
+	sort(&out->layers);
+	sort(&out->metas);
+	return 0;
+}
+
+struct sweep {
+	struct store *s;
+	enum stage_kind kind;
+	const struct strs *keep;
+	uint64_t n, bytes;
+};
+
+/* Disk space of a file, or of a layer directory as its mark says. */
+static uint64_t space(struct sweep *w, int dir, const char *name, const char *digest)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct layer l;
+	struct stat st;
+
+	if (w->kind == STAGE_LAYER && layer_find(w->s, digest, &a, &l, NULL) == 0)
+		return l.size;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	return (uint64_t)st.st_blocks * 512;
+}
+
+static void collect(struct sweep *w, int dir, const char *name)
+{
+	char digest[DIGEST_LEN + 1];
+	uint64_t bytes;
+	int r;
+
+	snprintf(digest, sizeof(digest), "sha256:%.64s", name);
+	if (!digest_valid(digest)) {
+		/* A temporary file of file_replace() whose writer died; nobody writes here now. */
+		if (name[0] == '.' && strstr(name, ".tmp-"))
+			unlinkat(dir, name, 0);
+		return;
+	}
+	if (has(w->keep, digest_hex(digest)) || stage_leased(w->s, w->kind, digest_hex(digest)))
+		return;
+	bytes = space(w, dir, name, digest);
+	if (w->kind == STAGE_LAYER) {
+		rootfs_forget(w->s, digest);
+		r = layer_remove(w->s, digest, NULL);
+	} else {
+		r = path_remove(dir, name);
+	}
+	if (r == 0) {
+		w->n++;
+		w->bytes += bytes;
+	}
+}
+
+static int sweep_dir(struct sweep *w, const char *name, struct err *e)
+{
+	int fd = store_dir(w->s, name, e);
+	struct dirent *de;
+	DIR *d;
+
+	if (fd < 0)
+		return fd;
+	d = fdopendir(fd);
+	if (!d)
+		abort();
+	while ((de = readdir(d))) {
+		struct stat st;
+
+		if (streq(de->d_name, ".") || streq(de->d_name, ".."))
+			continue;
+		/* A layer is two entries; the second is gone when the first was met. */
+		if (fstatat(fd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			collect(w, fd, de->d_name);
+	}
+	closedir(d);
+	return 0;
+}
+
+int gc_run(struct store *s, struct gc_result *out, struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	auto_fd int lock = store_lock(s, STORE_EXCLUSIVE, e);
+	struct roots roots = {0};
+	struct sweep blobs = {s, STAGE_BLOB, &roots.blobs}, metas = {s, STAGE_META, &roots.metas},
+		     layers = {s, STAGE_LAYER, &roots.layers};
+	int r;
+
+	if (lock < 0)
+		return lock;
+	r = find_roots(s, &a, &roots, e);
+	if (r >= 0)
+		r = sweep_dir(&metas, "metas", e);
+	if (r >= 0)
+		r = sweep_dir(&layers, "layers", e);
+	if (r >= 0)
+		r = sweep_dir(&blobs, "blobs/sha256", e);
+	stage_sweep(s);
+	if (r >= 0 && out)
+		*out = (struct gc_result){blobs.n, layers.n, metas.n,
+					  blobs.bytes + layers.bytes + metas.bytes};
+	return r;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/layer.h"
+#include "base/arena.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "fmt/jbind.h"
+#include "store/stage.h"
+#include "store/store.h"
+#include "store/store_int.h"
+#include "sys/file.h"
+#include "sys/path.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+static const char *const form_names[] = {"erofs", "dir", NULL};
+_Static_assert(sizeof(form_names) / sizeof(*form_names) == LAYER_FORM_MAX_ + 1, "a name each");
+
+static const struct jbind_field fields[] = {
+    JB(struct layer, diff_id, "diffId", JBIND_STR, .flags = JBIND_REQUIRED),
+    JB(struct layer, blob_digest, "blobDigest", JBIND_STR),
+    JB(struct layer, blob_size, "blobSize", JBIND_UINT),
+    JB(struct layer, form, "form", JBIND_ENUM, .names = form_names,
+       .flags = JBIND_REQUIRED | JBIND_KEEP),
+    JB(struct layer, size, "size", JBIND_UINT, .flags = JBIND_KEEP),
+    JB(struct layer, tar_size, "tarSize", JBIND_UINT, .flags = JBIND_KEEP),
+    JB(struct layer, entries, "entries", JBIND_UINT, .flags = JBIND_KEEP),
+    JB_END,
+};
+static const struct jbind table = {sizeof(struct layer), fields, false};
+
+struct name {
+	char s[96];
+};
+
+static struct name mark_name(const char *diff_id)
+{
+	struct name n;
+
+	snprintf(n.s, sizeof(n.s), "%s.json", digest_hex(diff_id));
+	return n;
+}
+
+static struct name data_name(const char *diff_id, int form)
+{
+	struct name n;
+
+	snprintf(n.s, sizeof(n.s), "%s.%s", digest_hex(diff_id), form_names[form]);
+	return n;
+}
+
+static struct name staged_name(const char *diff_id, int form)
+{
+	struct name n;
+
+	snprintf(n.s, sizeof(n.s), "layer-%s.%s", digest_hex(diff_id), form_names[form]);
+	return n;
+}
+
+int layer_find(const struct store *s, const char *diff_id, struct arena *a, struct layer *out,
+	       struct err *e)
+{
+	struct layer l = {0};
+	auto_free char *text = NULL;
+	char name[112];
+	struct stat st;
+	ssize_t n;
+	int r;
+
+	snprintf(name, sizeof(name), "layers/%s", mark_name(diff_id).s);
+	n = file_read(s->root_fd, name, STORE_JSON_MAX, &text);
+	if (n < 0) {
+		errno = (int)-n;
+		return err_sys(e, "layer %.19s", diff_id);
+	}
+	r = jbind_parse(&table, text, (size_t)n, &l, a, name, e);
+	if (r < 0)
+		return r;
+	/* The mark was written after the data; data that went missing since was taken by hand. */
+	if (!streq(l.diff_id, diff_id) || fstatat(s->root_fd, layer_name(&l, a), &st, 0) < 0 ||
+	    (l.form == LAYER_EROFS && (uint64_t)st.st_size != l.size))
+		return err_set(e, ERR_NOT_FOUND, "layer %.19s is not what its mark says", diff_id);
+	*out = l;
+	return 0;
+}
+
+int layer_stage(struct stage *st, const char *diff_id, enum layer_form form, struct err *e)
+{
+	struct name n = staged_name(diff_id, form);
+	int fd;
+
+	if (form == LAYER_EROFS)
+		fd = openat(stage_fd(st), n.s, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	else if (mkdirat(stage_fd(st), n.s, 0755) < 0 && errno != EEXIST)
+		fd = -1;
+	else
+		fd = openat(stage_fd(st), n.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? err_sys(e, "cannot write to the store") : fd;
+}
+
+/* A directory has no single file to sync; one syncfs covers its thousands. */
+static int sync_data(struct stage *st, const struct layer *l)
+{
+	auto_fd int fd =
+	    openat(stage_fd(st), staged_name(l->diff_id, l->form).s, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	return l->form == LAYER_DIR ? syncfs(fd) : fdatasync(fd);
+}
+
+int layer_commit(struct store *s, struct stage *st, const struct layer *l, struct err *e)
+{
+	auto_buf struct buf text = BUF_INIT(STORE_JSON_MAX);
+	auto_fd int dir = store_dir(s, "layers", e);
+	struct name from = staged_name(l->diff_id, l->form), to = data_name(l->diff_id, l->form);
+	int r;
+
+	if (dir < 0)
+		return dir;
+	if (sync_data(st, l) < 0)
+		return err_sys(e, "layer %.19s", l->diff_id);
+	/* What is there without a mark, or in the other form, goes; somebody's mount keeps its
+	 * inode. */
+	r = layer_remove(s, l->diff_id, e);
+	if (r < 0)
+		return r;
+	if (renameat(stage_fd(st), from.s, dir, to.s) < 0 || fsync(dir) < 0)
+		return err_sys(e, "layer %.19s", l->diff_id);
+	jbind_write(&table, l, &text);
+	errno = -file_replace(dir, mark_name(l->diff_id).s, text.p, text.len, 0600, FILE_DURABLE);
+	return errno ? err_sys(e, "layer %.19s", l->diff_id) : 0;
+}
+
+int layer_remove(const struct store *s, const char *diff_id, struct err *e)
+{
+	auto_fd int dir = store_dir(s, "layers", e);
+
+	if (dir < 0)
+		return dir;
+	if (unlinkat(dir, mark_name(diff_id).s, 0) < 0 && errno != ENOENT)
+		return err_sys(e, "layer %.19s", diff_id);
+	for (int form = 0; form < LAYER_FORM_MAX_; form++) {
+		errno = -path_remove(dir, data_name(diff_id, form).s);
+		if (errno)
+			return err_sys(e, "layer %.19s", diff_id);
+	}
+	return 0;
+}
+
+const char *layer_name(const struct layer *l, struct arena *a)
+{
+	return arena_printf(a, "layers/%s", data_name(l->diff_id, l->form).s);
+}
+
+const char *layer_path(const struct store *s, const struct layer *l, struct arena *a)
+{
+	return arena_printf(a, "%s/%s", s->root, layer_name(l, a));
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * layer - one unpacked layer: layers/<hex of diff id>.erofs (or .dir/) and <hex>.json.
+ *
+ * The JSON file is the mark of completeness: it is written last, after the data was synced and
+ * renamed, and removed first.  Data without a mark does not exist and is replaced.
+ */
+#ifndef STORE_LAYER_H
+#define STORE_LAYER_H
+
+#include "fmt/digest.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct arena;
+struct err;
+struct stage;
+struct store;
+
+enum layer_form { LAYER_EROFS, LAYER_DIR, LAYER_FORM_MAX_ };
+
+struct layer {
+	const char *diff_id;	 /* digest of the tar */
+	const char *blob_digest; /* what it was unpacked from */
+	uint64_t blob_size;
+	int form;	   /* enum layer_form */
+	uint64_t size;	   /* bytes on disk of the unpacked form */
+	uint64_t tar_size; /* bytes of the tar */
+	uint64_t entries;
+};
+
+/* Read the mark; strings go into a.  ERR_NOT_FOUND when there is no complete layer of that id. */
+int layer_find(const struct store *s, const char *diff_id, struct arena *a, struct layer *out,
+	       struct err *e);
+
+/* Begin: a descriptor to write the layer to, a file or an empty directory by form. */
+int layer_stage(struct stage *st, const char *diff_id, enum layer_form form, struct err *e);
+/* Sync, publish, mark. */
+int layer_commit(struct store *s, struct stage *st, const struct layer *l, struct err *e);
+/* Mark first, then data.  Absent is fine. */
+int layer_remove(const struct store *s, const char *diff_id, struct err *e);
+
+/* Absolute path of the file or directory. */
+const char *layer_path(const struct store *s, const struct layer *l, struct arena *a);
+/* Path beneath the root. */
+const char *layer_name(const struct layer *l, struct arena *a);
+
+#endif

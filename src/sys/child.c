@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sys/child.h"
+#include "base/auto.h"
+#include "sys/fd.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#define FDS_MAX 32
+
+static void default_signals(void)
+{
+	struct sigaction sa = {.sa_handler = SIG_DFL};
+	sigset_t none;
+
+	for (int i = 1; i < NSIG; i++)
+		sigaction(i, &sa, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* First every source moves above every target, so that no dup2() tramples one still needed. */
+static int place(const struct child_opts *o, int *report)
+{
+	int moved[FDS_MAX], top = 3, null;
+
+	for (size_t i = 0; i < o->nfds; i++)
+		top = o->fds[i].to >= top ? o->fds[i].to + 1 : top;
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	null = fcntl(null, F_DUPFD_CLOEXEC, top);
+	*report = fcntl(*report, F_DUPFD_CLOEXEC, top);
+	if (null < 0 || *report < 0)
+		return -errno;
+	for (size_t i = 0; i < o->nfds; i++) {
+		int from = o->fds[i].from;
+
+		moved[i] = from < 0 ? null : fcntl(from, F_DUPFD_CLOEXEC, top);
+		if (moved[i] < 0)
+			return -errno;
+	}
+	if (dup2(null, 0) < 0 || dup2(null, 1) < 0)
+		return -errno;
+	for (size_t i = 0; i < o->nfds; i++)
+		if (dup2(moved[i], o->fds[i].to) < 0)
+			return -errno;
+	return 0;
+}
+
+static void become(const struct child_opts *o, pid_t parent, int report)
+{
+	static const char *const empty[] = {NULL};
+	union {
+		const char *const *in;
+		char *const *out;
+	} argv = {.in = o->argv}, env = {.in = o->env ? o->env : empty};
+	int r;
+
+	default_signals();
+	r = fd_cloexec_from(3);
+	if (r >= 0)
+		r = place(o, &report);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(127);
+	if (r >= 0) {
+		execve(o->path, argv.out, env.out);
+		r = -errno;
+	}
+	if (write(report, &r, sizeof(r)) != sizeof(r))
+		_exit(126);
+	_exit(127);
+}
+
+pid_t child_start(const struct child_opts *o)
+{
+	auto_fd int rd = -1;
+	auto_fd int wr = -1;
+	pid_t self = getpid(), pid;
+	int p[2], why;
+
+	if (o->nfds > FDS_MAX)
+		return -E2BIG;
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return -errno;
+	rd = p[0];
+	wr = p[1];
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		become(o, self, wr);
+	close(take_fd(&wr));
+	if (fd_read_full(rd, &why, sizeof(why)) == sizeof(why)) {
+		child_wait(pid, NULL);
+		return why;
+	}
+	return pid;
+}
+
+int child_wait(pid_t pid, int *status)
+{
+	int st;
+
+	while (waitpid(pid, &st, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (status)
+		*status = st;
+	return 0;
+}
+
+void child_kill(pid_t pid)
+{
+	int saved = errno;
+
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		child_wait(pid, NULL);
+	}
+	errno = saved;
+}
+
+const char *const *child_environ(void)
+{
+	return (const char *const *)environ;
+}

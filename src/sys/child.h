@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * child - helper programs: started with exactly the descriptors they are given, ended with us.
+ *
+ * A helper gets nothing by accident: all other descriptors are close-on-exec, signals are at their
+ * defaults, and it is killed when its parent dies (PR_SET_PDEATHSIG), so that an interrupted
+ * command leaves no process behind.
+ */
+#ifndef SYS_CHILD_H
+#define SYS_CHILD_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+struct child_fd {
+	int from, to; /* from -1: /dev/null */
+};
+
+struct child_opts {
+	const char *path; /* absolute */
+	const char *const *argv;
+	const char *const *env; /* NULL-terminated; NULL: an empty environment */
+	const struct child_fd *fds;
+	size_t nfds; /* 0, 1 and 2 not named: /dev/null, /dev/null, inherited */
+};
+
+/* Start it.  Returns its pid, or -errno, also when execve() itself failed. */
+pid_t child_start(const struct child_opts *o);
+
+/* Wait until it ended; *status as wait(2) gives it.  0 or -errno. */
+int child_wait(pid_t pid, int *status);
+
+/* SIGKILL and wait. pid <= 0 is fine. */
+void child_kill(pid_t pid);
+
+/* Our own environment, for helpers that need proxy and locale settings. */
+const char *const *child_environ(void);
+
+#endif
