@@ -30,7 +30,7 @@ static struct name staged(const char *digest)
 {
 	struct name n;
 
-	snprintf(n.s, sizeof(n.s), "blob-%s", digest_hex(digest));
+	snprintf(n.s, sizeof(n.s), "blob-%s", digest ? digest_hex(digest) : "new");
 	return n;
 }
 
@@ -115,6 +115,13 @@ int blob_stage(struct stage *st, const char *digest, struct err *e)
 	    openat(stage_fd(st), staged(digest).s, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	return fd < 0 ? err_sys(e, "cannot write to the store") : fd;
+}
+
+int blob_identify(struct stage *st, const char *digest, struct err *e)
+{
+	if (renameat(stage_fd(st), staged(NULL).s, stage_fd(st), staged(digest).s) < 0)
+		return err_sys(e, "blob %.19s", digest);
+	return 0;
 }
 
 int blob_commit(struct store *s, struct stage *st, const char *digest, uint64_t size, struct err *e)

@@ -30,8 +30,10 @@ int blob_put(struct store *s, struct stage *st, const void *data, size_t len, ch
 	     struct err *e);
 
 /* Begin a blob: an empty file in the stage, open for writing.  The writer hashes; then commit:
- * checks the size, syncs and publishes it.  A blob somebody else published meanwhile is kept. */
+ * checks the size, syncs and publishes it.  digest NULL: not known yet; blob_identify() names it
+ * later. */
 int blob_stage(struct stage *st, const char *digest, struct err *e);
+int blob_identify(struct stage *st, const char *digest, struct err *e);
 int blob_commit(struct store *s, struct stage *st, const char *digest, uint64_t size,
 		struct err *e);
 

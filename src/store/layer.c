@@ -14,6 +14,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 static const char *const form_names[] = {"erofs", "dir", NULL};
@@ -36,11 +37,12 @@ struct name {
 	char s[96];
 };
 
-static struct name mark_name(const char *diff_id)
+static struct name mark_name(const char *diff_id, int form)
 {
 	struct name n;
 
-	snprintf(n.s, sizeof(n.s), "%s.json", digest_hex(diff_id));
+	snprintf(n.s, sizeof(n.s), form == LAYER_EROFS ? "%s.json" : "%s.dir.json",
+		 digest_hex(diff_id));
 	return n;
 }
 
@@ -56,12 +58,13 @@ static struct name staged_name(const char *diff_id, int form)
 {
 	struct name n;
 
-	snprintf(n.s, sizeof(n.s), "layer-%s.%s", digest_hex(diff_id), form_names[form]);
+	snprintf(n.s, sizeof(n.s), "layer-%s.%s", diff_id ? digest_hex(diff_id) : "new",
+		 form_names[form]);
 	return n;
 }
 
-int layer_find(const struct store *s, const char *diff_id, struct arena *a, struct layer *out,
-	       struct err *e)
+int layer_find_form(const struct store *s, const char *diff_id, enum layer_form form,
+		    struct arena *a, struct layer *out, struct err *e)
 {
 	struct layer l = {0};
 	auto_free char *text = NULL;
@@ -70,7 +73,7 @@ int layer_find(const struct store *s, const char *diff_id, struct arena *a, stru
 	ssize_t n;
 	int r;
 
-	snprintf(name, sizeof(name), "layers/%s", mark_name(diff_id).s);
+	snprintf(name, sizeof(name), "layers/%s", mark_name(diff_id, (int)form).s);
 	n = file_read(s->root_fd, name, STORE_JSON_MAX, &text);
 	if (n < 0) {
 		errno = (int)-n;
@@ -80,16 +83,25 @@ int layer_find(const struct store *s, const char *diff_id, struct arena *a, stru
 	if (r < 0)
 		return r;
 	/* The mark was written after the data; data that went missing since was taken by hand. */
-	if (!streq(l.diff_id, diff_id) || fstatat(s->root_fd, layer_name(&l, a), &st, 0) < 0 ||
-	    (l.form == LAYER_EROFS && (uint64_t)st.st_size != l.size))
+	if (!streq(l.diff_id, diff_id) || l.form != (int)form ||
+	    fstatat(s->root_fd, layer_name(&l, a), &st, 0) < 0 ||
+	    (form == LAYER_EROFS && (uint64_t)st.st_size != l.size))
 		return err_set(e, ERR_NOT_FOUND, "layer %.19s is not what its mark says", diff_id);
 	*out = l;
 	return 0;
 }
 
+int layer_find(const struct store *s, const char *diff_id, struct arena *a, struct layer *out,
+	       struct err *e)
+{
+	if (layer_find_form(s, diff_id, LAYER_EROFS, a, out, NULL) == 0)
+		return 0;
+	return layer_find_form(s, diff_id, LAYER_DIR, a, out, e);
+}
+
 int layer_stage(struct stage *st, const char *diff_id, enum layer_form form, struct err *e)
 {
-	struct name n = staged_name(diff_id, form);
+	struct name n = staged_name(diff_id, (int)form);
 	int fd;
 
 	if (form == LAYER_EROFS)
@@ -99,6 +111,14 @@ int layer_stage(struct stage *st, const char *diff_id, enum layer_form form, str
 	else
 		fd = openat(stage_fd(st), n.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? err_sys(e, "cannot write to the store") : fd;
+}
+
+int layer_identify(struct stage *st, const char *diff_id, enum layer_form form, struct err *e)
+{
+	if (renameat(stage_fd(st), staged_name(NULL, (int)form).s, stage_fd(st),
+		     staged_name(diff_id, (int)form).s) < 0)
+		return err_sys(e, "layer %.19s", diff_id);
+	return 0;
 }
 
 /* A directory has no single file to sync; one syncfs covers its thousands. */
@@ -112,43 +132,54 @@ static int sync_data(struct stage *st, const struct layer *l)
 	return l->form == LAYER_DIR ? syncfs(fd) : fdatasync(fd);
 }
 
+static int remove_form(int dir, const char *diff_id, int form, struct err *e)
+{
+	if (unlinkat(dir, mark_name(diff_id, form).s, 0) < 0 && errno != ENOENT)
+		return err_sys(e, "layer %.19s", diff_id);
+	errno = -path_remove(dir, data_name(diff_id, form).s);
+	return errno ? err_sys(e, "layer %.19s", diff_id) : 0;
+}
+
 int layer_commit(struct store *s, struct stage *st, const struct layer *l, struct err *e)
 {
+	auto_arena struct arena a = ARENA_INIT;
 	auto_buf struct buf text = BUF_INIT(STORE_JSON_MAX);
-	auto_fd int dir = store_dir(s, "layers", e);
-	struct name from = staged_name(l->diff_id, l->form), to = data_name(l->diff_id, l->form);
+	auto_fd int dir = -1;
+	struct layer have;
 	int r;
 
-	if (dir < 0)
-		return dir;
 	if (sync_data(st, l) < 0)
 		return err_sys(e, "layer %.19s", l->diff_id);
-	/* What is there without a mark, or in the other form, goes; somebody's mount keeps its
-	 * inode. */
-	r = layer_remove(s, l->diff_id, e);
+	dir = store_dir(s, "layers", e);
+	if (dir < 0)
+		return dir;
+	/* Two commands may have made the same layer: one publishes, and nothing that is complete
+	 * and maybe mounted is ever replaced. */
+	if (flock(dir, LOCK_EX) < 0)
+		return err_sys(e, "layer %.19s", l->diff_id);
+	if (layer_find_form(s, l->diff_id, (enum layer_form)l->form, &a, &have, NULL) == 0)
+		return 0;
+	r = remove_form(dir, l->diff_id, l->form, e);
 	if (r < 0)
 		return r;
-	if (renameat(stage_fd(st), from.s, dir, to.s) < 0 || fsync(dir) < 0)
+	if (renameat(stage_fd(st), staged_name(l->diff_id, l->form).s, dir,
+		     data_name(l->diff_id, l->form).s) < 0 ||
+	    fsync(dir) < 0)
 		return err_sys(e, "layer %.19s", l->diff_id);
 	jbind_write(&table, l, &text);
-	errno = -file_replace(dir, mark_name(l->diff_id).s, text.p, text.len, 0600, FILE_DURABLE);
+	errno = -file_replace(dir, mark_name(l->diff_id, l->form).s, text.p, text.len, 0600,
+			      FILE_DURABLE);
 	return errno ? err_sys(e, "layer %.19s", l->diff_id) : 0;
 }
 
 int layer_remove(const struct store *s, const char *diff_id, struct err *e)
 {
 	auto_fd int dir = store_dir(s, "layers", e);
+	int r = dir;
 
-	if (dir < 0)
-		return dir;
-	if (unlinkat(dir, mark_name(diff_id).s, 0) < 0 && errno != ENOENT)
-		return err_sys(e, "layer %.19s", diff_id);
-	for (int form = 0; form < LAYER_FORM_MAX_; form++) {
-		errno = -path_remove(dir, data_name(diff_id, form).s);
-		if (errno)
-			return err_sys(e, "layer %.19s", diff_id);
-	}
-	return 0;
+	for (int form = 0; r >= 0 && form < LAYER_FORM_MAX_; form++)
+		r = remove_form(dir, diff_id, form, e);
+	return r < 0 ? r : 0;
 }
 
 const char *layer_name(const struct layer *l, struct arena *a)

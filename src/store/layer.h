@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * layer - one unpacked layer: layers/<hex of diff id>.erofs (or .dir/) and <hex>.json.
+ * layer - one unpacked layer: layers/<hex of diff id>.erofs and <hex>.json, or, where the host
+ * cannot mount EROFS, <hex>.dir/ and <hex>.dir.json.  A layer may be there in both forms.
  *
  * The JSON file is the mark of completeness: it is written last, after the data was synced and
  * renamed, and removed first.  Data without a mark does not exist and is replaced.
@@ -30,15 +31,20 @@ struct layer {
 	uint64_t entries;
 };
 
-/* Read the mark; strings go into a.  ERR_NOT_FOUND when there is no complete layer of that id. */
+/* Read the mark; strings go into a.  ERR_NOT_FOUND when there is no complete layer of that id in
+ * any form, or in this form. */
 int layer_find(const struct store *s, const char *diff_id, struct arena *a, struct layer *out,
 	       struct err *e);
+int layer_find_form(const struct store *s, const char *diff_id, enum layer_form form,
+		    struct arena *a, struct layer *out, struct err *e);
 
-/* Begin: a descriptor to write the layer to, a file or an empty directory by form. */
+/* Begin: a descriptor to write the layer to, a file or an empty directory by form.  diff_id NULL:
+ * not known yet; layer_identify() then gives it its name in the stage. */
 int layer_stage(struct stage *st, const char *diff_id, enum layer_form form, struct err *e);
-/* Sync, publish, mark. */
+int layer_identify(struct stage *st, const char *diff_id, enum layer_form form, struct err *e);
+/* Sync, publish, mark.  One that is complete already is kept instead. */
 int layer_commit(struct store *s, struct stage *st, const struct layer *l, struct err *e);
-/* Mark first, then data.  Absent is fine. */
+/* Every form; mark first, then data.  Absent is fine. */
 int layer_remove(const struct store *s, const char *diff_id, struct err *e);
 
 /* Absolute path of the file or directory. */
