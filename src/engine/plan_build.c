@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/plan_build.h"
+#include "base/err.h"
+#include "base/opt.h"
+#include "base/str.h"
+#include "engine/request.h"
+#include "engine/wall.h"
+#include "fmt/oci_image.h"
+#include "spec/plan.h"
+#include "store/instance.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#define PIDS_DEFAULT   2048 /* a fork bomb ends here and not at the host's limit */
+#define SHM_DEFAULT    (64u << 20)
+#define VM_MEMORY      (256u << 20)
+#define CPU_PERIOD_US  100000
+#define STOP_TIMEOUT_S 10
+#define DEFAULT_PATH   "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define NANO	       1000000000
+
+struct build {
+	const struct plan_input *in;
+	const struct request *q;
+	struct arena *a;
+	struct plan *p;
+};
+
+void plan_build_setenv(struct strs *env, const char *pair, struct arena *a)
+{
+	const char *eq = strchr(pair, '=');
+	size_t n = eq ? (size_t)(eq - pair) + 1 : strlen(pair);
+
+	for (size_t i = 0; i < env->n; i++)
+		if (strncmp(env->v[i], pair, n) == 0) {
+			env->v[i] = pair;
+			return;
+		}
+	arena_strs_add(a, env, pair);
+}
+
+static bool starts_with_slash(const char *s)
+{
+	return s && *s == '/';
+}
+
+int plan_build_command(const struct request *q, const struct oci_process *image, struct arena *a,
+		       struct strs *out, struct err *e)
+{
+	const struct strs *entry = q->entrypoint_set ? &q->entrypoint : &image->entrypoint;
+	const struct strs *args = &q->args;
+	struct strs l = {0};
+
+	if (!args->n && !q->entrypoint_set)
+		args = &image->cmd;
+	for (size_t i = 0; i < entry->n; i++)
+		arena_strs_add(a, &l, entry->v[i]);
+	for (size_t i = 0; i < args->n; i++)
+		arena_strs_add(a, &l, args->v[i]);
+	if (!l.n)
+		return err_set(e, ERR_USAGE,
+			       "no command specified: neither the image '%.100s' nor the command "
+			       "line names one",
+			       q->image);
+	*out = l;
+	return 0;
+}
+
+static void environment(struct build *b)
+{
+	struct plan_process *pr = b->p->process;
+	const struct strs *image = &b->in->image->env;
+
+	plan_build_setenv(&pr->env, DEFAULT_PATH, b->a);
+	if (b->p->hostname)
+		plan_build_setenv(&pr->env, arena_printf(b->a, "HOSTNAME=%s", b->p->hostname),
+				  b->a);
+	if (b->q->tty)
+		plan_build_setenv(&pr->env, "TERM=xterm", b->a);
+	for (size_t i = 0; i < image->n; i++)
+		if (strchr(image->v[i], '='))
+			plan_build_setenv(&pr->env, image->v[i], b->a);
+	for (size_t i = 0; i < b->q->env.n; i++)
+		plan_build_setenv(&pr->env, b->q->env.v[i], b->a);
+}
+
+static int groups(struct build *b, struct err *e)
+{
+	struct plan_user *u = &b->p->process->user;
+	const struct strs *g = &b->q->group_add;
+
+	u->additional_gids.v = arena_array(b->a, g->n + 1, sizeof(int64_t));
+	for (size_t i = 0; i < g->n; i++) {
+		char *end;
+		long long v = strtoll(g->v[i], &end, 10);
+
+		/* Names would have to be looked up in the instance's root. */
+		if (*end || end == g->v[i] || v < 0 || v > UINT32_MAX - 1)
+			return err_set(e, ERR_UNSUPPORTED,
+				       "--group-add '%.60s': only numeric ids are possible",
+				       g->v[i]);
+		u->additional_gids.v[u->additional_gids.n++] = v;
+	}
+	return 0;
+}
+
+static int one_limit(struct build *b, const char *said, struct plan_rlimit *out, struct err *e)
+{
+	static const char *const names[] = {
+	    "core",   "cpu",   "data", "fsize",	 "locks",  "memlock",	 "msgqueue", "nice",
+	    "nofile", "nproc", "rss",  "rtprio", "rttime", "sigpending", "stack",    NULL};
+	const char *eq = strchr(said, '='), *known = NULL;
+	unsigned long long v[2] = {0};
+	char *up, *end = NULL;
+
+	for (const char *const *n = names; eq && *n; n++)
+		if (strlen(*n) == (size_t)(eq - said) && strncmp(said, *n, strlen(*n)) == 0)
+			known = *n;
+	if (!known)
+		return err_set(e, ERR_USAGE, "invalid --ulimit '%.60s': unknown name", said);
+	for (int i = 0; i < 2; i++) {
+		const char *s = i ? end + 1 : eq + 1;
+
+		v[i] = strncmp(s, "-1", 2) == 0 ? UINT64_MAX : strtoull(s, &end, 10);
+		if (strncmp(s, "-1", 2) == 0)
+			end = arena_dup(b->a, s + 2);
+		if (end == s || (*s != '-' && (*s < '0' || *s > '9')) || (*end && *end != ':') ||
+		    (i && *end))
+			return err_set(e, ERR_USAGE, "invalid --ulimit '%.60s': NAME=SOFT[:HARD]",
+				       said);
+		if (!i && !*end) {
+			v[1] = v[0];
+			break;
+		}
+	}
+	if (v[0] > v[1])
+		return err_set(e, ERR_USAGE, "invalid --ulimit '%.60s': soft is above hard", said);
+	up = arena_printf(b->a, "RLIMIT_%s", known);
+	for (char *c = up; *c; c++)
+		*c = (char)(*c >= 'a' && *c <= 'z' ? *c - 32 : *c);
+	*out = (struct plan_rlimit){up, v[0], v[1]};
+	return 0;
+}
+
+static int rlimits(struct build *b, struct err *e)
+{
+	struct plan_rlimits *l = &b->p->process->rlimits;
+
+	l->v = arena_array(b->a, b->q->ulimits.n + 1, sizeof(*l->v));
+	for (size_t i = 0; i < b->q->ulimits.n; i++) {
+		int r = one_limit(b, b->q->ulimits.v[i], &l->v[l->n], e);
+
+		if (r < 0)
+			return r;
+		l->n++;
+	}
+	return 0;
+}
+
+static int process(struct build *b, struct err *e)
+{
+	struct plan_process *pr = arena_alloc(b->a, sizeof(*pr));
+	const struct oci_process *image = b->in->image;
+	const char *user = b->q->user && *b->q->user ? b->q->user : image->user;
+	int r;
+
+	b->p->process = pr;
+	pr->terminal = b->q->tty;
+	pr->args = b->in->instance->command;
+	pr->cwd = b->q->workdir ? b->q->workdir : image->working_dir;
+	if (!starts_with_slash(pr->cwd))
+		pr->cwd = pr->cwd && *pr->cwd ? arena_printf(b->a, "/%s", pr->cwd) : "/";
+	pr->user.username = user && *user ? user : NULL;
+	pr->oom_score_adj = b->q->oom_score;
+	pr->capabilities = arena_alloc(b->a, sizeof(*pr->capabilities));
+	environment(b);
+	r = wall_caps(b->q, b->a, pr->capabilities, e);
+	if (r == 0)
+		r = groups(b, e);
+	return r < 0 ? r : rlimits(b, e);
+}
+
+static struct plan_mount *mount_at(struct build *b, const char *destination, const char *type,
+				   const char *source)
+{
+	struct plan_mounts *l = &b->p->mounts;
+	struct plan_mount *m = &l->v[l->n++];
+
+	*m = (struct plan_mount){.destination = destination, .type = type, .source = source};
+	return m;
+}
+
+static void mount_options(struct build *b, struct plan_mount *m, const char *list)
+{
+	while (*list) {
+		size_t n = strcspn(list, ",");
+
+		arena_strs_add(b->a, &m->options, arena_dupn(b->a, list, n));
+		list += n + (list[n] == ',');
+	}
+}
+
+static bool user_mounts(const struct build *b, const char *destination)
+{
+	const struct instance_mounts *l = &b->in->instance->mounts;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (streq(l->v[i].destination, destination))
+			return true;
+	return false;
+}
+
+/* What the user mounts at one of these places replaces ours, as in docker. */
+static void default_mounts(struct build *b)
+{
+	static const struct {
+		const char *destination, *type, *source, *options;
+	} table[] = {
+	    {"/proc", "proc", "proc", "nosuid,noexec,nodev"},
+	    {"/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k"},
+	    {"/dev/pts", "devpts", "devpts",
+	     "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5"},
+	    {"/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro"},
+	    {"/sys/fs/cgroup", "cgroup", "cgroup", "ro,nosuid,noexec,nodev"},
+	    {"/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev"},
+	};
+	uint64_t shm = b->q->shm_bytes ? b->q->shm_bytes : SHM_DEFAULT;
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (!user_mounts(b, table[i].destination))
+			mount_options(
+			    b, mount_at(b, table[i].destination, table[i].type, table[i].source),
+			    table[i].options);
+	if (!user_mounts(b, "/dev/shm"))
+		mount_options(
+		    b, mount_at(b, "/dev/shm", "tmpfs", "shm"),
+		    arena_printf(b->a, "nosuid,noexec,nodev,mode=1777,size=%" PRIu64, shm));
+}
+
+static void etc_mounts(struct build *b)
+{
+	static const char *const names[] = {"resolv.conf", "hostname", "hosts"};
+
+	for (size_t i = 0; i < 3; i++) {
+		const char *at = arena_printf(b->a, "/etc/%s", names[i]);
+
+		if (!user_mounts(b, at))
+			mount_options(b,
+				      mount_at(b, at, "bind",
+					       arena_printf(b->a, "%s/%s", b->p->caisson->state_dir,
+							    names[i])),
+				      "rbind,rprivate");
+	}
+}
+
+static void instance_mounts(struct build *b)
+{
+	const struct instance_mounts *l = &b->in->instance->mounts;
+
+	for (size_t i = 0; i < l->n; i++) {
+		const struct instance_mount *v = &l->v[i];
+		bool tmpfs = streq(v->type, "tmpfs"), propagation = false;
+		struct plan_mount *m = mount_at(b, v->destination, tmpfs ? "tmpfs" : "bind",
+						tmpfs ? "tmpfs" : v->source);
+
+		/* Docker's defaults for --tmpfs; what was said comes behind and wins. */
+		mount_options(b, m, tmpfs ? "nosuid,nodev,noexec" : "rbind");
+		for (size_t k = 0; k < v->options.n; k++) {
+			const char *o = v->options.v[k];
+
+			propagation |=
+			    !!strstr(o, "private") || !!strstr(o, "shared") || !!strstr(o, "slave");
+			if (!streq(o, "nocopy"))
+				arena_strs_add(b->a, &m->options, o);
+		}
+		if (!tmpfs && !propagation)
+			arena_strs_add(b->a, &m->options, "rprivate");
+	}
+}
+
+static void mounts(struct build *b)
+{
+	b->p->mounts.v =
+	    arena_array(b->a, 16 + b->in->instance->mounts.n, sizeof(struct plan_mount));
+	default_mounts(b);
+	if (b->in->etc_files)
+		etc_mounts(b);
+	instance_mounts(b);
+}
+
+static void namespaces(struct build *b)
+{
+	static const char *const types[] = {"pid", "ipc", "uts", "mount", "cgroup"};
+	struct plan_namespaces *l = &b->p->linux_->namespaces;
+
+	l->v = arena_array(b->a, 8, sizeof(*l->v));
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		l->v[l->n++] = (struct plan_namespace){.type = types[i]};
+	if (b->in->net_ns)
+		l->v[l->n++] = (struct plan_namespace){"network", b->in->net_ns};
+}
+
+static void device_rule(struct plan_device_rules *l, const char *type, int64_t major, int64_t minor,
+			const char *access)
+{
+	struct plan_device_rule *d = &l->v[l->n++];
+
+	*d = (struct plan_device_rule){.allow = true, .type = type, .access = access};
+	if (major >= 0)
+		d->major = (struct jbind_optint){true, major};
+	if (minor >= 0)
+		d->minor = (struct jbind_optint){true, minor};
+}
+
+/* Deny all, then: mknod of anything, the harmless nodes, terminals. */
+static void devices(struct build *b, struct plan_resources *res)
+{
+	static const int nodes[][2] = {{1, 3}, {1, 5}, {1, 7}, {1, 8},	 {1, 9},
+				       {5, 0}, {5, 1}, {5, 2}, {136, -1}};
+	struct plan_device_rules *l = &res->devices;
+
+	l->v = arena_array(b->a, 16, sizeof(*l->v));
+	l->v[l->n++] = (struct plan_device_rule){.allow = false, .access = "rwm"};
+	device_rule(l, "c", -1, -1, "m");
+	device_rule(l, "b", -1, -1, "m");
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
+		device_rule(l, "c", nodes[i][0], nodes[i][1], "rwm");
+}
+
+static void resources(struct build *b)
+{
+	struct plan_resources *res = arena_alloc(b->a, sizeof(*res));
+	bool vm = b->q->isolation == PLAN_VM;
+
+	b->p->linux_->resources = res;
+	devices(b, res);
+	/* A VM's memory is the size of its machine. */
+	if (b->q->memory_bytes && !vm) {
+		res->memory = arena_alloc(b->a, sizeof(*res->memory));
+		res->memory->limit = (struct jbind_optint){true, (int64_t)b->q->memory_bytes};
+	}
+	if (b->q->nano_cpus) {
+		res->cpu = arena_alloc(b->a, sizeof(*res->cpu));
+		res->cpu->period = (struct jbind_optint){true, CPU_PERIOD_US};
+		res->cpu->quota =
+		    (struct jbind_optint){true, b->q->nano_cpus / (NANO / CPU_PERIOD_US)};
+	}
+	res->pids = arena_alloc(b->a, sizeof(*res->pids));
+	/* 0 and -1 both say "no limit", as in docker. */
+	res->pids->limit = b->q->pids.set ? b->q->pids : (struct jbind_optint){true, PIDS_DEFAULT};
+	if (res->pids->limit.v <= 0)
+		res->pids->limit.v = -1;
+}
+
+/* Names that the image or the user calls a signal by, in one form. */
+static const char *stop_signal(const struct build *b)
+{
+	const char *s = b->q->stop_signal ? b->q->stop_signal : b->in->image->stop_signal;
+	int sig = s && *s ? request_signal(s, NULL) : -1;
+
+	if (sig < 0)
+		return "SIGTERM";
+	return request_signal_name(sig) ?: arena_printf(b->a, "%d", sig);
+}
+
+static void caisson(struct build *b)
+{
+	struct plan_caisson *c = b->p->caisson;
+	const struct instance *i = b->in->instance;
+
+	c->isolation = b->q->isolation;
+	c->id = i->id;
+	c->name = i->name;
+	c->state_dir = arena_printf(b->a, "%s/instances/%s", b->in->root, i->id);
+	c->run_dir = arena_printf(b->a, "%s/instances/%s", b->in->run_root, i->id);
+	c->rootfs = *b->in->rootfs;
+	if (b->in->nics)
+		c->nics = *b->in->nics;
+	c->net_ns = b->in->net_ns;
+	c->open_stdin = b->q->open_stdin;
+	c->auto_remove = b->q->auto_remove;
+	c->init = b->q->init;
+	c->stop_signal = stop_signal(b);
+	c->stop_timeout_s = b->q->stop_timeout_s.set ? b->q->stop_timeout_s.v : STOP_TIMEOUT_S;
+	c->seccomp_cache = arena_printf(b->a, "%s/cache/seccomp", b->in->root);
+	if (b->q->isolation == PLAN_VM) {
+		c->vm = arena_alloc(b->a, sizeof(*c->vm));
+		c->vm->memory_bytes = b->q->memory_bytes ? b->q->memory_bytes : VM_MEMORY;
+		c->vm->cpus = b->q->nano_cpus ? (uint32_t)((b->q->nano_cpus + NANO - 1) / NANO) : 1;
+	}
+}
+
+const char *plan_build_hostname(const struct request *q, const char *id, struct arena *a)
+{
+	struct utsname u;
+
+	if (q->hostname)
+		return q->hostname;
+	/* On the host's network an instance is named like the host. */
+	if (q->network && streq(q->network, "host") && uname(&u) == 0)
+		return arena_dup(a, u.nodename);
+	return arena_dupn(a, id, INSTANCE_SHORT_ID);
+}
+
+int plan_build(const struct plan_input *in, struct arena *a, struct plan *out, struct err *e)
+{
+	struct build b = {.in = in, .q = in->request, .a = a, .p = out};
+	int r;
+
+	*out = (struct plan){.oci_version = "1.2.0"};
+	out->root = arena_alloc(a, sizeof(*out->root));
+	out->root->readonly = b.q->read_only;
+	out->linux_ = arena_alloc(a, sizeof(*out->linux_));
+	out->caisson = arena_alloc(a, sizeof(*out->caisson));
+	out->hostname = plan_build_hostname(b.q, in->instance->id, a);
+	caisson(&b);
+	r = process(&b, e);
+	if (r < 0)
+		return r;
+	mounts(&b);
+	namespaces(&b);
+	resources(&b);
+	out->linux_->cgroups_path = arena_printf(a, "/caisson/%s", in->instance->id);
+	out->linux_->rootfs_propagation = "private";
+	return wall_paths(b.q, a, out, e);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * logfile - the output of an instance, in docker's json-file format: one object per line,
+ * {"log":"text\n","stream":"stdout","time":"2026-11-21T12:00:00.000000001Z"}.
+ *
+ * Output is cut at line ends, and at 16 KiB where no end comes (then "log" has no "\n").  The file
+ * is bounded: past LOGFILE_BYTES it becomes log.1, replacing the one before.  Bytes that are not
+ * UTF-8 become U+FFFD.  Writing never fails the workload: what a full disk does not take is lost,
+ * and the count of lost bytes is written as a line when there is room again.
+ */
+#ifndef MONITOR_LOGFILE_H
+#define MONITOR_LOGFILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+#define LOGFILE_BYTES (16u << 20)
+#define LOGFILE_LINE  (16u << 10)
+
+enum logfile_stream { LOGFILE_STDOUT, LOGFILE_STDERR, LOGFILE_STREAM_MAX_ };
+
+struct logfile {
+	int dir_fd, fd; /* borrowed; own */
+	uint64_t size, lost;
+	struct {
+		char *p; /* an unfinished line */
+		size_t len;
+	} part[LOGFILE_STREAM_MAX_];
+};
+#define LOGFILE_INIT ((struct logfile){.dir_fd = -1, .fd = -1})
+
+/* Appends to dir_fd/log, which stays the caller's. */
+int logfile_open(struct logfile *l, int dir_fd, struct err *e);
+void logfile_write(struct logfile *l, enum logfile_stream s, const char *data, size_t len);
+/* Unfinished lines are written as they are. */
+void logfile_flush(struct logfile *l);
+void logfile_done(struct logfile *l);
+
+#endif

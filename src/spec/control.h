@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control - the JSON payloads of frames between a client (CLI, API) and a monitor.
+ * The protocol is described in docs/protocols/control.md.
+ */
+#ifndef SPEC_CONTROL_H
+#define SPEC_CONTROL_H
+
+#include "spec/plan.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CONTROL_VERSION	     1
+#define CONTROL_STDIN_WINDOW (256u << 10) /* bytes a client may send on a stream before WINDOW */
+#define CONTROL_CLIENTS_MAX  64
+#define CONTROL_STREAMS_MAX  64 /* of one client */
+
+struct control_hello {
+	int32_t version;
+	const char *program;
+};
+extern const struct jbind control_hello_table;
+
+struct control_attach {
+	bool in, out, err; /* which of the three */
+	bool owner;	   /* output waits for this client instead of dropping it */
+};
+extern const struct jbind control_attach_table;
+
+struct control_start {
+	bool reap; /* this client removes what is left when the instance has ended */
+};
+extern const struct jbind control_start_table;
+
+struct control_exec {
+	struct plan_process process;
+	bool in, out, err;
+	struct jbind_optint rows, columns;
+};
+extern const struct jbind control_exec_table;
+
+struct control_stop {
+	int64_t signal, timeout_ms; /* timeout < 0: never kill */
+};
+extern const struct jbind control_stop_table;
+
+#endif
