@@ -127,6 +127,7 @@ static void session_init(struct session *s, const struct globals *g)
 	s->root = pick(g->root, env("CAISSON_ROOT"), "/var/lib/caisson", user_root);
 	s->run_root = pick(g->run_root, env("CAISSON_RUN_ROOT"), "/run/caisson", user_run_root);
 	find_helpers(s);
+	s->environment = environ;
 }
 
 static bool matches(const char *name, int argc, char **argv, int *words)
