@@ -2,10 +2,15 @@
 /*
  * network - the networks of a store: their records and their bridges.
  *
- * root/networks/<name>.json is a struct network.  "bridge" is made when it is first used: the
- * bridge device is the first free one of caisson0, caisson1, ... and the subnet the first candidate
- * that overlaps no route of the host, so that two stores on one host never share either.  The name
- * of the default network's bridge also names the store's nftables tables.
+ * root/networks/<name>.json is a struct network.  "bridge" is made when it is first used: its index
+ * is the first for which no device caisson<index> exists, its subnet the first candidate that
+ * overlaps no route of the host, so that two stores on one host never share either.  The index
+ * also names what all networks of the store share: the nftables tables caisson<index> and the
+ * devices of instances, c<index>v..., which the tables know by this prefix.
+ *
+ * A bridge is ours when its MAC address is the one made from the network's id: it is set in the
+ * message that creates the device, so no crash leaves a bridge nobody owns.  It is up when
+ * everything about it is done.
  */
 #ifndef NET_NETWORK_H
 #define NET_NETWORK_H
@@ -17,31 +22,40 @@
 struct arena;
 struct err;
 
-#define NETWORK_DEFAULT "bridge"
+#define NETWORK_DEFAULT	 "bridge"
+#define NETWORK_NAME_MAX 64
 
 struct network {
 	const char *name;
 	const char *id;	     /* 12 hex digits, random */
 	const char *driver;  /* "bridge" */
+	uint32_t index;	     /* of the store on this host */
 	const char *bridge;  /* device name */
 	const char *subnet;  /* "172.30.0.0/16" */
-	const char *gateway; /* "172.30.0.1", the bridge's own address */
-	int32_t mtu;	     /* 0: the default */
+	const char *gateway; /* "172.30.0.1": the bridge's own address */
+	uint32_t mtu;	     /* 0: the default */
 };
 
-/* Read the record of a network, in the arena.  The default network is made when it is absent.
- * lock: run-root/net is locked by the caller.  Errors: ERR_NOT_FOUND, ERR_CORRUPT, ERR_CONFLICT no
- * free subnet or device. */
+struct networks {
+	struct network *v;
+	size_t n;
+};
+
+/* Letters, digits, '_', '.', '-', first a letter or digit. */
+bool network_name_valid(const char *name);
+
+/* Read the record of a network into the arena; the default network is made when it is absent.
+ * The caller holds the lock of run-root/net.  Errors: ERR_USAGE malformed name, ERR_NOT_FOUND,
+ * ERR_CORRUPT, ERR_CONFLICT no subnet or device name is free. */
 int network_find(int root_fd, const char *name, struct nlmsg_sock *route, struct arena *a,
 		 struct network *out, struct err *e);
 
-/* Make the bridge and its address unless they are there; turn on forwarding (net.ipv4.ip_forward).
- * *index: the bridge.  Errors: ERR_CONFLICT the device belongs to somebody else, or the subnet
- * overlaps a route of the host. */
-int network_up(const struct network *n, struct nlmsg_sock *route, int *index, struct err *e);
+/* Every record of the store. */
+int network_list(int root_fd, struct arena *a, struct networks *out, struct err *e);
 
-/* Call each for every record; what it returns < 0 ends the walk. */
-int network_each(int root_fd, struct arena *a, int (*each)(const struct network *, void *),
-		 void *arg, struct err *e);
+/* Make the bridge unless it is there; turn on forwarding (net.ipv4.ip_forward).  *index: of the
+ * bridge device.  Errors: ERR_CONFLICT the device is somebody else's, or the subnet overlaps a
+ * route of the host; ERR_UNSUPPORTED not permitted. */
+int network_up(const struct network *n, struct nlmsg_sock *route, int *index, struct err *e);
 
 #endif

@@ -229,9 +229,9 @@ int netlink_link_move(struct nlmsg_sock *s, int index, int ns_fd, const char *na
 	return finish(s, &b, m);
 }
 
-static size_t create(struct buf *b)
+static size_t create(struct buf *b, unsigned int flags)
 {
-	struct ifinfomsg i = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+	struct ifinfomsg i = {.ifi_flags = flags, .ifi_change = IFF_UP};
 
 	return nlmsg_start(b, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, &i, sizeof(i));
 }
@@ -239,7 +239,7 @@ static size_t create(struct buf *b)
 int netlink_bridge_add(struct nlmsg_sock *s, const struct netlink_bridge *br)
 {
 	auto_buf struct buf b = BUF_INIT(ONE_MAX);
-	size_t m = create(&b), info, data;
+	size_t m = create(&b, 0), info, data;
 
 	nlmsg_str(&b, IFLA_IFNAME, br->name);
 	if (br->mac)
@@ -260,7 +260,7 @@ int netlink_veth_add(struct nlmsg_sock *s, const struct netlink_veth *v)
 {
 	auto_buf struct buf b = BUF_INIT(ONE_MAX);
 	struct ifinfomsg peer = {0}; /* cannot come up before both ends exist: -ENOTCONN */
-	size_t m = create(&b), info, data, other;
+	size_t m = create(&b, IFF_UP), info, data, other;
 
 	nlmsg_str(&b, IFLA_IFNAME, v->name);
 	if (v->mtu)

@@ -55,7 +55,8 @@ int netlink_link_master(struct nlmsg_sock *s, int index, int master);
 /* Move into the namespace of ns_fd, there called name (NULL: as before). */
 int netlink_link_move(struct nlmsg_sock *s, int index, int ns_fd, const char *name);
 
-/* A bridge without spanning tree, so that a port forwards at once.  mtu 0: the default. */
+/* A bridge without spanning tree, so that a port forwards at once.  It is
+ * down.  mtu 0: the default. */
 struct netlink_bridge {
 	const char *name;
 	const uint8_t *mac; /* fixed, else the bridge takes on the lowest of its ports' */

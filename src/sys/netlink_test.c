@@ -105,6 +105,7 @@ TEST(routes_are_listed)
 		SKIP("needs root");
 	CHECK_INT(netlink_bridge_add(&s, &(struct netlink_bridge){.name = "br"}), 0);
 	CHECK_INT(netlink_link_get(&s, "br", &l), 0);
+	CHECK_INT(netlink_link_up(&s, l.index), 0);
 	netlink_ip_parse("10.99.0.1/24", &ip);
 	CHECK_INT(netlink_addr_add(&s, l.index, &ip), 0);
 	netlink_ip_parse("10.99.0.9", &ip);

@@ -123,9 +123,10 @@ void nlmsg_nest_end(struct buf *b, size_t start)
 		memcpy(b->p + start, &len, sizeof(len));
 }
 
-/* Number the messages; returns the number of the last. */
+/* Number the messages; returns the number of the last that is answered. */
 static uint32_t number(struct nlmsg_sock *s, struct buf *b)
 {
+	uint32_t last = s->seq;
 	size_t at = 0;
 
 	while (at + sizeof(struct nlmsghdr) <= b->len) {
@@ -133,10 +134,13 @@ static uint32_t number(struct nlmsg_sock *s, struct buf *b)
 
 		memcpy(&h, b->p + at, sizeof(h));
 		h.nlmsg_seq = ++s->seq;
+		/* NLM_F_DUMP shares its bits with the flags of NEW requests. */
+		if (h.nlmsg_flags & NLM_F_ACK || (h.nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP)
+			last = s->seq;
 		memcpy(b->p + at, &h, sizeof(h));
 		at += NLMSG_ALIGN(h.nlmsg_len);
 	}
-	return s->seq;
+	return last;
 }
 
 static int send_all(int fd, const struct buf *b)

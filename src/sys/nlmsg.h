@@ -43,9 +43,10 @@ void nlmsg_be32(struct buf *b, uint16_t type, uint32_t v);
 size_t nlmsg_nest(struct buf *b, uint16_t type); /* sets NLA_F_NESTED */
 void nlmsg_nest_end(struct buf *b, size_t start);
 
-/* Send all messages of b in one piece and wait until the last one is acknowledged, or its dump is
- * complete (start it with NLM_F_ACK or NLM_F_DUMP).  each (may be NULL) sees every data message;
- * what it returns < 0 ends the walk and is returned.  0 or the first -errno the kernel answered. */
+/* Send all messages of b in one piece and wait until the last one that was started with NLM_F_ACK
+ * or NLM_F_DUMP is acknowledged or complete; there must be one.  each (may be NULL) sees every data
+ * message; what it returns < 0 ends the walk and is returned.  0 or the first -errno the kernel
+ * answered. */
 typedef int nlmsg_each_fn(const struct nlmsghdr *m, void *arg);
 int nlmsg_talk(struct nlmsg_sock *s, struct buf *b, nlmsg_each_fn *each, void *arg);
 

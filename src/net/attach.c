@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The order on a bridge, and what a kill -9 leaves behind:
+ *
+ *  1. lock; rules loaded if they are not; an older attachment of the same instance undone
+ *  2. address and ports taken               a lease or port without a record: attachment_orphans()
+ *  3. record written; lock released         a record: attach_sweep(), or the next start of the
+ * instance
+ *  4. namespace, veth or tap                die with this process
+ *  5. elements added                        named by the record
+ *
+ * attach_remove() goes back under the lock: elements, ports, address, record.  Elements go first,
+ * because whoever finds the rules missing loads them with the elements of every record.
+ */
+#include "net/attach.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "fmt/publish.h"
+#include "net/attachment.h"
+#include "net/etc_files.h"
+#include "net/network.h"
+#include "net/nft.h"
+#include "spec/trace.h"
+#include "sys/fd.h"
+#include "sys/file.h"
+#include "sys/netlink.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+
+/* Sockets handed out to hold published ports; ports beyond are published without. */
+#define HOLD_MAX    256
+#define DEFAULT_MTU 1500
+
+struct work {
+	const struct attach_request *q;
+	struct arena *a;
+	int net_fd;
+	int bridge; /* link index */
+	struct nlmsg_sock route, nf;
+	struct network net;
+	struct attachment at;
+	bool recorded; /* there is something to undo */
+};
+
+static void work_done(struct work *w)
+{
+	nlmsg_close(&w->route);
+	nlmsg_close(&w->nf);
+	fd_close(w->net_fd);
+	w->net_fd = -1;
+}
+
+void attach_done(struct attach_result *r)
+{
+	fd_close(r->netns_fd);
+	fd_close(r->tap_fd);
+	for (size_t i = 0; i < r->n_port_fds; i++)
+		fd_close(r->port_fds[i]);
+	r->netns_fd = r->tap_fd = -1;
+	r->n_port_fds = 0;
+}
+
+/* ---- the namespace ---- */
+
+/* Defaults of a new namespace that the instance could not set itself: as Docker, every port may be
+ * bound without privilege (the whole namespace is the instance's) and ping needs no raw socket.
+ * IPv6 stays with loopback.  Files absent without IPv6 are fine. */
+static void namespace_switches(void)
+{
+	(void)file_put(AT_FDCWD, "/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
+	(void)file_put(AT_FDCWD, "/proc/sys/net/ipv4/ping_group_range", "0 2147483647");
+	(void)file_put(AT_FDCWD, "/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+	(void)file_put(AT_FDCWD, "/proc/sys/net/ipv6/conf/default/accept_ra", "0");
+}
+
+/* Make a network namespace with lo up; *inner is a route socket inside.  The process is back where
+ * it was when this returns: if it cannot go back, it cannot go on. */
+static int namespace_make(struct nlmsg_sock *inner, struct err *e)
+{
+	auto_fd int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	auto_fd int ns = -1;
+	struct netlink_link lo;
+	int r;
+
+	if (home < 0)
+		return err_sys(e, "open own network namespace");
+	if (unshare(CLONE_NEWNET) < 0)
+		return err_sys(e, "make a network namespace");
+	ns = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	r = ns < 0 ? -errno : nlmsg_open(inner, NETLINK_ROUTE);
+	if (r == 0)
+		namespace_switches();
+	if (setns(home, CLONE_NEWNET) < 0)
+		abort();
+	if (r == 0)
+		r = netlink_link_get(inner, "lo", &lo);
+	if (r == 0)
+		r = netlink_link_up(inner, lo.index);
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "set up the network namespace");
+	}
+	return take_fd(&ns);
+}
+
+static int no_network(const struct attach_request *q, struct attach_result *out, struct err *e)
+{
+	auto_nlmsg struct nlmsg_sock inner = NLMSG_SOCK_INIT;
+	int fd;
+
+	if (q->isolation == PLAN_VM)
+		return 0; /* no card */
+	fd = namespace_make(&inner, e);
+	if (fd < 0)
+		return fd;
+	out->netns_fd = fd;
+	return 0;
+}
+
+/* ---- devices ---- */
+
+static int device_error(const struct work *w, int r, struct err *e)
+{
+	errno = -r;
+	return err_sys(e, "network '%s': device '%s'", w->net.name, w->at.device);
+}
+
+static int configure_inside(struct nlmsg_sock *inner, const struct work *w, const uint8_t mac[6])
+{
+	struct netlink_link eth;
+	struct netlink_route def = {0};
+	struct netlink_ip ip, net;
+	int r = netlink_link_get(inner, "eth0", &eth);
+
+	(void)netlink_ip_parse(w->at.address, &ip);
+	(void)netlink_ip_parse(w->net.subnet, &net);
+	(void)netlink_ip_parse(w->net.gateway, &def.gateway);
+	ip.len = net.len;
+	if (r == 0)
+		r = netlink_addr_add(inner, eth.index, &ip);
+	if (r == 0)
+		r = netlink_link_up(inner, eth.index);
+	if (r == 0)
+		r = netlink_route_add(inner, &def);
+	return r;
+}
+
+static int make_veth(struct work *w, struct attach_result *out, struct err *e)
+{
+	auto_nlmsg struct nlmsg_sock inner = NLMSG_SOCK_INIT;
+	auto_fd int ns = namespace_make(&inner, e);
+	uint8_t mac[6];
+	int r;
+
+	if (ns < 0)
+		return ns;
+	(void)netlink_mac_parse(w->at.mac, mac);
+	r = netlink_veth_add(&w->route, &(struct netlink_veth){.name = w->at.device,
+							       .master = w->bridge,
+							       .mtu = w->net.mtu,
+							       .peer_ns = ns,
+							       .peer_name = "eth0",
+							       .peer_mac = mac});
+	if (r == 0)
+		r = configure_inside(&inner, w, mac);
+	if (r < 0)
+		return device_error(w, r, e);
+	out->netns_fd = take_fd(&ns);
+	return 0;
+}
+
+static int make_tap(struct work *w, struct attach_result *out, struct err *e)
+{
+	auto_fd int tap = netlink_tap_open(w->at.device);
+	struct netlink_link l;
+	int r;
+
+	if (tap == -ENOENT || tap == -ENODEV)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "a VM's network needs /dev/net/tun: load the module tun");
+	if (tap < 0)
+		return device_error(w, tap, e);
+	r = netlink_link_get(&w->route, w->at.device, &l);
+	if (r == 0 && w->net.mtu)
+		r = netlink_link_mtu(&w->route, l.index, w->net.mtu);
+	if (r == 0)
+		r = netlink_link_master(&w->route, l.index, w->bridge);
+	if (r == 0)
+		r = netlink_link_up(&w->route, l.index);
+	if (r < 0)
+		return device_error(w, r, e);
+	out->tap_fd = take_fd(&tap);
+	return 0;
+}
+
+static void device_delete(struct nlmsg_sock *route, const char *name)
+{
+	struct netlink_link l;
+
+	if (netlink_link_get(route, name, &l) == 0)
+		(void)netlink_link_del(route, l.index);
+}
+
+/* ---- attaching ---- */
+
+static int check_ports(const struct attach_request *q, size_t *n, struct err *e)
+{
+	*n = 0;
+	for (size_t i = 0; i < q->n_publish; i++) {
+		if (q->publish[i].family == AF_INET6)
+			return err_set(e, ERR_UNSUPPORTED,
+				       "publish port %u: networks have IPv4 only, give an IPv4 "
+				       "host address",
+				       q->publish[i].port_first);
+		*n += (size_t)(q->publish[i].port_last - q->publish[i].port_first) + 1;
+		if (*n > ATTACH_PORTS_MAX)
+			return err_set(e, ERR_LIMIT, "more than %d published ports",
+				       ATTACH_PORTS_MAX);
+	}
+	return 0;
+}
+
+/* Rules for every network of the store, with the elements of every attachment. */
+static int load_rules(struct work *w, struct err *e)
+{
+	struct attachment_list all;
+	struct networks nets;
+	int r = network_list(w->q->root_fd, w->a, &nets, e);
+
+	if (r < 0)
+		return r;
+	r = nft_loaded(&w->nf, &nets, e);
+	if (r)
+		return r < 0 ? r : 0;
+	r = attachment_list(w->net_fd, w->a, &all, e);
+	return r < 0 ? r : nft_load(&w->nf, &nets, &all, e);
+}
+
+static int undo(struct work *w, struct err *e)
+{
+	int r;
+
+	device_delete(&w->route, w->at.device);
+	r = nft_delete(&w->nf, &w->at, e);
+	return r < 0 ? r : attachment_release(w->net_fd, &w->at, e);
+}
+
+/* What an earlier start of this instance left when its monitor was killed. */
+static int undo_earlier(struct work *w, struct err *e)
+{
+	struct err none = ERR_INIT;
+	int r = attachment_read(w->net_fd, w->q->id, w->a, &w->at, &none);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0) {
+		*e = none;
+		return r;
+	}
+	return undo(w, e);
+}
+
+/* Step 2 and 3, under the lock; what is taken is in w->at, also when this fails. */
+static int take(struct work *w, size_t n_ports, int *fds, size_t *n_fds, struct err *e)
+{
+	const struct attach_request *q = w->q;
+	struct netlink_ip ip;
+	int r;
+
+	w->at = (struct attachment){
+	    .id = q->id,
+	    .network = w->net.name,
+	    .table = arena_printf(w->a, "caisson%u", w->net.index),
+	    .device = arena_printf(w->a, "c%uv%.10s", w->net.index, q->id),
+	    .ports = {.v = arena_array(w->a, n_ports + 1, sizeof(struct attachment_port))},
+	};
+	w->recorded = true;
+	r = attachment_lease(w->net_fd, w->net.name, w->net.subnet, q->id, w->a, &w->at.address, e);
+	if (r < 0)
+		return r;
+	(void)netlink_ip_parse(w->at.address, &ip);
+	w->at.mac = arena_printf(w->a, "02:42:%02x:%02x:%02x:%02x", ip.addr[0], ip.addr[1],
+				 ip.addr[2], ip.addr[3]);
+	for (size_t i = 0; i < q->n_publish; i++) {
+		bool hold =
+		    w->at.ports.n + (size_t)(q->publish[i].port_last - q->publish[i].port_first) <
+		    HOLD_MAX;
+
+		r = attachment_reserve(w->net_fd, &q->publish[i], q->id, w->a, &w->at.ports,
+				       hold ? fds : NULL, n_fds, e);
+		if (r < 0)
+			return r;
+	}
+	return attachment_write(w->net_fd, &w->at, e);
+}
+
+static int locked_part(struct work *w, size_t n_ports, int *fds, size_t *n_fds, struct err *e)
+{
+	const char *name = w->q->network ? w->q->network : NETWORK_DEFAULT;
+	auto_fd int lock = attachment_lock(w->net_fd, e);
+	int r;
+
+	if (lock < 0)
+		return lock;
+	r = network_find(w->q->root_fd, name, &w->route, w->a, &w->net, e);
+	if (r == 0)
+		r = network_up(&w->net, &w->route, &w->bridge, e);
+	if (r == 0)
+		r = load_rules(w, e);
+	if (r >= 0)
+		r = undo_earlier(w, e);
+	if (r < 0)
+		return r;
+	r = take(w, n_ports, fds, n_fds, e);
+	if (r < 0) {
+		/* Nothing of ours is in the kernel yet. */
+		(void)attachment_release(w->net_fd, &w->at, NULL);
+		w->recorded = false;
+	}
+	return r;
+}
+
+static void describe(const struct work *w, struct attach_result *out)
+{
+	struct plan_nic *nic = arena_alloc(w->a, sizeof(*nic));
+	const char *len = strchr(w->net.subnet, '/');
+
+	*nic = (struct plan_nic){
+	    .name = "eth0",
+	    .mac = w->at.mac,
+	    .address = arena_printf(w->a, "%s%s", w->at.address, len),
+	    .gateway = w->net.gateway,
+	    .tap = out->tap_fd >= 0 ? w->at.device : NULL,
+	    .mtu = w->net.mtu ? (int32_t)w->net.mtu : DEFAULT_MTU,
+	};
+	out->nics = (struct plan_nics){nic, 1};
+	out->published = arena_array(w->a, w->at.ports.n + 1, sizeof(*out->published));
+	out->n_published = w->at.ports.n;
+	for (size_t i = 0; i < w->at.ports.n; i++) {
+		const struct attachment_port *p = &w->at.ports.v[i];
+		struct publish *to = &out->published[i];
+
+		to->proto = (uint8_t)p->proto;
+		to->host_first = to->host_last = (uint16_t)p->host_port;
+		to->port_first = to->port_last = (uint16_t)p->port;
+		if (!streq(p->host_ip, "0.0.0.0")) {
+			to->family = AF_INET;
+			(void)inet_pton(AF_INET, p->host_ip, to->host_ip);
+		}
+	}
+}
+
+static int files(const struct work *w, const struct attach_request *q, bool host_net,
+		 struct arena *a, struct attach_result *out, struct err *e)
+{
+	int r = etc_files_resolv_conf(q, host_net, a, &out->resolv_conf, e);
+
+	if (r == 0)
+		r = etc_files_hosts(q, w ? w->at.address : NULL, w ? w->net.gateway : NULL, a,
+				    &out->hosts, e);
+	if (r == 0)
+		out->hostname = arena_printf(a, "%s\n", q->hostname ? q->hostname : "");
+	return r;
+}
+
+static int on_bridge(struct work *w, struct attach_result *out, struct err *e)
+{
+	size_t n_ports;
+	int r = check_ports(w->q, &n_ports, e);
+
+	if (r < 0)
+		return r;
+	w->net_fd = attachment_dir(w->q->run_fd, e);
+	if (w->net_fd < 0)
+		return w->net_fd;
+	r = nlmsg_open(&w->route, NETLINK_ROUTE);
+	if (r == 0)
+		r = nlmsg_open(&w->nf, NETLINK_NETFILTER);
+	if (r == -EPROTONOSUPPORT)
+		return err_set(e, ERR_UNSUPPORTED, "this kernel has no nftables");
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "netlink");
+	}
+	out->port_fds = arena_array(w->a, n_ports + 1, sizeof(int));
+	r = locked_part(w, n_ports, out->port_fds, &out->n_port_fds, e);
+	if (r < 0)
+		return r;
+	r = w->q->isolation == PLAN_VM ? make_tap(w, out, e) : make_veth(w, out, e);
+	if (r < 0)
+		return r;
+	r = nft_add(&w->nf, &w->at, e);
+	if (r < 0)
+		return r;
+	describe(w, out);
+	return files(w, w->q, false, w->a, out, e);
+}
+
+static int bridge_network(const struct attach_request *q, struct arena *a,
+			  struct attach_result *out, struct err *e)
+{
+	struct work w = {.q = q, .a = a, .net_fd = -1, .route = {.fd = -1}, .nf = {.fd = -1}};
+	int r;
+
+	if (geteuid() != 0)
+		return err_set(
+		    e, ERR_UNSUPPORTED,
+		    "bridge networking needs root; use --network host or --network none");
+	r = on_bridge(&w, out, e);
+	if (r < 0 && w.recorded) {
+		auto_fd int lock = attachment_lock(w.net_fd, NULL);
+
+		if (lock >= 0)
+			(void)undo(&w, NULL);
+	}
+	work_done(&w);
+	return r;
+}
+
+int attach_instance(const struct attach_request *q, struct arena *a, struct attach_result *out,
+		    struct err *e)
+{
+	const char *name = q->network ? q->network : NETWORK_DEFAULT;
+	bool none = streq(name, "none"), host = streq(name, "host");
+	struct attach_result res = {.netns_fd = -1, .tap_fd = -1};
+	int r;
+
+	if (!attachment_id_valid(q->id))
+		return err_set(e, ERR_USAGE, "'%.64s' is not an instance id", q->id);
+	if (host && q->isolation == PLAN_VM)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "--network host: a VM has a kernel of its own and cannot share the "
+			       "host's network; use bridge or none");
+	trace_begin(TRACE_NET);
+	if (none || host) {
+		/* As with Docker, -p means nothing here. */
+		r = none ? no_network(q, &res, e) : 0;
+		if (r == 0)
+			r = files(NULL, q, true, a, &res, e);
+	} else {
+		r = bridge_network(q, a, &res, e);
+	}
+	trace_end(TRACE_NET);
+	if (r < 0) {
+		attach_done(&res);
+		return r;
+	}
+	*out = res;
+	return 0;
+}
+
+/* ---- detaching ---- */
+
+static int remove_one(int net_fd, struct nlmsg_sock *nf, const struct attachment *at, struct err *e)
+{
+	int r = nft_delete(nf, at, e);
+
+	return r < 0 ? r : attachment_release(net_fd, at, e);
+}
+
+int attach_remove(int run_fd, const char *id, struct err *e)
+{
+	auto_fd int net = attachment_dir(run_fd, e), lock = -1;
+	auto_nlmsg struct nlmsg_sock nf = NLMSG_SOCK_INIT;
+	auto_arena struct arena a = ARENA_INIT;
+	struct attachment at;
+	int r;
+
+	if (net < 0)
+		return net;
+	if (!attachment_id_valid(id))
+		return err_set(e, ERR_USAGE, "'%.64s' is not an instance id", id);
+	lock = attachment_lock(net, e);
+	if (lock < 0)
+		return lock;
+	r = attachment_read(net, id, &a, &at, e);
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	r = nlmsg_open(&nf, NETLINK_NETFILTER);
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "netlink");
+	}
+	return remove_one(net, &nf, &at, e);
+}
+
+int attach_sweep(int run_fd, bool (*alive)(const char *id, void *arg), void *arg, struct err *e)
+{
+	auto_fd int net = attachment_dir(run_fd, e), lock = -1;
+	auto_nlmsg struct nlmsg_sock nf = NLMSG_SOCK_INIT, route = NLMSG_SOCK_INIT;
+	auto_arena struct arena a = ARENA_INIT;
+	struct attachment_list all;
+	int r, removed = 0;
+
+	if (net < 0)
+		return net;
+	lock = attachment_lock(net, e);
+	if (lock < 0)
+		return lock;
+	r = attachment_list(net, &a, &all, e);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < all.n; i++) {
+		if (alive(all.v[i].id, arg))
+			continue;
+		if (nf.fd < 0 && (r = nlmsg_open(&nf, NETLINK_NETFILTER)) == 0)
+			r = nlmsg_open(&route, NETLINK_ROUTE);
+		if (r < 0) {
+			errno = -r;
+			return err_sys(e, "netlink");
+		}
+		device_delete(&route, all.v[i].device);
+		r = remove_one(net, &nf, &all.v[i], e);
+		if (r < 0)
+			return r;
+		removed++;
+	}
+	r = attachment_orphans(net, alive, arg, e);
+	return r < 0 ? r : removed;
+}

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/attachment.h"
+#include "base/arena.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "fmt/jbind.h"
+#include "fmt/publish.h"
+#include "sys/fd.h"
+#include "sys/file.h"
+#include "sys/netlink.h"
+#include "sys/path.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#define RECORD_MAX (1U << 20) /* 4096 ports of about 80 bytes, and room */
+#define ID_LEN	   64
+
+static const struct jbind_field port_fields[] = {
+    JB(struct attachment_port, proto, "protocol", JBIND_ENUM, .names = publish_proto_names,
+       .flags = JBIND_REQUIRED | JBIND_KEEP),
+    JB(struct attachment_port, host_ip, "hostAddress", JBIND_STR, .flags = JBIND_REQUIRED),
+    JB(struct attachment_port, host_port, "hostPort", JBIND_U32, .flags = JBIND_REQUIRED),
+    JB(struct attachment_port, port, "port", JBIND_U32, .flags = JBIND_REQUIRED),
+    JB_END,
+};
+static const struct jbind port_table = {sizeof(struct attachment_port), port_fields, false};
+
+static const struct jbind_field attachment_fields[] = {
+    JB(struct attachment, id, "id", JBIND_STR, .flags = JBIND_REQUIRED),
+    JB(struct attachment, network, "network", JBIND_STR, .flags = JBIND_REQUIRED),
+    JB(struct attachment, table, "table", JBIND_STR, .flags = JBIND_REQUIRED),
+    JB(struct attachment, device, "device", JBIND_STR, .flags = JBIND_REQUIRED),
+    JB(struct attachment, mac, "mac", JBIND_STR, .flags = JBIND_REQUIRED),
+    JB(struct attachment, address, "address", JBIND_STR, .flags = JBIND_REQUIRED),
+    JB(struct attachment, ports, "ports", JBIND_LIST, .sub = &port_table),
+    JB_END,
+};
+static const struct jbind attachment_table = {sizeof(struct attachment), attachment_fields, false};
+
+static int fail(int r, struct err *e, const char *what)
+{
+	errno = -r;
+	return err_sys(e, "run-root/net: %s", what);
+}
+
+int attachment_dir(int run_fd, struct err *e)
+{
+	int fd = path_mkdirs(run_fd, "net", 0755, PATH_NO_LINKS);
+
+	return fd < 0 ? fail(fd, e, "make directory") : fd;
+}
+
+int attachment_lock(int net_fd, struct err *e)
+{
+	auto_fd int fd = openat(net_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return err_sys(e, "run-root/net: lock");
+	while (flock(fd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return err_sys(e, "run-root/net: lock");
+	return take_fd(&fd);
+}
+
+bool attachment_id_valid(const char *id)
+{
+	return strspn(id, "0123456789abcdef") == ID_LEN && !id[ID_LEN];
+}
+
+/* Make dir_fd/name with the id in it.  -EEXIST when somebody has it. */
+static int claim(int dir_fd, const char *name, const char *id)
+{
+	auto_fd int fd =
+	    openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+
+	int r = fd < 0 ? -errno : fd_write_all(fd, id, strlen(id));
+
+	if (fd >= 0 && r < 0)
+		unlinkat(dir_fd, name, 0);
+	return r;
+}
+
+/* ---- addresses ---- */
+
+static uint32_t cursor(int dir, uint32_t first)
+{
+	auto_free char *text = NULL;
+	uint32_t v;
+
+	if (file_read(dir, ".next", 16, &text) <= 0)
+		return first;
+	v = (uint32_t)strtoul(text, NULL, 10);
+	return v < first ? first : v;
+}
+
+int attachment_lease(int net_fd, const char *network, const char *subnet, const char *id,
+		     struct arena *a, const char **address, struct err *e)
+{
+	char path[128], name[INET_ADDRSTRLEN];
+	struct netlink_ip net;
+	uint32_t base, hosts, at;
+	auto_fd int dir = -1;
+	int r;
+
+	snprintf(path, sizeof(path), "leases/%s", network);
+	dir = path_mkdirs(net_fd, path, 0755, PATH_NO_LINKS);
+	if (dir < 0)
+		return fail(dir, e, "leases");
+	(void)netlink_ip_parse(subnet, &net);
+	memcpy(&base, net.addr, sizeof(base));
+	base = ntohl(base) & (~0U << (32 - net.len));
+	hosts = (1U << (32 - net.len)) - 3; /* not the network, the gateway, the broadcast */
+	at = cursor(dir, 2);
+	for (uint32_t i = 0; i < hosts; i++, at++) {
+		struct in_addr in;
+
+		if (at >= hosts + 2)
+			at = 2;
+		in.s_addr = htonl(base + at);
+		inet_ntop(AF_INET, &in, name, sizeof(name));
+		r = claim(dir, name, id);
+		if (r == -EEXIST)
+			continue;
+		if (r == 0) {
+			char text[16];
+			int n = snprintf(text, sizeof(text), "%u", at + 1);
+
+			r = file_replace(dir, ".next", text, (size_t)n, 0644, FILE_LAZY);
+			if (r < 0)
+				unlinkat(dir, name, 0);
+		}
+		if (r < 0)
+			return fail(r, e, "lease an address");
+		*address = arena_dup(a, name);
+		return 0;
+	}
+	return err_set(e, ERR_CONFLICT, "network '%s': all %u addresses of %s are in use", network,
+		       hosts, subnet);
+}
+
+/* ---- ports ---- */
+
+/* A socket bound to the port, or -errno: whoever listens there would lose his callers to us. */
+static int bind_port(int proto, struct in_addr ip, uint16_t *port)
+{
+	static const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_STREAM};
+	static const int protocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP};
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr = ip, .sin_port = htons(*port)};
+	socklen_t len = sizeof(sa);
+	auto_fd int fd = socket(AF_INET, types[proto] | SOCK_CLOEXEC, protocols[proto]);
+
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0) {
+		int on = 1;
+
+		/* Closed connections of a former listener (TIME_WAIT) are no conflict. */
+		if (errno != EADDRINUSE || proto == PUBLISH_UDP || !*port ||
+		    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+		    bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+			return -errno;
+	}
+	if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
+		return -errno;
+	*port = ntohs(sa.sin_port);
+	return take_fd(&fd);
+}
+
+/* Whether another instance has the port on this address, or either has it on every address. */
+static int port_taken(int dir, const char *ip)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *de;
+	int taken = 0;
+
+	if (!d) {
+		taken = -errno;
+		fd_close(fd);
+		return taken;
+	}
+	while (!taken && (de = readdir(d)))
+		taken =
+		    de->d_name[0] != '.' &&
+		    (streq(ip, "0.0.0.0") || streq(de->d_name, "0.0.0.0") || streq(de->d_name, ip));
+	closedir(d);
+	return taken;
+}
+
+static void port_dir(const struct attachment_port *p, char path[64])
+{
+	snprintf(path, 64, "ports/%s-%u", publish_proto_names[p->proto], p->host_port);
+}
+
+static int port_record(int net_fd, const struct attachment_port *p, const char *id)
+{
+	auto_fd int dir = -1;
+	char path[64];
+	int r;
+
+	port_dir(p, path);
+	dir = path_mkdirs(net_fd, path, 0755, PATH_NO_LINKS);
+	if (dir < 0)
+		return dir;
+	r = port_taken(dir, p->host_ip);
+	if (r)
+		return r < 0 ? r : -EADDRINUSE;
+	return claim(dir, p->host_ip, id);
+}
+
+static void port_forget(int net_fd, const struct attachment_port *p, const char *id)
+{
+	auto_free char *owner = NULL;
+	char dir[64], path[96];
+
+	port_dir(p, dir);
+	snprintf(path, sizeof(path), "%s/%s", dir, p->host_ip);
+	if (file_read(net_fd, path, ID_LEN, &owner) < 0 || !streq(owner, id))
+		return;
+	(void)unlinkat(net_fd, path, 0);
+	(void)unlinkat(net_fd, dir, AT_REMOVEDIR); /* stays while another address uses the port */
+}
+
+/* One host port; p->host_port 0: any.  *held: the bound socket, or -1 for one that cannot be (SCTP
+ * without the module: nobody else can listen either). */
+static int reserve_one(int net_fd, struct attachment_port *p, const char *id, int *held)
+{
+	bool any = p->host_port == 0;
+	struct in_addr ip;
+
+	(void)inet_pton(AF_INET, p->host_ip, &ip);
+	for (int attempt = 0;; attempt++) {
+		uint16_t port = any ? 0 : (uint16_t)p->host_port;
+		auto_fd int fd = bind_port(p->proto, ip, &port);
+		int r;
+
+		if (fd < 0 && (fd != -EPROTONOSUPPORT || any))
+			return fd;
+		if (any)
+			p->host_port = port;
+		r = port_record(net_fd, p, id);
+		if (r == 0) {
+			*held = fd < 0 ? -1 : take_fd(&fd);
+			return 0;
+		}
+		if (any)
+			p->host_port = 0;
+		/* The kernel may offer a port whose instance does not hold its socket any more. */
+		if (!any || r != -EADDRINUSE || attempt == 64)
+			return r;
+	}
+}
+
+static int reserve_error(const struct attachment_port *p, int r, struct err *e)
+{
+	if (r == -EADDRINUSE || r == -EEXIST)
+		return err_set(e, ERR_CONFLICT, "port %s:%u/%s is already in use", p->host_ip,
+			       p->host_port, publish_proto_names[p->proto]);
+	if (r == -EADDRNOTAVAIL)
+		return err_set(e, ERR_USAGE, "publish port %u: %s is not an address of this host",
+			       p->host_port, p->host_ip);
+	errno = -r;
+	return err_sys(e, "publish port %s:%u/%s", p->host_ip, p->host_port,
+		       publish_proto_names[p->proto]);
+}
+
+int attachment_reserve(int net_fd, const struct publish *q, const char *id, struct arena *a,
+		       struct attachment_ports *ports, int *fds, size_t *n_fds, struct err *e)
+{
+	char ip[INET_ADDRSTRLEN] = "0.0.0.0";
+	bool pick = q->host_first && q->port_first == q->port_last;
+	const char *host_ip;
+
+	if (q->family == AF_INET)
+		inet_ntop(AF_INET, q->host_ip, ip, sizeof(ip));
+	host_ip = arena_dup(a, ip);
+	for (uint32_t k = 0; q->port_first + k <= q->port_last; k++) {
+		struct attachment_port p = {
+		    q->proto, host_ip, q->host_first ? q->host_first + k : 0, q->port_first + k};
+		int fd = -1, r = reserve_one(net_fd, &p, id, &fd);
+
+		/* A range for a single port: the first that is free. */
+		while (pick && r == -EADDRINUSE && p.host_port < q->host_last) {
+			p.host_port++;
+			r = reserve_one(net_fd, &p, id, &fd);
+		}
+		if (r < 0)
+			return reserve_error(&p, r, e);
+		ports->v[ports->n++] = p;
+		if (fd >= 0 && fds)
+			fds[(*n_fds)++] = fd;
+		else
+			fd_close(fd);
+	}
+	return 0;
+}
+
+/* ---- records ---- */
+
+static void record_path(const char *id, char path[128])
+{
+	snprintf(path, 128, "attached/%.64s.json", id);
+}
+
+int attachment_write(int net_fd, const struct attachment *at, struct err *e)
+{
+	auto_fd int dir = path_mkdirs(net_fd, "attached", 0755, PATH_NO_LINKS);
+	auto_buf struct buf b = BUF_INIT(RECORD_MAX);
+	char path[128];
+	int r;
+
+	if (dir < 0)
+		return fail(dir, e, "attached");
+	record_path(at->id, path);
+	jbind_write(&attachment_table, at, &b);
+	r = buf_fail(&b, "attachment record", e);
+	if (r < 0)
+		return r;
+	r = file_replace(dir, path + strlen("attached/"), b.p, b.len, 0644, FILE_LAZY);
+	return r < 0 ? fail(r, e, "write record") : 0;
+}
+
+int attachment_read(int net_fd, const char *id, struct arena *a, struct attachment *out,
+		    struct err *e)
+{
+	auto_free char *text = NULL;
+	struct attachment at = {0};
+	char path[128];
+	ssize_t n;
+	int r;
+
+	record_path(id, path);
+	n = file_read(net_fd, path, RECORD_MAX, &text);
+	if (n < 0)
+		return fail((int)n, e, "read record");
+	r = jbind_parse(&attachment_table, text, (size_t)n, &at, a, path, e);
+	if (r < 0)
+		return r;
+	if (!streq(at.id, id))
+		return err_set(e, ERR_CORRUPT, "%s: belongs to another instance", path);
+	*out = at;
+	return 0;
+}
+
+int attachment_release(int net_fd, const struct attachment *at, struct err *e)
+{
+	auto_free char *owner = NULL;
+	char path[192];
+
+	for (size_t i = 0; i < at->ports.n; i++)
+		port_forget(net_fd, &at->ports.v[i], at->id);
+	if (at->address) {
+		snprintf(path, sizeof(path), "leases/%s/%s", at->network, at->address);
+		if (file_read(net_fd, path, ID_LEN, &owner) >= 0 && streq(owner, at->id) &&
+		    unlinkat(net_fd, path, 0) < 0 && errno != ENOENT)
+			return err_sys(e, "run-root/net: free address %s", at->address);
+	}
+	record_path(at->id, path);
+	if (unlinkat(net_fd, path, 0) < 0 && errno != ENOENT)
+		return err_sys(e, "run-root/net: remove record");
+	return 0;
+}
+
+/* Call each for the names in net_fd/path, without those that begin with a dot. */
+static int walk(int net_fd, const char *path, int (*each)(int, const char *, void *), void *arg)
+{
+	int fd = openat(net_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), r = 0;
+	struct dirent *de;
+	DIR *d;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	d = fdopendir(fd);
+	if (!d) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (r >= 0 && (de = readdir(d)))
+		if (de->d_name[0] != '.')
+			r = each(fd, de->d_name, arg);
+	closedir(d);
+	return r < 0 ? r : 0;
+}
+
+struct collect {
+	int net_fd;
+	struct arena *a;
+	struct attachment_list *out;
+	size_t room;
+};
+
+static int collect_one(int dir, const char *name, void *arg)
+{
+	struct collect *c = arg;
+	struct attachment at;
+	char id[ID_LEN + 1];
+
+	if (strlen(name) != ID_LEN + 5)
+		return 0;
+	memcpy(id, name, ID_LEN);
+	id[ID_LEN] = '\0';
+	if (attachment_read(c->net_fd, id, c->a, &at, NULL) < 0)
+		return 0;
+	if (c->out->n == c->room) {
+		size_t room = c->room ? c->room * 2 : 16;
+		struct attachment *v = arena_array(c->a, room, sizeof(*v));
+
+		if (c->out->n)
+			memcpy(v, c->out->v, c->out->n * sizeof(*v));
+		c->out->v = v;
+		c->room = room;
+	}
+	c->out->v[c->out->n++] = at;
+	return 0;
+}
+
+int attachment_list(int net_fd, struct arena *a, struct attachment_list *out, struct err *e)
+{
+	struct attachment_list l = {0};
+	struct collect c = {net_fd, a, &l, 0};
+	int r = walk(net_fd, "attached", collect_one, &c);
+
+	if (r < 0)
+		return fail(r, e, "attached");
+	*out = l;
+	return 0;
+}
+
+struct sweep {
+	int net_fd;
+	bool (*alive)(const char *, void *);
+	void *arg;
+};
+
+static int orphan_one(int dir, const char *name, void *arg)
+{
+	const struct sweep *s = arg;
+	auto_free char *owner = NULL;
+	char path[128];
+
+	if (file_read(dir, name, ID_LEN, &owner) < 0)
+		return 0;
+	if (attachment_id_valid(owner)) {
+		record_path(owner, path);
+		if (faccessat(s->net_fd, path, F_OK, 0) == 0 || s->alive(owner, s->arg))
+			return 0;
+	}
+	/* Killed between making the file and filling it, or before the record: nobody's. */
+	(void)unlinkat(dir, name, 0);
+	return 0;
+}
+
+static int orphan_lease_dir(int dir, const char *name, void *arg)
+{
+	return walk(dir, name, orphan_one, arg);
+}
+
+static int orphan_port_dir(int dir, const char *name, void *arg)
+{
+	int r = walk(dir, name, orphan_one, arg);
+
+	(void)unlinkat(dir, name, AT_REMOVEDIR);
+	return r;
+}
+
+int attachment_orphans(int net_fd, bool (*alive)(const char *id, void *arg), void *arg,
+		       struct err *e)
+{
+	struct sweep s = {net_fd, alive, arg};
+	int r = walk(net_fd, "leases", orphan_lease_dir, &s);
+
+	if (r == 0)
+		r = walk(net_fd, "ports", orphan_port_dir, &s);
+	return r < 0 ? fail(r, e, "sweep") : 0;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attachment - what an attached instance holds on this host, as files under run-root/net:
+ *
+ *   lock                           flock: whoever changes anything below, for microseconds
+ *   attached/<id>.json             struct attachment: the intent, written before elements exist
+ *   leases/<network>/<address>     content: id; made with O_EXCL
+ *   leases/<network>/.next         where the search for a free address goes on
+ *   ports/<protocol>-<port>/<host address>   content: id
+ *
+ * The directory vanishes at boot, like everything it describes.  The record goes last when an
+ * attachment is removed, so a kill -9 at any point leaves something a sweep finds: a record, or a
+ * lease or port without one.  Described in docs/formats/net.md.
+ */
+#ifndef NET_ATTACHMENT_H
+#define NET_ATTACHMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+struct err;
+struct publish;
+
+struct attachment_port {
+	int proto;	     /* enum publish_proto */
+	const char *host_ip; /* "0.0.0.0": every address */
+	uint32_t host_port, port;
+};
+struct attachment_ports {
+	struct attachment_port *v;
+	size_t n;
+};
+
+struct attachment {
+	const char *id;	     /* instance, 64 hex digits */
+	const char *network; /* name */
+	const char *table;   /* nftables tables that hold its elements */
+	const char *device;  /* the port of the bridge */
+	const char *mac;
+	const char *address; /* "172.30.0.2" */
+	struct attachment_ports ports;
+};
+
+/* Open run-root/net (made when absent); attachment_lock() on it waits.  The lock goes with the
+ * returned descriptor, so with the process. */
+int attachment_dir(int run_fd, struct err *e);
+int attachment_lock(int net_fd, struct err *e);
+
+bool attachment_id_valid(const char *id);
+
+/* All of these: the caller holds the lock. */
+
+/* Lease the next free address of subnet, which was not freed a moment ago: a name cache or a
+ * connection may still mean the former owner.  Errors: ERR_CONFLICT all are taken. */
+int attachment_lease(int net_fd, const char *network, const char *subnet, const char *id,
+		     struct arena *a, const char **address, struct err *e);
+
+/* Reserve host ports as q asks, choosing where it leaves the choice; appended to *ports, whose
+ * storage has room.  fds (room for as many, may be NULL) gets the sockets bound to them, *n_fds how
+ * many. Errors: ERR_CONFLICT naming address and port, ERR_USAGE the address is not this host's. */
+int attachment_reserve(int net_fd, const struct publish *q, const char *id, struct arena *a,
+		       struct attachment_ports *ports, int *fds, size_t *n_fds, struct err *e);
+
+int attachment_write(int net_fd, const struct attachment *at, struct err *e);
+/* -ENOENT without a record (ERR_NOT_FOUND). */
+int attachment_read(int net_fd, const char *id, struct arena *a, struct attachment *out,
+		    struct err *e);
+/* Give back ports, address and record, in this order. */
+int attachment_release(int net_fd, const struct attachment *at, struct err *e);
+
+struct attachment_list {
+	struct attachment *v;
+	size_t n;
+};
+/* Every record; one that cannot be read is left out. */
+int attachment_list(int net_fd, struct arena *a, struct attachment_list *out, struct err *e);
+
+/* Remove leases and ports whose instance has no record and is not alive. */
+int attachment_orphans(int net_fd, bool (*alive)(const char *id, void *arg), void *arg,
+		       struct err *e);
+
+#endif

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/network.h"
+#include "base/arena.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "fmt/jbind.h"
+#include "sys/file.h"
+#include "sys/path.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#define RECORD_MAX 65536
+#define INDEX_MAX  1000 /* stores on one host; "c999v" leaves ten digits for the instance */
+
+static const struct jbind_field network_fields[] = {
+    JB(struct network, name, "name", JBIND_STR, .flags = JBIND_REQUIRED),
+    JB(struct network, id, "id", JBIND_STR, .flags = JBIND_REQUIRED),
+    JB(struct network, driver, "driver", JBIND_STR, .flags = JBIND_REQUIRED),
+    JB(struct network, index, "index", JBIND_U32, .flags = JBIND_REQUIRED | JBIND_KEEP),
+    JB(struct network, bridge, "bridge", JBIND_STR, .flags = JBIND_REQUIRED),
+    JB(struct network, subnet, "subnet", JBIND_STR, .flags = JBIND_REQUIRED),
+    JB(struct network, gateway, "gateway", JBIND_STR, .flags = JBIND_REQUIRED),
+    JB(struct network, mtu, "mtu", JBIND_U32),
+    JB_END,
+};
+static const struct jbind network_table = {sizeof(struct network), network_fields, false};
+
+bool network_name_valid(const char *name)
+{
+	size_t n =
+	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+
+	return n > 0 && n <= NETWORK_NAME_MAX && !name[n] && !strchr("_.-", name[0]);
+}
+
+static int network_read(int dir, const char *file, struct arena *a, struct network *out,
+			struct err *e)
+{
+	auto_free char *text = NULL;
+	struct network n = {0};
+	struct netlink_ip ip;
+	ssize_t len = file_read(dir, file, RECORD_MAX, &text);
+	int r;
+
+	if (len < 0) {
+		errno = (int)-len;
+		return err_sys(e, "network record '%s'", file);
+	}
+	r = jbind_parse(&network_table, text, (size_t)len, &n, a, file, e);
+	if (r < 0)
+		return r;
+	if (netlink_ip_parse(n.subnet, &ip) < 0 || ip.family != AF_INET || ip.len < 8 ||
+	    ip.len > 29 || netlink_ip_parse(n.gateway, &ip) < 0 || strlen(n.bridge) >= IFNAMSIZ ||
+	    strpbrk(n.bridge, "\"\\ /") || n.index >= INDEX_MAX || strlen(n.id) != 12)
+		return err_set(e, ERR_CORRUPT, "network record '%s': not a usable network", file);
+	*out = n;
+	return 0;
+}
+
+/* ---- choosing ---- */
+
+static bool overlap(const struct netlink_ip *a, const struct netlink_ip *b)
+{
+	uint8_t len = a->len < b->len ? a->len : b->len;
+	uint32_t x, y, mask = len ? ~0U << (32 - len) : 0;
+
+	memcpy(&x, a->addr, 4);
+	memcpy(&y, b->addr, 4);
+	return ((ntohl(x) ^ ntohl(y)) & mask) == 0;
+}
+
+static int route_clash(const struct netlink_route *r, void *arg)
+{
+	const struct netlink_ip *subnet = arg;
+
+	/* A route for everything, also in two halves as tunnels write it, is no claim to a subnet.
+	 */
+	return r->dst.family == AF_INET && r->dst.len > 1 && overlap(&r->dst, subnet) ? -EEXIST : 0;
+}
+
+static int subnet_free(struct nlmsg_sock *route, const struct netlink_ip *subnet)
+{
+	struct netlink_ip copy = *subnet;
+
+	return netlink_route_each(route, AF_INET, route_clash, &copy);
+}
+
+/* The k-th candidate: 172.30/16 down to 172.20/16, 10.200/16 to 10.231/16, 192.168.200/24 and up.
+ */
+static bool candidate(unsigned int k, struct netlink_ip *ip)
+{
+	*ip = (struct netlink_ip){.family = AF_INET, .len = 16};
+	if (k < 11) {
+		ip->addr[0] = 172;
+		ip->addr[1] = (uint8_t)(30 - k);
+	} else if (k < 11 + 32) {
+		ip->addr[0] = 10;
+		ip->addr[1] = (uint8_t)(200 + k - 11);
+	} else if (k < 11 + 32 + 55) {
+		ip->addr[0] = 192;
+		ip->addr[1] = 168;
+		ip->addr[2] = (uint8_t)(200 + k - 43);
+		ip->len = 24;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static int choose(struct nlmsg_sock *route, struct arena *a, struct network *n, struct err *e)
+{
+	struct netlink_link l;
+	struct netlink_ip ip;
+	char name[IFNAMSIZ];
+	unsigned char raw[6];
+	int r;
+
+	for (n->index = 0; n->index < INDEX_MAX; n->index++) {
+		snprintf(name, sizeof(name), "caisson%u", n->index);
+		r = netlink_link_get(route, name, &l);
+		if (r == -ENODEV)
+			break;
+		if (r < 0) {
+			errno = -r;
+			return err_sys(e, "look for device '%s'", name);
+		}
+	}
+	if (n->index == INDEX_MAX)
+		return err_set(e, ERR_CONFLICT, "no device name caissonN is free");
+	n->bridge = arena_dup(a, name);
+	for (unsigned int k = 0;; k++) {
+		if (!candidate(k, &ip))
+			return err_set(e, ERR_CONFLICT, "every candidate subnet overlaps a route");
+		r = subnet_free(route, &ip);
+		if (r == 0)
+			break;
+		if (r != -EEXIST) {
+			errno = -r;
+			return err_sys(e, "read the host's routes");
+		}
+	}
+	n->subnet = arena_printf(a, "%u.%u.%u.0/%u", ip.addr[0], ip.addr[1], ip.addr[2], ip.len);
+	n->gateway = arena_printf(a, "%u.%u.%u.1", ip.addr[0], ip.addr[1], ip.addr[2]);
+	if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
+		return err_sys(e, "getrandom");
+	n->id = arena_printf(a, "%02x%02x%02x%02x%02x%02x", raw[0], raw[1], raw[2], raw[3], raw[4],
+			     raw[5]);
+	return 0;
+}
+
+static int make_default(int dir, struct nlmsg_sock *route, struct arena *a, struct network *out,
+			struct err *e)
+{
+	struct network n = {.name = NETWORK_DEFAULT, .driver = "bridge"};
+	auto_buf struct buf b = BUF_INIT(RECORD_MAX);
+	int r = choose(route, a, &n, e);
+
+	if (r < 0)
+		return r;
+	jbind_write(&network_table, &n, &b);
+	r = buf_fail(&b, "network record", e);
+	if (r < 0)
+		return r;
+	r = file_replace(dir, NETWORK_DEFAULT ".json", b.p, b.len, 0644, FILE_DURABLE);
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "write network record '%s'", n.name);
+	}
+	*out = n;
+	return 0;
+}
+
+/* The directory of records, readable (file_replace() syncs it). */
+static int records(int root_fd, struct err *e)
+{
+	int fd;
+
+	if (mkdirat(root_fd, "networks", 0755) < 0 && errno != EEXIST)
+		return err_sys(e, "make directory 'networks'");
+	fd = path_open(root_fd, "networks", O_RDONLY | O_DIRECTORY, 0, PATH_NO_LINKS);
+	if (fd < 0) {
+		errno = -fd;
+		return err_sys(e, "open directory 'networks'");
+	}
+	return fd;
+}
+
+int network_find(int root_fd, const char *name, struct nlmsg_sock *route, struct arena *a,
+		 struct network *out, struct err *e)
+{
+	auto_fd int dir = -1;
+	char file[NETWORK_NAME_MAX + 8];
+
+	if (!network_name_valid(name))
+		return err_set(e, ERR_USAGE, "'%.*s' is not a network name", NETWORK_NAME_MAX,
+			       name);
+	dir = records(root_fd, e);
+	if (dir < 0)
+		return dir;
+	snprintf(file, sizeof(file), "%s.json", name);
+	if (faccessat(dir, file, F_OK, 0) == 0)
+		return network_read(dir, file, a, out, e);
+	if (!streq(name, NETWORK_DEFAULT))
+		return err_set(e, ERR_NOT_FOUND, "no network '%s'", name);
+	return make_default(dir, route, a, out, e);
+}
+
+int network_list(int root_fd, struct arena *a, struct networks *out, struct err *e)
+{
+	int dir = records(root_fd, e), r = 0;
+	struct networks l = {0};
+	size_t room = 0;
+	struct dirent *de;
+	DIR *d;
+
+	if (dir < 0)
+		return dir;
+	d = fdopendir(dir);
+	if (!d) {
+		r = err_sys(e, "read directory 'networks'");
+		close(dir);
+		return r;
+	}
+	while (r >= 0 && (de = readdir(d))) {
+		size_t n = strlen(de->d_name);
+
+		if (de->d_name[0] == '.' || n < 6 || !streq(de->d_name + n - 5, ".json"))
+			continue;
+		if (l.n == room) {
+			struct network *v = arena_array(a, room ? room * 2 : 8, sizeof(*v));
+
+			if (l.n)
+				memcpy(v, l.v, l.n * sizeof(*v));
+			l.v = v;
+			room = room ? room * 2 : 8;
+		}
+		r = network_read(dir, de->d_name, a, &l.v[l.n], e);
+		l.n += r >= 0;
+	}
+	closedir(d);
+	if (r < 0)
+		return r;
+	*out = l;
+	return 0;
+}
+
+/* ---- the bridge ---- */
+
+static void bridge_mac(const struct network *n, uint8_t mac[6])
+{
+	mac[0] = 0x02; /* locally administered, unicast */
+	mac[1] = 0x42;
+	for (int i = 0; i < 4; i++) {
+		char two[3] = {n->id[2 * i], n->id[2 * i + 1], 0};
+
+		mac[2 + i] = (uint8_t)strtoul(two, NULL, 16);
+	}
+}
+
+static int set(const char *bridge, const char *family, const char *key, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family, bridge, key);
+	return file_put(AT_FDCWD, path, value);
+}
+
+/* Address and switches of a bridge that is not up yet; then up. */
+static int configure(const struct network *n, struct nlmsg_sock *route, int index, struct err *e)
+{
+	struct netlink_ip ip, net;
+	int r;
+
+	/* The host's own connections to 127.0.0.1:PORT leave through the bridge with a loopback
+	 * source until they are masqueraded, and their answers come back the same way.  What
+	 * instances send to 127/8 themselves is dropped by our table (CVE-2020-8558). */
+	r = set(n->bridge, "ipv4", "route_localnet", "1");
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "network '%s': route_localnet", n->name);
+	}
+	/* IPv4 only: the host shall not talk link-local IPv6 with instances.  May be absent. */
+	(void)set(n->bridge, "ipv6", "disable_ipv6", "1");
+	(void)set(n->bridge, "ipv6", "accept_ra", "0");
+	(void)netlink_ip_parse(n->gateway, &ip);
+	(void)netlink_ip_parse(n->subnet, &net);
+	ip.len = net.len;
+	r = netlink_addr_add(route, index, &ip);
+	if (r == 0 || r == -EEXIST)
+		r = netlink_link_up(route, index);
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "network '%s': configure bridge '%s'", n->name, n->bridge);
+	}
+	return 0;
+}
+
+static int bridge_make(const struct network *n, struct nlmsg_sock *route, struct err *e)
+{
+	struct netlink_ip subnet;
+	uint8_t mac[6];
+	int r;
+
+	(void)netlink_ip_parse(n->subnet, &subnet);
+	r = subnet_free(route, &subnet);
+	if (r == -EEXIST)
+		return err_set(e, ERR_CONFLICT,
+			       "network '%s': subnet %s overlaps a route of this host", n->name,
+			       n->subnet);
+	bridge_mac(n, mac);
+	if (r == 0)
+		r = netlink_bridge_add(
+		    route, &(struct netlink_bridge){.name = n->bridge, .mac = mac, .mtu = n->mtu});
+	if (r == -EPERM)
+		return err_set(
+		    e, ERR_UNSUPPORTED,
+		    "network '%s': a bridge needs root; use --network host or --network none",
+		    n->name);
+	if (r == -EOPNOTSUPP)
+		return err_set(e, ERR_UNSUPPORTED, "network '%s': this kernel has no bridges",
+			       n->name);
+	if (r < 0 && r != -EEXIST) {
+		errno = -r;
+		return err_sys(e, "network '%s': make bridge '%s'", n->name, n->bridge);
+	}
+	return 0;
+}
+
+static int forwarding(struct err *e)
+{
+	static const char path[] = "/proc/sys/net/ipv4/ip_forward";
+	auto_free char *text = NULL;
+	int r;
+
+	if (file_read(AT_FDCWD, path, 64, &text) > 0 && text[0] == '1')
+		return 0;
+	r = file_put(AT_FDCWD, path, "1");
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "turn on net.ipv4.ip_forward");
+	}
+	return 0;
+}
+
+int network_up(const struct network *n, struct nlmsg_sock *route, int *index, struct err *e)
+{
+	struct netlink_link l;
+	uint8_t mac[6];
+	int r = netlink_link_get(route, n->bridge, &l);
+
+	if (r == -ENODEV) {
+		r = bridge_make(n, route, e);
+		if (r < 0)
+			return r;
+		r = netlink_link_get(route, n->bridge, &l);
+	}
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "network '%s': bridge '%s'", n->name, n->bridge);
+	}
+	bridge_mac(n, mac);
+	if (!streq(l.kind, "bridge") || memcmp(mac, l.mac, sizeof(mac)) != 0)
+		return err_set(e, ERR_CONFLICT, "network '%s': device '%s' exists and is not ours",
+			       n->name, n->bridge);
+	if (!(l.flags & IFF_UP)) {
+		r = configure(n, route, l.index, e);
+		if (r < 0)
+			return r;
+	}
+	r = forwarding(e);
+	if (r < 0)
+		return r;
+	*index = l.index;
+	return 0;
+}

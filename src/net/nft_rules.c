@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the rules hold, each line tested by tests/net/matrix_test.py:
+ *
+ *  1. An instance reaches the outside through masquerading; answers come back.
+ *  2. A published port is translated by one lookup (first by address and port, then by port alone),
+ * for packets from outside, from instances and from the host itself, 127.0.0.1 included.
+ *  3. Into a bridge goes only what answers, what was published, and what comes from the same
+ * bridge. So unpublished ports cannot be reached by routing to the bridge, nor from other networks.
+ *  4. What an instance sends to 127/8 is dropped: route_localnet is on for bridges (CVE-2020-8558).
+ *     What others send to 127/8 is never translated, should somebody have switched it on elsewhere.
+ *  5. A source address of ours is believed from our bridges only, and there only from the port and
+ *     the MAC address it was given to, in IPv4 and ARP; everything else from a port is dropped
+ * (IPv6 and so router advertisements, VLAN tags, spanning tree).  The check comes before the bridge
+ * learns. A port without an entry sends nothing: what is left over when an instance is detached is
+ * mute.
+ */
+#include "net/nft_rules.h"
+#include "base/buf.h"
+#include "fmt/publish.h"
+#include "net/attachment.h"
+#include "net/network.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void bridges(const struct networks *nets, struct buf *b)
+{
+	buf_puts(b, "\tset bridges { type ifname; elements = {");
+	for (size_t i = 0; i < nets->n; i++)
+		buf_printf(b, "%s \"%s\"", i ? "," : "", nets->v[i].bridge);
+	buf_puts(b, " } }\n\tset same { type ifname . ifname; elements = {");
+	for (size_t i = 0; i < nets->n; i++)
+		buf_printf(b, "%s \"%s\" . \"%s\"", i ? "," : "", nets->v[i].bridge,
+			   nets->v[i].bridge);
+	buf_puts(b, " } }\n\tset subnets { type ipv4_addr; flags interval; elements = {");
+	for (size_t i = 0; i < nets->n; i++)
+		buf_printf(b, "%s %s", i ? "," : "", nets->v[i].subnet);
+	buf_puts(b, " } }\n");
+}
+
+static void published(const struct attachment_list *all, bool any, struct buf *b)
+{
+	const char *sep = "\n\t\telements = {";
+
+	buf_printf(b,
+		   "\tmap %s {\n\t\ttype inet_proto . %sinet_service : ipv4_addr . inet_service\n",
+		   any ? "published_any" : "published", any ? "" : "ipv4_addr . ");
+	for (size_t i = 0; i < all->n; i++) {
+		const struct attachment *at = &all->v[i];
+
+		for (size_t k = 0; k < at->ports.n; k++) {
+			const struct attachment_port *p = &at->ports.v[k];
+
+			if (any != (p->host_ip[0] == '0'))
+				continue;
+			buf_printf(b, "%s %s . ", sep, publish_proto_names[p->proto]);
+			if (!any)
+				buf_printf(b, "%s . ", p->host_ip);
+			buf_printf(b, "%" PRIu32 " : %s . %" PRIu32, p->host_port, at->address,
+				   p->port);
+			sep = ",";
+		}
+	}
+	buf_puts(b, *sep == ',' ? " }\n\t}\n" : "\t}\n");
+}
+
+static const char inet_chains[] =
+    "	chain raw_in {\n"
+    "		type filter hook prerouting priority -300; policy accept;\n"
+    "		iifname @bridges ip daddr 127.0.0.0/8 drop\n"
+    "		iifname @bridges ip saddr != @subnets drop\n"
+    "		iifname != \"lo\" iifname != @bridges ip saddr @subnets drop\n"
+    "	}\n"
+    "	chain nat_in {\n"
+    "		type nat hook prerouting priority -100; policy accept;\n"
+    "		iifname != \"lo\" ip daddr 127.0.0.0/8 return\n"
+    "		fib daddr type local jump translate\n"
+    "	}\n"
+    "	chain nat_local {\n"
+    "		type nat hook output priority -100; policy accept;\n"
+    "		fib daddr type local jump translate\n"
+    "	}\n"
+    "	chain translate {\n"
+    "		dnat ip to meta l4proto . ip daddr . th dport map @published\n"
+    "		dnat ip to meta l4proto . th dport map @published_any\n"
+    "	}\n"
+    "	chain nat_out {\n"
+    "		type nat hook postrouting priority 100; policy accept;\n"
+    "		oifname \"lo\" return\n"
+    "		oifname @bridges ip saddr 127.0.0.0/8 masquerade\n"
+    "		oifname @bridges ip saddr @subnets ct status dnat masquerade\n"
+    "		oifname != @bridges ip saddr @subnets masquerade\n"
+    "	}\n"
+    "	chain forward {\n"
+    "		type filter hook forward priority 0; policy accept;\n"
+    "		oifname @bridges jump enter\n"
+    "	}\n"
+    "	chain enter {\n"
+    "		ct state established,related accept\n"
+    "		ct status dnat accept\n"
+    "		iifname . oifname @same accept\n"
+    "		drop\n"
+    "	}\n";
+
+static const char bridge_chain[] = /* behind "iifname != PREFIX accept" */
+    "		iifname . ether saddr . ip saddr @ports accept\n"
+    "		iifname . arp saddr ether . arp saddr ip @ports iifname . ether saddr . arp saddr "
+    "ip @ports accept\n"
+    "		drop\n"
+    "	}\n";
+
+/* Everything of a network shows in the text, so a changed network is a changed mark. */
+static void fixed(const struct networks *nets, struct buf *b)
+{
+	bridges(nets, b);
+	buf_puts(b, inet_chains);
+	buf_puts(b, bridge_chain);
+}
+
+void nft_rules_mark(const struct networks *nets, char mark[NFT_RULES_MARK_MAX])
+{
+	struct buf b = BUF_INIT(1 << 20);
+	uint64_t h = 0xcbf29ce484222325; /* FNV-1a: tells versions apart, guards nothing */
+
+	fixed(nets, &b);
+	for (size_t i = 0; i < b.len; i++)
+		h = (h ^ (unsigned char)b.p[i]) * 0x100000001b3;
+	buf_free(&b);
+	snprintf(mark, NFT_RULES_MARK_MAX, "rules_%016" PRIx64, h);
+}
+
+void nft_rules_write(const struct networks *nets, const struct attachment_list *all, struct buf *b)
+{
+	char mark[NFT_RULES_MARK_MAX];
+	uint32_t index = nets->v[0].index;
+	const char *sep = " elements = {";
+
+	nft_rules_mark(nets, mark);
+	/* Adding first, so that deleting what may not be there is no error: all is one transaction.
+	 */
+	buf_printf(b, "add table inet caisson%u\ndelete table inet caisson%u\n", index, index);
+	buf_printf(b, "add table bridge caisson%u\ndelete table bridge caisson%u\n", index, index);
+	buf_printf(b, "table inet caisson%u {\n\tchain %s { }\n", index, mark);
+	bridges(nets, b);
+	published(all, false, b);
+	published(all, true, b);
+	buf_puts(b, inet_chains);
+	buf_printf(b, "}\ntable bridge caisson%u {\n", index);
+	buf_puts(b, "\tset ports { type ifname . ether_addr . ipv4_addr;");
+	for (size_t i = 0; i < all->n; i++, sep = ",")
+		buf_printf(b, "%s \"%s\" . %s . %s", sep, all->v[i].device, all->v[i].mac,
+			   all->v[i].address);
+	buf_puts(b, all->n ? " } }\n" : " }\n");
+	buf_printf(b,
+		   "\tchain ingress {\n"
+		   "\t\ttype filter hook prerouting priority -300; policy accept;\n"
+		   "\t\tiifname != \"c%uv*\" accept\n"
+		   "%s",
+		   index, bridge_chain);
+	buf_puts(b, "}\n");
+}
