@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "fmt/utf8.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -65,23 +66,6 @@ static size_t number_len(const char *s, size_t len)
 	return i;
 }
 
-/* Bytes of the well-formed UTF-8 character at s (Unicode 15, table 3-7), or 0. */
-static size_t utf8_len(const char *text, size_t len)
-{
-	const unsigned char *s = (const unsigned char *)text;
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-
-	if (s[0] > 0xf4 || n > len)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 /* The number of bytes of the string at s, quotes included, or 0 if it is none.  A NUL, even written
  * as an escape, is refused: json-c cuts member names there. */
 static size_t string_len(const char *s, size_t len)
@@ -89,7 +73,7 @@ static size_t string_len(const char *s, size_t len)
 	size_t n;
 
 	for (size_t i = 1; i < len; i += n) {
-		n = utf8_len(s + i, len - i);
+		n = utf8_sequence(s + i, len - i);
 		if (s[i] == '"')
 			return i + 1;
 		if (!n || (unsigned char)s[i] < 0x20)
@@ -255,31 +239,11 @@ void json_dump(const struct json *j, struct buf *out)
 
 void json_quote(struct buf *out, const char *s)
 {
-	const char *from, *end;
-	size_t n;
-
 	if (!s) {
 		buf_puts(out, "null");
 		return;
 	}
 	buf_puts(out, "\"");
-	end = s + strlen(s);
-	for (from = s; *s; s += n) {
-		unsigned char c = (unsigned char)*s;
-		size_t good = utf8_len(s, (size_t)(end - s));
-
-		n = good ? good : 1;
-		if (good && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
-			continue;
-		buf_add(out, from, (size_t)(s - from));
-		if (!good)
-			buf_puts(out, "\xef\xbf\xbd");
-		else if (c == '"' || c == '\\')
-			buf_printf(out, "\\%c", c);
-		else
-			buf_printf(out, "\\u%04x", c);
-		from = s + 1;
-	}
-	buf_add(out, from, (size_t)(s - from));
+	utf8_json(out, s, strlen(s));
 	buf_puts(out, "\"");
 }

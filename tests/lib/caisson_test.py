@@ -23,7 +23,7 @@ import atexit, fcntl, json, os, pathlib, pty, re, select, shutil, signal, struct
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("CAISSON_BUILD", TOP / "build")).resolve()
 INSIDE = "CAISSON_TEST_INSIDE"      # set in the inner process: the directory for its files
-HOSTNET = "CAISSON_TEST_HOSTNET"    # /proc/PID/ns/net of the network outside
+HOSTNET = "CAISSON_TEST_HOSTNET"    # descriptor of the network namespace outside
 TESTS = []
 
 
@@ -338,8 +338,8 @@ def mounts():
 
 def host_net(args):
     """A command line that runs in the network outside this file's namespace (Debian's mirror is there)."""
-    ns = os.environ.get(HOSTNET)
-    return ["nsenter", f"--net={ns}", *args] if ns else list(args)
+    fd = os.environ.get(HOSTNET)
+    return ["nsenter", f"--net=/proc/{os.getpid()}/fd/{fd}", *args] if fd else list(args)
 
 
 # ---- the world around a test file ----
@@ -391,12 +391,12 @@ class World:
             (pair[which] / "cgroup.procs").write_text(str(os.getpid()))
 
     def run(self):
-        env = {**os.environ, INSIDE: self.dir, HOSTNET: f"/proc/{os.getpid()}/ns/net"}
+        env = {**os.environ, INSIDE: self.dir}
         env["CAISSON_TEST_CGROUPS"] = "1" if self.leaves else ""
         # The host's /proc is gone inside, so the outer network is handed over as a descriptor.
         netfd = os.open("/proc/self/ns/net", os.O_RDONLY)
         os.set_inheritable(netfd, True)
-        env[HOSTNET] = f"/proc/self/fd/{netfd}"
+        env[HOSTNET] = str(netfd)
         self.p = subprocess.Popen(["unshare", "--net", "--mount", "--pid", "--cgroup", "--fork", "--kill-child", "--mount-proc",
                                    "--propagation", "private", sys.executable, *sys.argv], env=env, pass_fds=[netfd],
                                   preexec_fn=lambda: self.enter(0))
