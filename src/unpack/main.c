@@ -20,12 +20,12 @@
 #include "base/opt.h"
 #include "base/str.h"
 #include "fmt/digest.h"
-#include "fmt/json.h"
 #include "fmt/limits.h"
 #include "sys/fd.h"
 #include "unpack/erofs_data.h"
 #include "unpack/erofs_meta.h"
 #include "unpack/jail.h"
+#include "unpack/merge.h"
 #include "unpack/sink.h"
 #include "unpack/stream.h"
 #include "unpack/tree.h"
@@ -35,6 +35,8 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum marks { MARKS_TRUSTED, MARKS_USER };
@@ -100,11 +102,21 @@ static ssize_t next_piece(void *arg, const void **data, struct err *e)
 	return stream_next(arg, data, e);
 }
 
+static int print(const struct buf *b, struct err *e)
+{
+	int n = fd_write_all(STDOUT_FILENO, b->p, b->len);
+
+	if (n < 0) {
+		errno = -n;
+		return err_sys(e, "write the result");
+	}
+	return 0;
+}
+
 static int print_result(const struct stream_result *r, const struct untar_stats *st, uint64_t size,
 			struct err *e)
 {
 	auto_buf struct buf b = BUF_INIT(4096);
-	int n;
 
 	buf_printf(&b,
 		   "{\"diffId\":\"%s\",\"blobDigest\":\"%s\",\"blobSize\":%llu,\"size\":%llu,"
@@ -113,12 +125,7 @@ static int print_result(const struct stream_result *r, const struct untar_stats 
 		   (unsigned long long)size, (unsigned long long)st->entries,
 		   (unsigned long long)r->tar_size, (unsigned long long)st->dropped_xattrs,
 		   (unsigned long long)st->skipped);
-	n = fd_write_all(STDOUT_FILENO, b.p, b.len);
-	if (n < 0) {
-		errno = -n;
-		return err_sys(e, "write the result");
-	}
-	return 0;
+	return print(&b, e);
 }
 
 /* The layer into tree and sink, compared with what was promised. */
@@ -184,8 +191,8 @@ static int check_args(const struct args *a, int operands, struct err *e)
 	if (a->diff_id && !digest_valid(a->diff_id))
 		return err_set(e, ERR_USAGE, "--diff-id wants sha256:<64 hex digits>, not '%s'",
 			       a->diff_id);
-	if (a->merge || a->out_dir >= 0)
-		return err_set(e, ERR_UNSUPPORTED, "--merge and --out-dir are not in this version");
+	if (a->out_dir >= 0)
+		return err_set(e, ERR_UNSUPPORTED, "--out-dir is not in this version");
 	if (operands)
 		return err_set(e, ERR_USAGE, "no operands are expected");
 	if ((a->out >= 0) + (a->out_dir >= 0) != 1)
@@ -214,12 +221,73 @@ static int unpack(const struct args *a, struct err *e)
 	return to_image(a, e);
 }
 
+static int map_layer(const char *path, struct merge_layer *out, struct err *e)
+{
+	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	void *p;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, "'%s'", path);
+	if (!S_ISREG(st.st_mode) || st.st_size == 0)
+		return err_set(e, ERR_CORRUPT, "'%s' is not a layer image", path);
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return err_sys(e, "'%s'", path);
+	*out = (struct merge_layer){p, (uint64_t)st.st_size};
+	return 0;
+}
+
+static int print_merged(const struct merge_result *m, struct err *e)
+{
+	auto_buf struct buf b = BUF_INIT(4096);
+
+	buf_printf(&b, "{\"size\":%llu,\"blocks\":%llu,\"entries\":%llu}\n",
+		   (unsigned long long)m->size, (unsigned long long)m->blocks,
+		   (unsigned long long)m->entries);
+	return print(&b, e);
+}
+
+static int merge(struct args *a, size_t n, char **paths, struct err *e)
+{
+	struct merge_layer layers[LIMIT_LAYERS];
+	struct jail_opts jo = {.dir_fd = -1};
+	struct merge_result result;
+	int r, keep[2];
+
+	if (a->out < 0 && n) {
+		a->out = open(paths[0], O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+		if (a->out < 0)
+			return err_sys(e, "'%s'", paths[0]);
+		paths++;
+		n--;
+	}
+	if (a->out < 0 || n == 0 || n > LIMIT_LAYERS)
+		return err_set(e, ERR_USAGE, "--merge wants an output and 1 to %d layers",
+			       LIMIT_LAYERS);
+	for (size_t i = 0; i < n; i++) {
+		r = map_layer(paths[i], &layers[i], e);
+		if (r < 0)
+			return r;
+	}
+	keep[0] = (int)a->out;
+	keep[1] = (int)a->err_fd;
+	jo.keep_fds = keep;
+	jo.n_keep = 2;
+	r = jail_enter(&jo, e);
+	if (r >= 0)
+		r = merge_write(layers, n, (int)a->out, &result, e);
+	return r < 0 ? r : print_merged(&result, e);
+}
+
 static int run(struct args *a, int argc, char **argv, struct err *e)
 {
 	int first = opt_parse(opts, argc, argv, OPT_MIXED, a, e), r;
 
 	if (first < 0)
 		return first;
+	if (a->merge)
+		return merge(a, (size_t)(argc - first), argv + first, e);
 	r = check_args(a, argc - first, e);
 	return r < 0 ? r : unpack(a, e);
 }
