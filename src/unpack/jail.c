@@ -68,9 +68,10 @@ static const uint16_t image_calls[] = {
 
 /* What filling a directory takes in addition; the process sees nothing but that directory. */
 static const uint16_t dir_calls[] = {
-    SYS_openat,	   SYS_mkdirat,	  SYS_mknodat, SYS_linkat, SYS_symlinkat, SYS_unlinkat,
-    SYS_renameat2, SYS_fchownat,  SYS_fchown,  SYS_fchmod, SYS_fchmodat,  SYS_utimensat,
-    SYS_fsetxattr, SYS_lsetxattr, SYS_fchdir,  SYS_syncfs, SYS_fcntl,	  SYS_umask,
+    SYS_openat,	  SYS_mkdirat,	 SYS_mknodat,	SYS_linkat,	SYS_symlinkat,
+    SYS_unlinkat, SYS_renameat2, SYS_fchownat,	SYS_fchown,	SYS_fchmod,
+    SYS_fchmodat, SYS_utimensat, SYS_fsetxattr, SYS_lsetxattr,	SYS_fchdir,
+    SYS_syncfs,	  SYS_fcntl,	 SYS_umask,	SYS_getdents64,
 #ifdef SYS_renameat
     SYS_renameat,
 #endif
@@ -174,7 +175,7 @@ static void limits(void)
 	} table[] = {
 	    {RLIMIT_CORE, 0},
 	    {RLIMIT_AS, (rlim_t)8 << 30}, /* twice what LIMIT_* of fmt/limits.h can add up to */
-	    {RLIMIT_NOFILE, 128},
+	    {RLIMIT_NOFILE, 1024},	  /* a directory holds one per level while it is filled */
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {

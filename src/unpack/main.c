@@ -22,6 +22,7 @@
 #include "fmt/digest.h"
 #include "fmt/limits.h"
 #include "sys/fd.h"
+#include "unpack/dir_sink.h"
 #include "unpack/erofs_data.h"
 #include "unpack/erofs_meta.h"
 #include "unpack/jail.h"
@@ -183,6 +184,32 @@ static int to_image(const struct args *a, struct err *e)
 	return r < 0 ? r : print_result(&result, &stats, size, e);
 }
 
+static int to_directory(const struct args *a, struct err *e)
+{
+	auto_tree struct tree t = {0};
+	struct dir_sink_stats written;
+	struct untar_stats stats = {0};
+	struct stream_result result;
+	struct dir_sink *d;
+	struct sink sink;
+	int r;
+
+	tree_init(&t);
+	r = dir_sink_new((int)a->out_dir, &d, e);
+	if (r < 0)
+		return r;
+	dir_sink_ops(d, &sink);
+	r = read_layer(a, &t, &sink, &stats, &result, e);
+	if (r >= 0)
+		r = dir_sink_finish(d, &t, opaque_name(a), &written, e);
+	dir_sink_free(d);
+	if (r < 0)
+		return r;
+	stats.dropped_xattrs += written.dropped_xattrs;
+	stats.skipped += written.dropped_nodes;
+	return print_result(&result, &stats, written.bytes, e);
+}
+
 static int check_args(const struct args *a, int operands, struct err *e)
 {
 	if (a->blob_digest && !digest_valid(a->blob_digest))
@@ -191,8 +218,6 @@ static int check_args(const struct args *a, int operands, struct err *e)
 	if (a->diff_id && !digest_valid(a->diff_id))
 		return err_set(e, ERR_USAGE, "--diff-id wants sha256:<64 hex digits>, not '%s'",
 			       a->diff_id);
-	if (a->out_dir >= 0)
-		return err_set(e, ERR_UNSUPPORTED, "--out-dir is not in this version");
 	if (operands)
 		return err_set(e, ERR_USAGE, "no operands are expected");
 	if ((a->out >= 0) + (a->out_dir >= 0) != 1)
@@ -218,7 +243,7 @@ static int unpack(const struct args *a, struct err *e)
 	r = jail_enter(&jo, e);
 	if (r < 0)
 		return r;
-	return to_image(a, e);
+	return a->out_dir >= 0 ? to_directory(a, e) : to_image(a, e);
 }
 
 static int map_layer(const char *path, struct merge_layer *out, struct err *e)
