@@ -206,6 +206,24 @@ static void device_delete(struct nlmsg_sock *route, const char *name)
 		(void)netlink_link_del(route, l.index);
 }
 
+/* Where bridged packets pass through the IP hooks too (br_netfilter: hosts with Kubernetes or
+ * Docker), one that an instance sends to its own published port is translated inside the bridge and
+ * must go out by the port it came from. */
+static int allow_hairpin(struct work *w, struct err *e)
+{
+	auto_free char *text = NULL;
+	struct netlink_link l;
+	int r;
+
+	if (file_read(AT_FDCWD, "/proc/sys/net/bridge/bridge-nf-call-iptables", 16, &text) <= 0 ||
+	    text[0] != '1')
+		return 0;
+	r = netlink_link_get(&w->route, w->at.device, &l);
+	if (r == 0)
+		r = netlink_port_set(&w->route, l.index, NETLINK_PORT_HAIRPIN);
+	return r < 0 ? device_error(w, r, e) : 0;
+}
+
 /* ---- attaching ---- */
 
 static int check_ports(const struct attach_request *q, size_t *n, struct err *e)
@@ -394,7 +412,10 @@ static int on_bridge(struct work *w, struct attach_result *out, struct err *e)
 	r = w->q->isolation == PLAN_VM ? make_tap(w, out, e) : make_veth(w, out, e);
 	if (r < 0)
 		return r;
-	r = nft_add(&w->nf, &w->at, e);
+	if (n_ports)
+		r = allow_hairpin(w, e);
+	if (r == 0)
+		r = nft_add(&w->nf, &w->at, e);
 	if (r < 0)
 		return r;
 	describe(w, out);
@@ -465,8 +486,10 @@ static int remove_one(int net_fd, struct nlmsg_sock *nf, const struct attachment
 
 int attach_remove(int run_fd, const char *id, struct err *e)
 {
-	auto_fd int net = attachment_dir(run_fd, e), lock = -1;
+	/* Closed after the lock: the kernel holds the last close of a socket that deleted elements
+	 * until a grace period is over, 4 to 15 ms (nft_rcv_nl_event()).  Others need not wait. */
 	auto_nlmsg struct nlmsg_sock nf = NLMSG_SOCK_INIT;
+	auto_fd int net = attachment_dir(run_fd, e), lock = -1;
 	auto_arena struct arena a = ARENA_INIT;
 	struct attachment at;
 	int r;
@@ -493,8 +516,8 @@ int attach_remove(int run_fd, const char *id, struct err *e)
 
 int attach_sweep(int run_fd, bool (*alive)(const char *id, void *arg), void *arg, struct err *e)
 {
-	auto_fd int net = attachment_dir(run_fd, e), lock = -1;
 	auto_nlmsg struct nlmsg_sock nf = NLMSG_SOCK_INIT, route = NLMSG_SOCK_INIT;
+	auto_fd int net = attachment_dir(run_fd, e), lock = -1;
 	auto_arena struct arena a = ARENA_INIT;
 	struct attachment_list all;
 	int r, removed = 0;

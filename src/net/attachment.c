@@ -369,7 +369,7 @@ int attachment_release(int net_fd, const struct attachment *at, struct err *e)
 	return 0;
 }
 
-/* Call each for the names in net_fd/path, without those that begin with a dot. */
+/* Call each for the names in net_fd/path, but for "." and "..". */
 static int walk(int net_fd, const char *path, int (*each)(int, const char *, void *), void *arg)
 {
 	int fd = openat(net_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), r = 0;
@@ -384,7 +384,7 @@ static int walk(int net_fd, const char *path, int (*each)(int, const char *, voi
 		return -ENOMEM;
 	}
 	while (r >= 0 && (de = readdir(d)))
-		if (de->d_name[0] != '.')
+		if (!streq(de->d_name, ".") && !streq(de->d_name, ".."))
 			r = each(fd, de->d_name, arg);
 	closedir(d);
 	return r < 0 ? r : 0;
@@ -440,12 +440,22 @@ struct sweep {
 	void *arg;
 };
 
+/* What file_replace() had beside when it was killed; nobody writes while the lock is held. */
+static int half_written(int dir, const char *name, void *arg)
+{
+	if (name[0] == '.' && strstr(name, ".tmp-"))
+		(void)unlinkat(dir, name, 0);
+	return 0;
+}
+
 static int orphan_one(int dir, const char *name, void *arg)
 {
 	const struct sweep *s = arg;
 	auto_free char *owner = NULL;
 	char path[128];
 
+	if (name[0] == '.')
+		return half_written(dir, name, NULL);
 	if (file_read(dir, name, ID_LEN, &owner) < 0)
 		return 0;
 	if (attachment_id_valid(owner)) {
@@ -477,6 +487,8 @@ int attachment_orphans(int net_fd, bool (*alive)(const char *id, void *arg), voi
 	struct sweep s = {net_fd, alive, arg};
 	int r = walk(net_fd, "leases", orphan_lease_dir, &s);
 
+	if (r == 0)
+		r = walk(net_fd, "attached", half_written, NULL);
 	if (r == 0)
 		r = walk(net_fd, "ports", orphan_port_dir, &s);
 	return r < 0 ? fail(r, e, "sweep") : 0;

@@ -70,7 +70,7 @@ int netlink_mac_parse(const char *s, uint8_t mac[6])
 static int link_read(const struct nlmsghdr *m, struct netlink_link *l)
 {
 	const struct nlattr *a[IFLA_IFALIAS + 1], *info[IFLA_INFO_KIND + 1];
-	const struct ifinfomsg *i = NLMSG_DATA(m);
+	const struct ifinfomsg *i = nlmsg_body(m);
 
 	if (m->nlmsg_type != RTM_NEWLINK || m->nlmsg_len < NLMSG_LENGTH(sizeof(*i)))
 		return -EBADMSG;
@@ -372,7 +372,7 @@ static int route_step(const struct nlmsghdr *m, void *arg)
 {
 	const struct route_walk *w = arg;
 	const struct nlattr *a[RTA_TABLE + 1];
-	const struct rtmsg *i = NLMSG_DATA(m);
+	const struct rtmsg *i = nlmsg_body(m);
 	struct netlink_route route = {0};
 
 	if (m->nlmsg_type != RTM_NEWROUTE || m->nlmsg_len < NLMSG_LENGTH(sizeof(*i)))

@@ -178,7 +178,7 @@ static int answers(const char *p, size_t n, uint32_t first, uint32_t last, nlmsg
 
 			if (m->nlmsg_len < NLMSG_LENGTH(sizeof(struct nlmsgerr)))
 				return -EBADMSG;
-			memcpy(&error, (const char *)m + NLMSG_HDRLEN, sizeof(error));
+			memcpy(&error, nlmsg_body(m), sizeof(error));
 			if (error)
 				return error;
 			if (m->nlmsg_seq == last)
@@ -228,6 +228,11 @@ int nlmsg_talk(struct nlmsg_sock *s, struct buf *b, nlmsg_each_fn *each, void *a
 			r = answers(reply, (size_t)n, first, last, each, arg);
 	} while (r == 1);
 	return r;
+}
+
+const void *nlmsg_body(const struct nlmsghdr *m)
+{
+	return (const char *)m + NLMSG_HDRLEN;
 }
 
 static void attrs(const char *p, size_t n, const struct nlattr **table, uint16_t max)

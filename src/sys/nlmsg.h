@@ -50,6 +50,9 @@ void nlmsg_nest_end(struct buf *b, size_t start);
 typedef int nlmsg_each_fn(const struct nlmsghdr *m, void *arg);
 int nlmsg_talk(struct nlmsg_sock *s, struct buf *b, nlmsg_each_fn *each, void *arg);
 
+/* The family header of a message; its length is the caller's to check. */
+const void *nlmsg_body(const struct nlmsghdr *m);
+
 /* The attributes behind the family header of a message, up to max, borrowed: table[type] or NULL.
  * Checks every length against the message. */
 void nlmsg_attrs(const struct nlmsghdr *m, size_t header, const struct nlattr **table,

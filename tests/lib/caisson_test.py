@@ -273,6 +273,9 @@ class Env:
         p = self.run_root / "instances"
         if p.is_dir():
             out |= {f"run file instances/{n}" for n in os.listdir(p)}
+        for p in (self.run_root / "net").glob("*/**/*"):
+            if p.is_file() and not p.name.startswith("."):
+                out.add(f"run file {p.relative_to(self.run_root)}")
         if os.environ.get(INSIDE):
             out |= processes() | cgroups() | links() | {f"mount {m}" for m in mounts() if not m.startswith(str(self.run_root / "ns"))}
         return out
@@ -329,7 +332,10 @@ def cgroups():
 
 
 def links():
-    return {f"link {n}" for n in os.listdir("/sys/class/net") if n.startswith(("veth", "tap", "cv", "ct"))}
+    """Devices of instances.  /sys shows the namespace it was mounted in, so it is asked over netlink."""
+    names = [line.split(": ")[1].split("@")[0] for line in
+             subprocess.run(["ip", "-o", "link"], capture_output=True, text=True).stdout.splitlines()]
+    return {f"link {n}" for n in names if re.match(r"c[0-9]+v|veth|tap", n)}
 
 
 def mounts():

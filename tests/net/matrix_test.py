@@ -1,0 +1,545 @@
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 240
+"""What reaches what: instances on bridges, the host, and a foreign host on the network outside.
+
+All in namespaces of its own: "host" is where the bridge and the rules are, "outside" is a machine beside it that has a
+route to the bridge's subnet (so that only our rules keep it out).  Packets are sent by sockets opened in these namespaces.
+"""
+import contextlib, ctypes, errno, json, os, select, socket, struct, subprocess, time
+
+from caisson_test import BUILD, Failed, check, main, same, skip, test, wait_for
+
+TOOL = BUILD / "net_tool"
+LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNET = 0x40000000
+HOST, OUT = "192.0.2.1", "192.0.2.2"
+
+
+@contextlib.contextmanager
+def inside(ns):
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    try:
+        if LIBC.setns(ns, CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns")
+        yield
+    finally:
+        LIBC.setns(home, CLONE_NEWNET)
+        os.close(home)
+
+
+def sock(ns, kind=socket.SOCK_STREAM, family=socket.AF_INET, proto=0):
+    with inside(ns):
+        return socket.socket(family, kind, proto)
+
+
+def listen(ns, port, addr="0.0.0.0"):
+    s = sock(ns)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((addr, port))
+    s.listen(16)
+    s.settimeout(5)
+    return s
+
+
+def connect(ns, addr, port, timeout=0.7):
+    """None, or why not: 'timeout', 'refused', 'unreachable'."""
+    s = sock(ns)
+    s.settimeout(timeout)
+    try:
+        s.connect((addr, port))
+        return s
+    except socket.timeout:
+        return "timeout"
+    except OSError as e:
+        return {errno.ECONNREFUSED: "refused", errno.EHOSTUNREACH: "unreachable", errno.ENETUNREACH: "unreachable",
+                errno.EINVAL: "invalid"}.get(e.errno, str(e))
+
+
+def reaches(ns, addr, port, server, what, peer=None):
+    c = connect(ns, addr, port, 5)
+    check(not isinstance(c, str), f"{what}: {addr}:{port} {c}")
+    s, who = server.accept()
+    c.sendall(b"ping")
+    same(s.recv(4), b"ping", what)
+    s.sendall(b"pong")
+    same(c.recv(4), b"pong", what)
+    if peer:
+        same(who[0], peer, f"{what}: source that the server sees")
+    s.close()
+    c.close()
+
+
+def blocked(ns, addr, port, what):
+    c = connect(ns, addr, port)
+    check(isinstance(c, str), f"{what}: {addr}:{port} is reachable")
+
+
+def ip(*args, ns=None):
+    subprocess.run(["ip", *map(str, args)], check=True, pass_fds=[ns] if ns else [],
+                   preexec_fn=(lambda: LIBC.setns(ns, CLONE_NEWNET)) if ns else None)
+
+
+def sysctl(path, value, ns=None):
+    def put():
+        with open(f"/proc/sys/net/{path}", "w") as f:
+            f.write(value)
+    if ns is None:
+        return put()
+    with inside(ns):
+        put()
+
+
+def new_ns():
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    if LIBC.unshare(CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "unshare")
+    ns = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    LIBC.setns(home, CLONE_NEWNET)
+    os.close(home)
+    ip("link", "set", "lo", "up", ns=ns)
+    return ns
+
+
+class Instance:
+    """An attached instance, held by net_tool."""
+    serial = 0
+
+    def __init__(self, world, *publish, isolation="container", root="a"):
+        Instance.serial += 1
+        self.id = f"{Instance.serial:010x}{Instance.serial:054x}"
+        self.world, self.run_root = world, world.dir / f"{root}-run"
+        self.p = subprocess.Popen([TOOL, "hold", world.dir / root, self.run_root, self.id, isolation, "bridge", *publish],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        line = self.p.stdout.readline()
+        if not line:
+            raise Failed(f"attach: {self.p.stderr.read()}")
+        self.info = json.loads(line)
+        self.address = self.info["address"].split("/")[0]
+        self.gateway = self.info["gateway"]
+        self.ns = os.open(f"/proc/{self.p.pid}/fd/{self.info['netns']}", os.O_RDONLY) if self.info["netns"] >= 0 else -1
+        world.instances.append(self)
+
+    def close(self):
+        if self.ns >= 0:
+            os.close(self.ns)
+        self.ns = -1
+        self.p.stdin.close()
+        same(self.p.wait(20), 0, "net_tool hold")
+
+    def kill(self):
+        os.close(self.ns) if self.ns >= 0 else None
+        self.ns = -1
+        self.p.kill()
+        self.p.wait()
+        self.world.instances.remove(self)
+
+
+class Hosts:
+    """The host of this file's namespace joined to an outside machine."""
+    def __init__(self, env):
+        self.dir = env.tmp / f"net{Instance.serial}-{time.monotonic_ns()}"
+        self.dir.mkdir()
+        self.instances = []
+        self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        # Every test has a fresh host: this thread moves there and back.
+        self.host, self.out = new_ns(), new_ns()
+        LIBC.setns(self.host, CLONE_NEWNET)
+        ip("link", "add", "up0", "type", "veth", "peer", "name", "up0", "netns", f"/proc/{os.getpid()}/fd/{self.out}")
+        ip("addr", "add", f"{HOST}/24", "dev", "up0")
+        ip("link", "set", "up0", "up")
+        ip("addr", "add", f"{OUT}/24", "dev", "up0", ns=self.out)
+        ip("link", "set", "up0", "up", ns=self.out)
+        ip("route", "add", "172.16.0.0/12", "via", HOST, ns=self.out)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        try:
+            for i in self.instances:
+                i.close() if kind is None else i.p.kill()
+        finally:
+            LIBC.setns(self.home, CLONE_NEWNET)
+            for fd in (self.host, self.out, self.home):
+                os.close(fd)
+
+    def links(self):
+        out = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
+        return sorted(line.split(": ")[1].split("@")[0] for line in out.splitlines())
+
+    def rules(self):
+        return subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
+
+    def sweep(self, *alive, root="a"):
+        p = subprocess.run([TOOL, "sweep", self.dir / f"{root}-run", *alive], capture_output=True, text=True)
+        same((p.returncode, p.stderr), (0, ""), "sweep")
+        return int(p.stdout)
+
+    def state(self, root="a"):
+        base = self.dir / f"{root}-run/net"
+        return sorted(str(p.relative_to(base)) for p in base.rglob("*") if p.is_file() and p.name not in ("lock", ".next"))
+
+
+# ---- frames by hand ----
+
+def mac(text):
+    return bytes(int(x, 16) for x in text.split(":"))
+
+
+def checksum(data):
+    if len(data) % 2:
+        data += b"\0"
+    s = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    s = (s >> 16) + (s & 0xffff)
+    return ~(s + (s >> 16)) & 0xffff
+
+
+def ipv4(src, dst, proto, payload):
+    src, dst = socket.inet_aton(src), socket.inet_aton(dst)
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 1, 0, 64, proto, 0, src, dst)
+    return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
+
+
+def udp(src, dst, sport, dport, data):
+    return ipv4(src, dst, 17, struct.pack("!HHHH", sport, dport, 8 + len(data), 0) + data)
+
+
+def syn(src, dst, sport, dport):
+    seg = struct.pack("!HHIIBBHHH", sport, dport, 1, 0, 5 << 4, 2, 1024, 0, 0)
+    pseudo = socket.inet_aton(src) + socket.inet_aton(dst) + struct.pack("!BBH", 0, 6, len(seg))
+    seg = seg[:16] + struct.pack("!H", checksum(pseudo + seg)) + seg[18:]
+    return ipv4(src, dst, 6, seg)
+
+
+def arp(sender_mac, sender, target):
+    return struct.pack("!HHBBH6s4s6s4s", 1, 0x800, 6, 4, 1, sender_mac, socket.inet_aton(sender), b"\0" * 6, socket.inet_aton(target))
+
+
+class Raw:
+    def __init__(self, ns, dev="eth0"):
+        with inside(ns):
+            self.s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+            self.s.bind((dev, 0))
+
+    def send(self, dst, src, kind, payload):
+        self.s.send(dst + src + struct.pack("!H", kind) + payload.ljust(46, b"\0"))
+
+    def drain(self):
+        while select.select([self.s], [], [], 0)[0]:
+            self.s.recv(2000)
+
+    def seen(self, match, timeout):
+        end = time.monotonic() + timeout
+        while (left := end - time.monotonic()) > 0 and select.select([self.s], [], [], left)[0]:
+            frame, addr = self.s.recvfrom(2000)
+            if addr[2] != socket.PACKET_OUTGOING and match(frame):
+                return True
+        return False
+
+
+# ---- tests ----
+
+@test(needs="root,netns", timeout=120)
+def instances_reach_each_other_and_the_outside(env):
+    with Hosts(env) as w:
+        a, b = Instance(w), Instance(w)
+        reaches(a.ns, b.address, 7000, listen(b.ns, 7000), "same bridge", peer=a.address)
+        reaches(a.ns, OUT, 7000, listen(w.out, 7000), "outside, masqueraded", peer=HOST)
+        reaches(a.ns, a.gateway, 7000, listen(w.host, 7000), "the host", peer=a.address)
+        reaches(w.host, a.address, 7001, listen(a.ns, 7001), "from the host", peer=a.gateway)
+        # Without privileges every port can be bound, and ping needs no raw socket.
+        with inside(a.ns):
+            same(open("/proc/sys/net/ipv4/ip_unprivileged_port_start").read().strip(), "0")
+        s = sock(a.ns, socket.SOCK_DGRAM, proto=socket.IPPROTO_ICMP)
+        s.settimeout(5)
+        s.sendto(struct.pack("!BBHHH", 8, 0, 0, 0, 1) + b"x" * 8, (b.address, 0))
+        same(s.recv(100)[0], 0, "echo reply")
+        # IPv6 is for loopback only.
+        with inside(a.ns):
+            addrs = open("/proc/net/if_inet6").read()
+        check("eth0" not in addrs, f"eth0 has IPv6: {addrs}")
+
+
+def bridge_hooks(value):
+    """net.bridge.bridge-nf-call-iptables of the current namespace; False where there is none."""
+    if not os.path.exists("/proc/sys/net/bridge/bridge-nf-call-iptables"):
+        return False
+    sysctl("bridge/bridge-nf-call-iptables", value)
+    return True
+
+
+@test(needs="root,netns", timeout=120)
+def published_on_every_address(env):
+    published(env, "0")
+
+
+@test(needs="root,netns", timeout=120)
+def published_where_bridged_packets_pass_the_ip_hooks(env):
+    published(env, "1")
+
+
+def published(env, br_netfilter):
+    with Hosts(env) as w:
+        if not bridge_hooks(br_netfilter) and br_netfilter == "1":
+            skip("br_netfilter is not loaded")
+        a, b = Instance(w, "8080:80", "9000-9002:9000-9002/udp"), Instance(w)
+        s = listen(a.ns, 80)
+        reaches(w.out, HOST, 8080, s, "from outside", peer=OUT)
+        reaches(w.host, HOST, 8080, s, "from the host")
+        reaches(w.host, "127.0.0.1", 8080, s, "from localhost", peer=a.gateway)
+        reaches(w.host, "127.9.9.9", 8080, s, "from another loopback address")
+        reaches(b.ns, HOST, 8080, s, "from another instance")
+        reaches(b.ns, b.gateway, 8080, s, "from another instance, by gateway")
+        reaches(a.ns, HOST, 8080, s, "hairpin")
+        blocked(w.out, HOST, 80, "the instance's own port number on the host")
+        u = sock(a.ns, socket.SOCK_DGRAM)
+        u.bind(("0.0.0.0", 9001))
+        u.settimeout(5)
+        for ns, addr in ((w.out, HOST), (w.host, "127.0.0.1"), (b.ns, HOST)):
+            c = sock(ns, socket.SOCK_DGRAM)
+            c.settimeout(5)
+            c.sendto(b"hi", (addr, 9001))
+            data, peer = u.recvfrom(10)
+            u.sendto(data, peer)
+            same(c.recvfrom(10), (b"hi", (addr, 9001)), "UDP answer")
+
+
+@test(needs="root,netns", timeout=120)
+def published_on_loopback_only(env):
+    with Hosts(env) as w:
+        a, b = Instance(w, "127.0.0.1:8080:80", f"{HOST}:8081:80"), Instance(w)
+        s = listen(a.ns, 80)
+        reaches(w.host, "127.0.0.1", 8080, s, "from localhost")
+        for ns, what in ((w.out, "outside"), (b.ns, "another instance"), (w.host, "the host by its address")):
+            blocked(ns, HOST, 8080, what)
+        reaches(w.out, HOST, 8081, s, "the one on the host's address")
+        blocked(w.host, "127.0.0.1", 8081, "not on loopback")
+        # Even where somebody switched route_localnet on, packets to 127/8 from outside are not translated.
+        sysctl("ipv4/conf/up0/route_localnet", "1")
+        sysctl("ipv4/conf/up0/route_localnet", "1", ns=w.out)
+        ip("route", "flush", "table", "local", "127.0.0.0/8", ns=w.out)
+        ip("route", "add", "127.0.0.1/32", "via", HOST, ns=w.out)
+        blocked(w.out, "127.0.0.1", 8080, "routed to loopback from outside")
+
+
+@test(needs="root,netns", timeout=120)
+def loopback_services_of_the_host_stay_closed(env):
+    """CVE-2020-8558: route_localnet is on for the bridge."""
+    with Hosts(env) as w:
+        a = Instance(w)
+        listener = listen(w.host, 7777, "127.0.0.1")
+        other = listen(w.host, 7778, "0.0.0.0")
+        raw = Raw(a.ns)
+        with inside(w.host):
+            gw = link_mac("caisson0")
+        me = mac(a.info["mac"])
+
+        def answers(dst, port, sport):
+            raw.drain()
+            raw.send(gw, me, 0x800, syn(a.address, dst, sport, port))
+            return raw.seen(lambda f: f[12:14] == b"\x08\0" and f[23] == 6 and f[34:36] == struct.pack("!H", port)
+                            and f[36:38] == struct.pack("!H", sport), 0.7)
+        check(answers(a.gateway, 7778, 4001), "the probe itself does not work")
+        check(not answers("127.0.0.1", 7777, 4002), "127.0.0.1 of the host answers an instance")
+        check(not answers("127.0.0.1", 7778, 4003), "127.0.0.1 of the host answers an instance")
+        listener.close()
+        other.close()
+
+
+def link_mac(dev):
+    out = subprocess.run(["ip", "-j", "link", "show", dev], capture_output=True, text=True, check=True).stdout
+    return mac(json.loads(out)[0]["address"])
+
+
+@test(needs="root,netns", timeout=120)
+def unpublished_ports_and_the_operators_drop(env):
+    with Hosts(env) as w:
+        a = Instance(w, "8080:80")
+        s, t = listen(a.ns, 80), listen(a.ns, 81)
+        blocked(w.out, a.address, 81, "unpublished port by routing")
+        blocked(w.out, a.address, 80, "published port by routing past the host's port")
+        reaches(w.out, HOST, 8080, s, "before the drop")
+        for prio in ("-10", "10"):
+            subprocess.run(["nft", "-f", "-"], input=f"table ip op {{ chain f {{ type filter hook forward priority {prio};\n"
+                           "iifname up0 tcp dport 80 drop\n }\n}\n", text=True, check=True)
+            blocked(w.out, HOST, 8080, f"in spite of a drop at priority {prio}")
+            subprocess.run(["nft", "delete", "table", "ip", "op"], check=True)
+        reaches(w.out, HOST, 8080, s, "after the drop")
+        # A source address of ours does not come from outside.
+        ip("addr", "add", "172.30.0.99/32", "dev", "up0", ns=w.out)
+        got = listen(w.host, 7000)
+        c = sock(w.out)
+        c.settimeout(0.7)
+        c.bind(("172.30.0.99", 0))
+        try:
+            c.connect((HOST, 7000))
+            raise Failed("a packet from outside with an address of the bridge was taken")
+        except socket.timeout:
+            pass
+        got.close()
+        t.close()
+
+
+@test(needs="root,netns", timeout=120)
+def nobody_speaks_for_another(env):
+    with Hosts(env) as w:
+        a, b = Instance(w), Instance(w)
+        me, his = mac(a.info["mac"]), mac(b.info["mac"])
+        gw, all_ = link_mac("caisson0"), b"\xff" * 6
+        raw, at_b = Raw(a.ns), Raw(b.ns)
+        u = sock(w.host, socket.SOCK_DGRAM)
+        u.bind(("0.0.0.0", 7000))
+
+        def arrives(src_mac, frame, kind=0x800):
+            while select.select([u], [], [], 0)[0]:
+                u.recv(100)
+            raw.send(gw, src_mac, kind, frame)
+            return bool(select.select([u], [], [], 0.5)[0])
+
+        def asked(src_mac, sender_mac, sender):
+            raw.drain()
+            raw.send(all_, src_mac, 0x806, arp(sender_mac, sender, a.gateway))
+            return raw.seen(lambda f: f[12:14] == b"\x08\x06" and f[20:22] == b"\0\2", 0.5)
+
+        def at_peer(kind, payload, dst=all_):
+            at_b.drain()
+            raw.send(dst, me, kind, payload)
+            return at_b.seen(lambda f: f[6:12] == me and f[12:14] == struct.pack("!H", kind), 0.5)
+        check(arrives(me, udp(a.address, a.gateway, 1, 7000, b"x")), "the probe itself does not work")
+        check(asked(me, me, a.address), "the ARP probe itself does not work")
+        check(not arrives(me, udp(b.address, a.gateway, 1, 7000, b"x")), "another instance's IP address")
+        check(not arrives(his, udp(a.address, a.gateway, 1, 7000, b"x")), "another instance's MAC address")
+        check(not arrives(his, udp(b.address, a.gateway, 1, 7000, b"x")), "both of another instance")
+        check(not arrives(me, udp("10.1.2.3", a.gateway, 1, 7000, b"x")), "a foreign IP address")
+        check(not arrives(me, udp("127.0.0.1", a.gateway, 1, 7000, b"x")), "loopback as source")
+        # The answer of these would go to the neighbour, so what counts is what the host believes.
+        asked(me, me, b.address), asked(me, his, b.address), asked(his, his, b.address), asked(me, me, a.gateway)
+        neigh = subprocess.run(["ip", "neigh", "show", "dev", "caisson0"], capture_output=True, text=True).stdout
+        check(b.address not in neigh or a.info["mac"] not in neigh.split(b.address)[1].splitlines()[0], f"ARP poisoned: {neigh}")
+        fdb = subprocess.run(["bridge", "fdb", "show", "br", "caisson0"], capture_output=True, text=True).stdout
+        port_a = f"c0v{a.id[:10]}"
+        check(not any(b.info["mac"] in line and port_a in line for line in fdb.splitlines()), f"the bridge learned a lie: {fdb}")
+        ra = bytes.fromhex("6000000000103aff") + socket.inet_pton(socket.AF_INET6, "fe80::1") + \
+            socket.inet_pton(socket.AF_INET6, "ff02::1") + bytes.fromhex("86000000400007080000000000000000")
+        check(at_peer(0x806, arp(me, a.address, b.address)), "the probe at the peer does not work")
+        check(not at_peer(0x86dd, ra, mac("33:33:00:00:00:01")), "a router advertisement")
+        check(not at_peer(0x8100, struct.pack("!HH", 5, 0x800) + udp(a.address, b.address, 1, 1, b"x")), "a VLAN tag")
+        check(not at_peer(0x88cc, b"lldp"), "another protocol")
+        reaches(b.ns, a.address, 7001, listen(a.ns, 7001), "after all that", peer=b.address)
+
+
+@test(needs="root,netns", timeout=120)
+def networks_are_apart(env):
+    with Hosts(env) as w:
+        a, b = Instance(w, "8080:80"), Instance(w, root="b")
+        check(a.address.split(".")[1] != b.address.split(".")[1], "two stores share a subnet")
+        s = listen(a.ns, 80)
+        listen(b.ns, 80)
+        blocked(b.ns, a.address, 80, "another network's instance")
+        blocked(a.ns, b.address, 80, "another network's instance")
+        reaches(b.ns, HOST, 8080, s, "another network's published port")
+        reaches(b.ns, OUT, 7000, listen(w.out, 7000), "outside", peer=HOST)
+
+
+@test(needs="root,netns", timeout=120)
+def taken_ports_are_named(env):
+    with Hosts(env) as w:
+        a = Instance(w, "127.0.0.1:8080:80")
+        same(a.info["ports"], [8080])
+        busy = listen(w.host, 8081)
+        for spec, want in (("8080:80", "port 0.0.0.0:8080/tcp is already in use"), ("8081:80", "port 0.0.0.0:8081/tcp is already in use"),
+                           ("198.51.100.1:80:80", "198.51.100.1 is not an address of this host")):
+            before = (w.links(), w.state(), w.rules())
+            p = subprocess.run([TOOL, "hold", w.dir / "a", w.dir / "a-run", "f" * 64, "container", "bridge", spec], capture_output=True,
+                               text=True, stdin=subprocess.DEVNULL)
+            same(p.returncode, 1)
+            check(want in p.stderr, f"{spec}: {p.stderr}")
+            same((w.links(), w.state(), w.rules()), before, "what is there after a refusal")
+        busy.close()
+        b = Instance(w, "127.0.0.1::80")
+        s = listen(b.ns, 80)
+        reaches(w.host, "127.0.0.1", b.info["ports"][0], s, "a port of the kernel's choice")
+
+
+@test(needs="root,netns", timeout=180)
+def fifty_come_and_go(env):
+    with Hosts(env) as w:
+        Instance(w).close()
+        w.instances.clear()
+        before = (wait_links(w, ["caisson0", "lo", "up0"]), w.rules())
+        for i in range(25):
+            for isolation in ("container", "vm"):
+                Instance(w, f"{9000 + i}:80", isolation=isolation).close()
+        w.instances.clear()
+        # At once: every one has an address of its own.
+        ids = [f"{n:010x}{n:054x}" for n in range(1000, 1020)]
+        ps = [subprocess.Popen([TOOL, "hold", w.dir / "a", w.dir / "a-run", i, "container", "bridge", "0:80"], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, text=True) for i in ids]
+        infos = [json.loads(p.stdout.readline()) for p in ps]
+        same(len({i["address"] for i in infos}), 20, "addresses")
+        same(len({i["ports"][0] for i in infos}), 20, "ports")
+        for p in ps:
+            p.stdin.close()
+        for p in ps:
+            same(p.wait(30), 0)
+        wait_links(w, before[0])
+        same(w.state(), [], "files")
+        same(w.rules(), before[1], "rules")
+
+
+def wait_links(w, want):
+    return wait_for(lambda: w.links() == want and want, 20, f"links are {want}")
+
+
+@test(needs="root,netns,strace", timeout=200)
+def killed_at_every_step_then_swept(env):
+    with Hosts(env) as w:
+        keep = Instance(w, "8000:80")
+        base = (w.links(), w.state(), w.rules())
+        killed = 0
+        for call in ("sendto", "renameat", "openat", "unshare", "setns", "bind", "mkdirat"):
+            for k in (range(1, 40) if call != "openat" else range(1, 60, 3)):
+                ident = f"{k:02x}{call.encode().hex():0<62}"[:64]
+                p = subprocess.run(["strace", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={k}", TOOL, "attach",
+                                    w.dir / "a", w.dir / "a-run", ident, "container", "bridge", "8001:80"], capture_output=True)
+                ended = p.returncode == 0
+                killed += not ended
+                w.sweep(keep.id)
+                same(w.state(), base[1], f"files after kill at {call} {k}")
+                same(w.rules(), base[2], f"rules after kill at {call} {k}")
+                if ended:
+                    break
+        check(killed > 30, f"only {killed} kills happened")
+        wait_links(w, base[0])
+        # Killed while being removed: the next remove, or a sweep, goes on.
+        for call in ("sendto", "unlinkat"):
+            for k in range(1, 12):
+                ident = f"{k:02x}{'ab' * 31}"
+                subprocess.run([TOOL, "attach", w.dir / "a", w.dir / "a-run", ident, "vm", "bridge", "8001:80"], check=True, capture_output=True)
+                p = subprocess.run(["strace", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={k}", TOOL,
+                                    "remove", w.dir / "a-run", ident], capture_output=True)
+                if k % 2:
+                    subprocess.run([TOOL, "remove", w.dir / "a-run", ident], check=True)
+                w.sweep(keep.id)
+                same((w.state(), w.rules()), base[1:], f"after kill at {call} {k}")
+                if p.returncode == 0:
+                    break
+        wait_links(w, base[0])
+        reaches(w.out, HOST, 8000, listen(keep.ns, 80), "who was alive all the time", peer=OUT)
+
+
+@test(needs="root,netns", timeout=60)
+def what_is_detached_is_mute(env):
+    """A process may keep the namespace after attach_remove(): nothing comes out of it."""
+    with Hosts(env) as w:
+        a, b = Instance(w), Instance(w)
+        server = listen(b.ns, 7000)
+        reaches(a.ns, b.address, 7000, server, "before")
+        ns = os.dup(a.ns)
+        a.close()
+        w.instances.remove(a)
+        blocked(ns, b.address, 7000, "after being detached")
+        os.close(ns)
+
+
+main()
