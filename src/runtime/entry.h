@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* entry - what runs between clone and execve.  The order, and why, stands in launch.c. */
+#ifndef RUNTIME_ENTRY_H
+#define RUNTIME_ENTRY_H
+
+struct err;
+struct job;
+
+/* Never returns: ends in execve, or reports over j->sync and exits. */
+_Noreturn void entry_main(struct job *j);
+
+/* Take id 0 of the user namespace we are in. */
+int entry_become_root(struct err *e);
+
+#endif

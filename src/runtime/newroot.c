@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The root of an instance is attached on top of the "/" of its new mount namespace: that needs no
+ * directory of the host, and no path of the host's storage shows in the instance's mountinfo.
+ * Walks that begin at the old "/" go on in the old tree (the kernel does not look above a process's
+ * root), so host paths still work until newroot_enter().
+ *
+ * The overlay is made in the mount namespace where the layers are mounted.  Straight case: enter
+ * it, make a detached overlay, come back.  Hard cases (an upper directory in memory, ids shifted,
+ * a kernel that takes layers only as one short string): a private copy of that namespace, arranged
+ * as needed, which vanishes when we come back; the overlay keeps its own references.
+ */
+#include "runtime/newroot.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/str.h"
+#include "runtime/mountopt.h"
+#include "runtime/runtime_int.h"
+#include "sys/fd.h"
+#include "sys/mountfd.h"
+#include "sys/path.h"
+#include "sys/sock.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#define STRING_MAX 255 /* of one fsconfig() value */
+#define LOWER_MAX  500 /* OVL_MAX_STACK of the kernel */
+
+static int in_directory(const char *dir, const char *what, struct err *e)
+{
+	if (chdir(dir) < 0)
+		return err_sys(e, "%s '%s'", what, dir);
+	return 0;
+}
+
+static void words(struct arena *a, struct strs *out, const char *list)
+{
+	char *copy = list ? arena_dup(a, list) : NULL, *save = NULL;
+
+	for (char *w = copy ? strtok_r(copy, ",", &save) : NULL; w; w = strtok_r(NULL, ",", &save))
+		arena_strs_add(a, out, w);
+}
+
+/* One value per layer ("lowerdir+", Linux 6.7).  -EINVAL: the kernel wants one string. */
+static int overlay_new(const struct plan_rootfs *r, const char *upper, const char *work,
+		       struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct strs opts = {0};
+	char why[200];
+	int fd;
+
+	for (size_t i = 0; i < r->lower.n; i++)
+		arena_strs_add(&a, &opts, arena_printf(&a, "lowerdir+=%s", r->lower.v[i]));
+	arena_strs_add(&a, &opts, arena_printf(&a, "upperdir=%s", upper));
+	arena_strs_add(&a, &opts, arena_printf(&a, "workdir=%s", work));
+	words(&a, &opts, r->userns_options);
+	fd = mountfd_new("overlay", opts.v, opts.n, 0, why, sizeof(why));
+	if (fd < 0) {
+		errno = -fd;
+		return err_sys(e, "overlay of %zu layers%s%s", r->lower.n, *why ? ": " : "", why);
+	}
+	return fd;
+}
+
+static bool short_enough(const struct plan_rootfs *r)
+{
+	size_t longest = 0;
+
+	for (size_t i = 0; i < r->lower.n; i++)
+		if (strlen(r->lower.v[i]) > longest)
+			longest = strlen(r->lower.v[i]);
+	return longest <= STRING_MAX && r->upper && strlen(r->upper) <= STRING_MAX &&
+	       strlen(r->work) <= STRING_MAX;
+}
+
+/* A detached copy of dir, shifted, put over dir itself. */
+static int shift(const char *dir, int userns_fd, struct err *e)
+{
+	struct mountfd_attr attr = {.set = MOUNT_ATTR_IDMAP, .userns_fd = userns_fd};
+	auto_fd int fd = mountfd_clone(AT_FDCWD, dir, false);
+	auto_fd int target = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	r = fd < 0 ? fd : target < 0 ? -errno : mountfd_change(fd, &attr);
+	if (r == 0)
+		r = mountfd_attach(fd, target);
+	if (r == -EINVAL || r == -EPERM || r == -ENOSYS)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "'%s': this kernel cannot shift ids of its file system", dir);
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "shift ids of '%s'", dir);
+	}
+	return 0;
+}
+
+/* upper and work must lie on one mount, so the directory that holds both is shifted. */
+static int shift_all(const struct plan_rootfs *r, int userns_fd, struct err *e)
+{
+	char parent[4096];
+	char *slash;
+	int ret = 0;
+
+	for (size_t i = 0; i < r->lower.n && ret == 0; i++)
+		ret = shift(r->lower.v[i], userns_fd, e);
+	if (ret < 0 || !r->upper)
+		return ret;
+	snprintf(parent, sizeof(parent), "%s", r->upper);
+	slash = strrchr(parent, '/');
+	if (!slash || slash == parent || strncmp(parent, r->work, (size_t)(slash - parent) + 1))
+		return err_set(e, ERR_USAGE, "upper and work directory are not beside each other");
+	*slash = '\0';
+	return shift(parent, userns_fd, e);
+}
+
+/* Upper and work directory in memory: a tmpfs on top of "/", whose root becomes the cwd. */
+static int upper_in_memory(struct err *e)
+{
+	static const char *const opts[] = {"mode=0755"};
+	auto_fd int fd = mountfd_new("tmpfs", opts, 1, 0, NULL, 0);
+	auto_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r = fd < 0 ? fd : root < 0 ? -errno : mountfd_attach(fd, root);
+
+	if (r == 0 &&
+	    (mkdirat(fd, "upper", 0755) < 0 || mkdirat(fd, "work", 0700) < 0 || fchdir(fd) < 0))
+		r = -errno;
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "writable layer in memory");
+	}
+	return 0;
+}
+
+/* Layers under the names 0, 1, ... in a tmpfs that is the cwd, so that a page holds all of them. */
+static int overlay_one_string(const struct plan_rootfs *r, const char *upper, const char *work,
+			      struct err *e)
+{
+	auto_buf struct buf opts = BUF_INIT(4095);
+	auto_fd int names = mountfd_new("tmpfs", NULL, 0, 0, NULL, 0), root = -1, at = -1;
+	char name[24];
+
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (names < 0 || root < 0 || mountfd_attach(names, root) < 0)
+		return err_sys(e, "short names for layers");
+	buf_puts(&opts, "lowerdir=");
+	for (size_t i = 0; i < r->lower.n; i++) {
+		auto_fd int layer = mountfd_clone(AT_FDCWD, r->lower.v[i], false);
+		auto_fd int dir = -1;
+
+		snprintf(name, sizeof(name), "%zu", i);
+		if (layer < 0 || mkdirat(names, name, 0700) < 0)
+			return err_sys(e, "layer '%s'", r->lower.v[i]);
+		dir = openat(names, name, O_PATH | O_CLOEXEC);
+		if (dir < 0 || mountfd_attach(layer, dir) < 0)
+			return err_sys(e, "layer '%s'", r->lower.v[i]);
+		buf_printf(&opts, "%s%zu", i ? ":" : "", i);
+	}
+	if (!r->upper)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "a writable layer in memory needs a kernel of at least 6.7");
+	buf_printf(&opts, ",upperdir=%s,workdir=%s", upper, work);
+	if (r->userns_options)
+		buf_printf(&opts, ",%s", r->userns_options);
+	if (buf_fail(&opts, "overlay options", e) < 0)
+		return -EOVERFLOW;
+	if (mkdirat(names, "m", 0700) < 0 || fchdir(names) < 0 ||
+	    mount("overlay", "m", "overlay", 0, opts.p) < 0)
+		return err_sys(e, "overlay of %zu layers", r->lower.n);
+	at = mountfd_clone(AT_FDCWD, "m", false);
+	if (at < 0) {
+		errno = -at;
+		return err_sys(e, "overlay");
+	}
+	return take_fd(&at);
+}
+
+/* In a private copy of the layers' namespace. */
+static int overlay_hard(const struct plan_rootfs *r, int userns_fd, struct err *e)
+{
+	const char *upper = r->upper, *work = r->work;
+	struct err first = ERR_INIT;
+	int ret;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return err_sys(e, "private copy of the layers' mount namespace");
+	if (userns_fd >= 0) {
+		ret = shift_all(r, userns_fd, e);
+		if (ret < 0)
+			return ret;
+	}
+	if (!upper) {
+		ret = upper_in_memory(e);
+		if (ret < 0)
+			return ret;
+		upper = "upper";
+		work = "work";
+	}
+	ret = overlay_new(r, upper, work, &first);
+	if (ret >= 0)
+		return ret;
+	if (ret != -EINVAL && first.sys != EINVAL) {
+		if (e)
+			*e = first;
+		return ret;
+	}
+	return overlay_one_string(r, upper, work, e);
+}
+
+static int overlay_here(const struct plan_rootfs *r, int userns_fd, struct err *e)
+{
+	struct err first = ERR_INIT;
+	int fd;
+
+	/* What the layers' names are read against, and so that no cwd of ours stays. */
+	fd = in_directory("/", "directory", e);
+	if (fd < 0)
+		return fd;
+	if (userns_fd < 0 && short_enough(r)) {
+		fd = overlay_new(r, r->upper, r->work, &first);
+		if (fd >= 0)
+			return fd;
+		/* Before 6.7 "lowerdir+" is an unknown option.  Anything else will not get better.
+		 */
+		if (first.sys != EINVAL) {
+			if (e)
+				*e = first;
+			return fd;
+		}
+	}
+	return overlay_hard(r, userns_fd, e);
+}
+
+int newroot_overlay(const struct plan_rootfs *r, int userns_fd, struct err *e)
+{
+	auto_fd int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC), layers = -1;
+	int fd;
+
+	if (!r->lower.n || r->lower.n > LOWER_MAX)
+		return err_set(e, ERR_USAGE,
+			       "caisson.rootfs.lower: %zu layers, 1 to %d are possible", r->lower.n,
+			       LOWER_MAX);
+	if (!r->upper != !r->work)
+		return err_set(e, ERR_USAGE, "caisson.rootfs: upper without work");
+	if (own < 0)
+		return err_sys(e, "open '/proc/self/ns/mnt'");
+	if (r->layer_ns) {
+		layers = open(r->layer_ns, O_RDONLY | O_CLOEXEC);
+		if (layers < 0)
+			return err_sys(e, "mount namespace of the layers '%s'", r->layer_ns);
+		if (setns(layers, CLONE_NEWNS) < 0)
+			return err_sys(e, "join '%s'", r->layer_ns);
+	}
+	fd = overlay_here(r, userns_fd, e);
+	if (setns(own, CLONE_NEWNS) < 0) {
+		fd_close(fd);
+		return err_sys(e, "return to own mount namespace");
+	}
+	return fd;
+}
+
+int newroot_overlay_aside(const struct plan_rootfs *r, int userns_fd, struct err *e)
+{
+	int pair[2], fd, ret;
+	struct handshake h;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, "socketpair");
+	pid = fork();
+	if (pid == 0) {
+		struct err why = ERR_INIT;
+
+		fd = newroot_overlay(r, userns_fd, &why);
+		if (fd < 0)
+			handshake_fail(pair[1], &why);
+		else
+			handshake_send(pair[1], HANDSHAKE_SOURCES, 0, fd, NULL);
+		_exit(0);
+	}
+	close(pair[1]);
+	ret =
+	    pid < 0 ? err_sys(e, "fork") : handshake_expect(pair[0], HANDSHAKE_SOURCES, &h, &fd, e);
+	close(pair[0]);
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (ret == 0 && fd < 0)
+		return err_set(e, ERR_SYSTEM, "overlay: no descriptor came back");
+	return ret < 0 ? ret : fd;
+}
+
+int newroot_bind(const struct job *j, struct err *e)
+{
+	const char *path = j->plan->root->path;
+	struct stat st;
+	int fd;
+
+	/* Following a link here would be the host's own business, but runc refuses it and so its
+	 * callers never rely on it: a root that is a link is more likely planted. */
+	if (fstatat(j->bundle_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(e, "root.path '%s'", path);
+	if (!S_ISDIR(st.st_mode))
+		return err_set(e, ERR_USAGE, "root.path '%s' is not a directory", path);
+	/* Recursive: what the caller mounted below its root belongs to it. */
+	fd = mountfd_clone(j->bundle_fd, path, true);
+	if (fd < 0) {
+		errno = -fd;
+		return err_sys(e, "root.path '%s'", path);
+	}
+	return fd;
+}
+
+static unsigned long wanted_propagation(const struct job *j)
+{
+	const char *word = j->plan->linux_->rootfs_propagation;
+
+	return word && *word ? mountopt_propagation(word) : 0;
+}
+
+int newroot_attach(struct job *j, struct err *e)
+{
+	unsigned long wanted = wanted_propagation(j), host = MS_SLAVE | MS_REC;
+	struct mountfd_attr cut = {.propagation = MS_PRIVATE, .userns_fd = -1};
+	auto_fd int slash = -1, tree = take_fd(&j->tree);
+	int r;
+
+	/* Nothing of ours may reach the host's mount table.  "shared" asks for the opposite, as far
+	 * as bind mounts go, and is the one setting that keeps the connection. */
+	if (wanted & MS_SHARED)
+		host = MS_SHARED | MS_REC;
+	if (mount(NULL, "/", NULL, host, NULL) < 0)
+		return err_sys(e, "cut mount propagation");
+	if (tree < 0)
+		tree = j->plan->root && j->plan->root->path
+			   ? newroot_bind(j, e)
+			   : newroot_overlay(&j->plan->caisson->rootfs, -1, e);
+	if (tree < 0)
+		return tree;
+	/* pivot_root wants neither the old nor the new root shared. */
+	if (wanted & MS_SHARED && mount(NULL, "/", NULL, MS_PRIVATE, NULL) < 0)
+		return err_sys(e, "make the old root private");
+	r = mountfd_change(tree, &cut);
+	if (r < 0 && r != -ENOSYS) {
+		errno = -r;
+		return err_sys(e, "make the root private");
+	}
+	slash = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	r = slash < 0 ? -errno : mountfd_attach(tree, slash);
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "attach the root");
+	}
+	j->root = take_fd(&tree);
+	return 0;
+}
+
+/* Without pivot_root (the old root is an initramfs, which cannot be pivoted away) the old tree
+ * stays below ours: unreachable by path, but its procfs and sysfs would let a user namespace inside
+ * mount fresh ones ("mount too revealing" looks at them), so they go. */
+static void drop_old_mounts(void)
+{
+	static const char *const paths[] = {"/proc", "/sys", "/dev/pts", "/dev/shm", "/dev/mqueue"};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		umount2(paths[i], MNT_DETACH | UMOUNT_NOFOLLOW);
+}
+
+int newroot_enter(struct job *j, struct err *e)
+{
+	if (j->opts->no_pivot)
+		drop_old_mounts();
+	if (fchdir(j->root) < 0)
+		return err_sys(e, "enter the root");
+	if (j->opts->no_pivot || !(j->ns.make & CLONE_NEWNS || j->ns.join & CLONE_NEWNS)) {
+		if (chroot(".") < 0)
+			return err_sys(e, "chroot");
+	} else {
+		auto_fd int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		/* The old root ends up on top of the new one (pivot_root(2)) and is taken away;
+		 * slave first, where it is still shared, so that the host keeps its mounts. */
+		if (old < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || fchdir(old) < 0)
+			return err_sys(e, "pivot_root");
+		if (wanted_propagation(j) & MS_SHARED &&
+		    mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+			return err_sys(e, "cut propagation of the old root");
+		if (umount2(".", MNT_DETACH) < 0)
+			return err_sys(e, "detach the old root");
+	}
+	if (chdir("/") < 0)
+		return err_sys(e, "enter the root");
+	return 0;
+}
+
+int newroot_finish(struct job *j, struct err *e)
+{
+	unsigned long wanted = wanted_propagation(j);
+	struct mountfd_attr ro = {.set = MOUNT_ATTR_RDONLY, .userns_fd = -1};
+	int r;
+
+	if (wanted && mount(NULL, "/", NULL, wanted, NULL) < 0)
+		return err_sys(e, "linux.rootfsPropagation");
+	if (!j->plan->root || !j->plan->root->readonly)
+		return 0;
+	r = mountfd_change(j->root, &ro);
+	/* Linux before 5.12. */
+	if (r == -ENOSYS)
+		r = mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0 ? -errno : 0;
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "make the root read-only");
+	}
+	return 0;
+}

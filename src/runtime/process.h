@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* process - the last part of the way to execve: identity, limits, terminal, directory, command. */
+#ifndef RUNTIME_PROCESS_H
+#define RUNTIME_PROCESS_H
+
+#include <stdbool.h>
+
+struct err;
+struct job;
+
+/* Everything that does not need to wait: call inside the new root, with all privileges.  Leaves the
+ * program's path in j->command. */
+int process_prepare(struct job *j, struct err *e);
+
+/* no_new_privs, seccomp, execve: returns only when it failed. */
+int process_exec(struct job *j, struct err *e);
+
+/* One word to a number, -1 when unknown: "RLIMIT_NOFILE", "SCHED_BATCH", "IOPRIO_CLASS_RT". */
+int process_rlimit(const char *name);
+int process_policy(const char *name);
+int process_ioclass(const char *name);
+
+/* "0-3,7" to a mask for sched_setaffinity.  0 or -EINVAL. */
+int process_cpus(const char *list, unsigned char *mask, unsigned int bytes);
+
+#endif
