@@ -112,7 +112,7 @@ static void find_helpers(struct session *s)
 	s->self = join(self, "");
 	if (slash)
 		*slash = '\0';
-	beside = join(self, "/caisson-monitor");
+	beside = join(self, "/caisson-unpack");
 	if (access(beside, X_OK) == 0) {
 		s->libexec = join(self, "");
 		s->data = join(self, "/share/caisson");

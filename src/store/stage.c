@@ -16,7 +16,7 @@
 
 struct stage {
 	int tmp_fd, fd;
-	char name[24];
+	char name[24], path[32];
 };
 
 static const char *const kinds[] = {"blob", "layer", "meta"};
@@ -72,6 +72,7 @@ int stage_new(struct store *s, struct stage **out, struct err *e)
 		free(st);
 		return r;
 	}
+	snprintf(st->path, sizeof(st->path), "tmp/%s", st->name);
 	*out = st;
 	return 0;
 }
@@ -89,6 +90,11 @@ void stage_free(struct stage *st)
 int stage_fd(const struct stage *st)
 {
 	return st->fd;
+}
+
+const char *stage_path(const struct stage *st)
+{
+	return st->path;
 }
 
 int stage_lease(struct stage *st, enum stage_kind kind, const char *hex, struct err *e)

@@ -19,6 +19,8 @@ struct store;
 int stage_new(struct store *s, struct stage **out, struct err *e);
 void stage_free(struct stage *st); /* removes the directory */
 int stage_fd(const struct stage *st);
+/* Beneath the root: "tmp/...". */
+const char *stage_path(const struct stage *st);
 
 enum stage_kind { STAGE_BLOB, STAGE_LAYER, STAGE_META, STAGE_KIND_MAX_ };
 

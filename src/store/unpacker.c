@@ -191,6 +191,11 @@ int unpacker_finish(struct unpacker *u, struct arena *a, struct layer *l, struct
 	return r;
 }
 
+int unpacker_fd(const struct unpacker *u)
+{
+	return u->result;
+}
+
 void unpacker_cancel(struct unpacker *u)
 {
 	if (!u)
@@ -239,32 +244,27 @@ static int merge(struct store *s, struct stage *st, const char *chain, const str
 		 struct arena *a, struct err *e)
 {
 	const char *name = arena_printf(a, "meta-%s.erofs", chain);
-	auto_fd int fd = openat(stage_fd(st), name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	auto_fd int dir = store_dir(s, "metas", e);
-	struct child_fd fds[] = {{fd, OUT_FD}};
+	auto_fd int fd = -1;
 	struct unpacker *u = make(s, st);
 	struct strs args = {0};
-	int r;
+	int r = dir;
 
-	if (fd < 0)
-		r = err_sys(e, "cannot write to the store");
-	else if (dir < 0)
-		r = dir;
-	else {
-		arena_strs_add(a, &args, PROGRAM);
-		arena_strs_add(a, &args, "--merge");
-		arena_strs_add(a, &args, "--out=4");
-		arena_strs_add(a, &args, "--err-fd=5");
-		for (size_t i = 0; i < layers->n; i++)
-			arena_strs_add(a, &args, layers->v[i]);
-		r = launch(u, &args, fds, 1, e);
-	}
+	arena_strs_add(a, &args, PROGRAM);
+	arena_strs_add(a, &args, "--err-fd=5");
+	arena_strs_add(a, &args, "--merge");
+	arena_strs_add(a, &args, arena_printf(a, "%s/%s/%s", s->root, stage_path(st), name));
+	for (size_t i = 0; i < layers->n; i++)
+		arena_strs_add(a, &args, layers->v[i]);
+	if (r >= 0)
+		r = launch(u, &args, NULL, 0, e);
 	if (r >= 0)
 		r = await(u, a, NULL, e);
 	release(u);
 	if (r < 0)
 		return r;
-	if (fdatasync(fd) < 0 ||
+	fd = openat(stage_fd(st), name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fdatasync(fd) < 0 ||
 	    renameat(stage_fd(st), name, dir, arena_printf(a, "%s.erofs", chain)) < 0 ||
 	    fsync(dir) < 0)
 		return err_sys(e, "merged image");

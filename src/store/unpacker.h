@@ -26,6 +26,8 @@ int unpacker_start(struct store *s, struct stage *st, const struct unpacker_job 
 		   struct unpacker **out, struct err *e);
 /* Wait for its end and commit the layer; *l (strings in a) says what came out.  Frees u. */
 int unpacker_finish(struct unpacker *u, struct arena *a, struct layer *l, struct err *e);
+/* Readable when it has ended or is about to. */
+int unpacker_fd(const struct unpacker *u);
 /* Kill it, forget what it did.  Frees u; NULL is fine. */
 void unpacker_cancel(struct unpacker *u);
 

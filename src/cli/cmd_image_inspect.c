@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/opt.h"
+#include "cli/cmd.h"
+#include "engine/image_ctl.h"
+#include "engine/session.h"
+
+#include <stdio.h>
+
+static const struct opt image_inspect_opts[] = {OPT_END};
+
+/* What was found is printed even when another name was not, as docker does. */
+static int run(struct session *s, const void *args, int argc, char **argv, struct err *e)
+{
+	auto_buf struct buf out = BUF_INIT(64 << 20);
+	int r = 0;
+
+	buf_puts(&out, "[");
+	for (int i = 0; r >= 0 && i < argc; i++) {
+		auto_buf struct buf one = BUF_INIT(32 << 20);
+
+		r = image_ctl_inspect(s, argv[i], &one, e);
+		if (r >= 0)
+			buf_printf(&out, "%s\n%s", i ? "," : "", one.p);
+	}
+	buf_puts(&out, out.len > 1 ? "\n]\n" : "]\n");
+	if (buf_fail(&out, "output", NULL) == 0)
+		fwrite(out.p, 1, out.len, stdout);
+	return r < 0 ? r : buf_fail(&out, "output", e);
+}
+
+extern const struct cmd cmd_image_inspect;
+const struct cmd cmd_image_inspect = {
+    .name = "image inspect",
+    .group = "images",
+    .operands = "IMAGE...",
+    .summary = "print what is known of images, as JSON",
+    .opts = image_inspect_opts,
+    .operands_min = 1,
+    .operands_max = -1,
+    .run = run,
+};

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * image_fetch - the engine's end of a caisson-fetch process (spec/fetch.h,
+ * docs/protocols/fetch.md).
+ */
+#ifndef ENGINE_IMAGE_FETCH_H
+#define ENGINE_IMAGE_FETCH_H
+
+#include "base/arena.h"
+#include "spec/fetch.h"
+
+#include <stddef.h>
+
+struct err;
+struct image_fetch;
+struct store;
+
+struct image_fetch_source {
+	const char *transport;	       /* "registry", "oci", "archive", "docker-archive", ... */
+	const char *host, *repository; /* registry */
+	int file;		       /* the others: directory or regular file, borrowed */
+};
+
+int image_fetch_start(struct store *s, const struct image_fetch_source *src,
+		      struct image_fetch **out, struct err *e);
+void image_fetch_stop(struct image_fetch *f);
+int image_fetch_fd(const struct image_fetch *f);
+
+/* What an archive or layout holds. */
+int image_fetch_list(struct image_fetch *f, struct arena *a, struct fetch_list *out, struct err *e);
+
+/* A document: its text (in a, NUL behind), digest checked against the bytes and, if ref is one,
+ * ref. */
+struct image_fetch_doc {
+	const char *text, *digest, *media_type;
+	size_t len;
+};
+int image_fetch_manifest(struct image_fetch *f, const char *ref, struct arena *a,
+			 struct image_fetch_doc *out, struct err *e);
+/* A small blob into memory, at most max bytes. */
+int image_fetch_document(struct image_fetch *f, const char *digest, size_t size, size_t max,
+			 struct arena *a, struct image_fetch_doc *out, struct err *e);
+
+/* Ask for a blob; its bytes go to file and, unless -1, pipe.  Returns at once; packets with this id
+ * come from image_fetch_next(). */
+int image_fetch_blob(struct image_fetch *f, uint64_t id, const char *digest, uint64_t size,
+		     int file, int pipe, struct err *e);
+/* The next packet, waiting for it; strings in a.  ERR_SYSTEM when the program is gone. */
+int image_fetch_next(struct image_fetch *f, struct arena *a, struct fetch_msg *out, struct err *e);
+
+#endif

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/distribution.h"
+#include "base/arena.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "fmt/digest.h"
+#include "fmt/docker_config.h"
+#include "fmt/oci_image.h"
+#include "registry/blob_sink.h"
+#include "registry/login.h"
+#include "registry/origin.h"
+#include "registry/source.h"
+#include "registry/transfer.h"
+#include "sys/fd.h"
+#include "sys/file.h"
+
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <time.h>
+
+#define REDIRECTS_MAX	 5
+#define FRUITLESS_MAX	 5  /* attempts in a row that brought nothing */
+#define ATTEMPTS_MAX	 25 /* in all */
+#define WAIT_MAX_SECONDS 60
+
+#define ACCEPT OCI_TYPE_INDEX ", " OCI_TYPE_MANIFEST ", " DOCKER_TYPE_LIST ", " DOCKER_TYPE_MANIFEST
+
+struct distribution {
+	struct source source;
+	struct arena arena;
+	const char *name; /* as the user knows the registry */
+	const char *host, *repository, *ca_file;
+	long stall_seconds;
+	struct docker_config credentials;
+	pthread_mutex_t lock;
+	bool plain;	     /* under lock: HTTP, after TLS failed on loopback */
+	struct login *login; /* has its own lock */
+};
+
+/* One GET through redirects, authentication and repetition. */
+struct get {
+	struct distribution *d;
+	struct arena arena;
+	const char *path, *accept, *what; /* what: in errors, "manifest 'x'" */
+	int (*body)(void *arg, const void *data, size_t len, struct err *e);
+	void *arg;
+	uint64_t got;  /* bytes delivered */
+	uint64_t skip; /* of the present answer, still to be passed over */
+	const char *media_type;
+	int logins;
+};
+
+static bool is_plain(struct distribution *d)
+{
+	bool plain;
+
+	pthread_mutex_lock(&d->lock);
+	plain = d->plain;
+	pthread_mutex_unlock(&d->lock);
+	return plain;
+}
+
+static void set_plain(struct distribution *d)
+{
+	pthread_mutex_lock(&d->lock);
+	d->plain = true;
+	pthread_mutex_unlock(&d->lock);
+}
+
+static int deliver(void *arg, const void *data, size_t len, struct err *e)
+{
+	struct get *g = arg;
+	size_t skip = g->skip < len ? (size_t)g->skip : len;
+	int r;
+
+	g->skip -= skip;
+	if (skip == len)
+		return 0;
+	r = g->body(g->arg, (const char *)data + skip, len - skip, e);
+	if (r >= 0)
+		g->got += len - skip;
+	return r;
+}
+
+/* One answer of the registry. */
+struct hop {
+	struct get *g;
+	struct transfer t;
+	bool started;
+};
+
+/* A server that ignores the range sends everything again; what we have is passed over, and the
+ * digest tells at the end whether it was the same. */
+static int ranged(void *arg, const void *data, size_t len, struct err *e)
+{
+	struct hop *h = arg;
+
+	if (!h->started) {
+		h->started = true;
+		if (h->t.offset > h->g->got)
+			return err_set(e, ERR_CORRUPT,
+				       "the registry sent a range that was not asked for");
+		h->g->skip = h->g->got - h->t.offset;
+	}
+	return deliver(h->g, data, len, e);
+}
+
+static int run_hop(struct hop *h, struct get *g, const char *url, const char *authorization,
+		   struct err *e)
+{
+	*h = (struct hop){.g = g};
+	h->t = (struct transfer){
+	    .url = url,
+	    .accept = g->accept,
+	    .authorization = authorization,
+	    .ca_file = g->d->ca_file,
+	    .from = g->got,
+	    .stall_seconds = g->d->stall_seconds,
+	    .body = ranged,
+	    .arg = h,
+	};
+	return transfer_run(&h->t, &g->arena, e);
+}
+
+/* Follow redirects by hand: the token goes only to the registry itself. */
+static int follow(struct hop *h, struct get *g, const char *url, struct err *e)
+{
+	struct origin registry, to;
+	int r = origin_parse(url, &g->arena, &registry, e);
+
+	for (int i = 0; r >= 0; i++) {
+		r = origin_parse(url, &g->arena, &to, e);
+		if (r >= 0)
+			r = origin_check(&registry, &to, e);
+		if (r < 0)
+			break;
+		r = run_hop(
+		    h, g, url,
+		    origin_same(&registry, &to) ? login_header(g->d->login, &g->arena) : NULL, e);
+		if (r < 0 || h->t.status / 100 != 3 || !h->t.location)
+			return r;
+		url = h->t.location;
+		if (i == REDIRECTS_MAX)
+			return err_set(e, ERR_SYSTEM, "more than %d redirects", REDIRECTS_MAX);
+	}
+	h->t.again = false;
+	return r;
+}
+
+static int attempt(struct hop *h, struct get *g, struct err *e)
+{
+	struct distribution *d = g->d;
+	bool plain = is_plain(d);
+	const char *url = arena_printf(&g->arena, "%s://%s/v2/%s/%s", plain ? "http" : "https",
+				       d->host, d->repository, g->path);
+	struct origin o;
+	int r = follow(h, g, url, e);
+
+	/* Registries on loopback rarely have certificates; nobody listens on the way there. */
+	if (r < 0 && h->t.tls_failed && !plain && origin_parse(url, &g->arena, &o, NULL) == 0 &&
+	    o.loopback) {
+		set_plain(d);
+		return attempt(h, g, e);
+	}
+	if (r >= 0 && h->t.status == 401 && g->logins < 2) {
+		g->logins++;
+		r = login_answer(d->login, url, h->t.challenge, h->t.authorization, d->ca_file,
+				 d->stall_seconds, e);
+		if (r < 0) {
+			h->t.again = false;
+			return r;
+		}
+		return attempt(h, g, e);
+	}
+	return r;
+}
+
+static int refused(const struct get *g, long status, struct err *e)
+{
+	const struct distribution *d = g->d;
+
+	switch (status) {
+	case 401:
+		return err_set(e, ERR_DENIED, "registry '%s' refuses %s: %s", d->name, g->what,
+			       d->credentials.user ? "wrong user or password"
+			       : d->credentials.helper
+				   ? "login is needed (credential helpers are not supported)"
+				   : "login is needed, or there is no such repository");
+	case 403:
+		return err_set(e, ERR_DENIED, "registry '%s' denies %s", d->name, g->what);
+	case 404:
+		return err_set(e, ERR_NOT_FOUND, "registry '%s' has no %s", d->name, g->what);
+	default:
+		return err_set(e, ERR_SYSTEM, "registry '%s' answers %s with status %ld", d->name,
+			       g->what, status);
+	}
+}
+
+static bool passing(long status)
+{
+	return status == 408 || status == 425 || status == 429 || status >= 500;
+}
+
+/* Twice as long each time, with jitter, or as long as the registry says, within reason. */
+static void pause_before(int fruitless, long asked)
+{
+	unsigned int salt = 0;
+	int64_t ms = 250ll << fruitless;
+	struct timespec ts;
+
+	if (getrandom(&salt, sizeof(salt), 0) != sizeof(salt))
+		salt = 0;
+	ms += salt % (unsigned int)(ms / 2);
+	if (asked > 0)
+		ms = (asked > WAIT_MAX_SECONDS ? WAIT_MAX_SECONDS : asked) * 1000;
+	ts = (struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+	nanosleep(&ts, NULL);
+}
+
+/* complete(): nothing more is to come although the answer may have ended early. */
+static int get_run(struct get *g, bool (*complete)(const struct get *g), struct err *e)
+{
+	int fruitless = 0, r = 0;
+
+	for (int n = 0; n < ATTEMPTS_MAX; n++) {
+		struct hop h = {0};
+		struct err why = ERR_INIT;
+		uint64_t before = g->got;
+
+		r = attempt(&h, g, &why);
+		g->media_type = h.t.media_type;
+		/* 416: everything was there already when the connection broke. */
+		if (r >= 0 && h.t.status / 100 != 2 && !(h.t.status == 416 && complete(g)))
+			r = refused(g, h.t.status, &why);
+		else if (r < 0 && !h.t.local)
+			err_wrap(&why, r, "registry '%s': %s", g->d->name, g->what);
+		if (r >= 0 && complete(g))
+			return 0;
+		fruitless = g->got > before ? 0 : fruitless + 1;
+		if (r >= 0) /* a whole answer, too short; more of it may come by asking again */
+			r = err_set(&why, ERR_CORRUPT, "registry '%s': %s ended after %llu bytes",
+				    g->d->name, g->what, (unsigned long long)g->got);
+		else if (h.t.local || !(h.t.again || passing(h.t.status)))
+			n = ATTEMPTS_MAX;
+		if (n >= ATTEMPTS_MAX - 1 || fruitless >= FRUITLESS_MAX ||
+		    (h.t.stalled && fruitless > 1)) {
+			if (e)
+				*e = why;
+			return r;
+		}
+		pause_before(fruitless, h.t.retry_after);
+	}
+	return r;
+}
+
+/* ---- documents ---- */
+
+static int to_buf(void *arg, const void *data, size_t len, struct err *e)
+{
+	struct buf *b = arg;
+
+	buf_add(b, data, len);
+	return buf_fail(b, "what the registry calls a manifest", e);
+}
+
+static bool any_end(const struct get *g)
+{
+	return true;
+}
+
+static int remote_manifest(struct source *s, const char *ref, struct buf *out,
+			   const char **media_type, struct arena *a, struct err *e)
+{
+	struct distribution *d = (struct distribution *)s;
+	struct get g = {.d = d, .accept = ACCEPT, .body = to_buf, .arg = out};
+	int r;
+
+	ref = ref ? ref : "latest";
+	g.path = arena_printf(&g.arena, "manifests/%s", ref);
+	g.what = digest_valid(ref)
+		     ? arena_printf(&g.arena, "manifest %.19s of '%s'", ref, d->repository)
+		     : arena_printf(&g.arena, "image '%s:%s'", d->repository, ref);
+	r = get_run(&g, any_end, e);
+	if (r >= 0)
+		*media_type = g.media_type ? arena_dup(a, g.media_type) : NULL;
+	arena_free(&g.arena);
+	return r;
+}
+
+/* ---- blobs ---- */
+
+static int to_sink(void *arg, const void *data, size_t len, struct err *e)
+{
+	return blob_sink_write(arg, data, len, e);
+}
+
+static bool sink_full(const struct get *g)
+{
+	return blob_sink_got(g->arg) == blob_sink_size(g->arg);
+}
+
+static int remote_blob(struct source *s, const char *digest, struct blob_sink *sink, struct err *e)
+{
+	struct get g = {.d = (struct distribution *)s, .body = to_sink, .arg = sink};
+	int r;
+
+	g.path = arena_printf(&g.arena, "blobs/%s", digest);
+	g.what = arena_printf(&g.arena, "blob %.19s", digest);
+	r = get_run(&g, sink_full, e);
+	arena_free(&g.arena);
+	return r;
+}
+
+static int remote_list(struct source *s, struct arena *a, struct fetch_list *out, struct err *e)
+{
+	return err_set(e, ERR_UNSUPPORTED, "a registry's repository is not listed");
+}
+
+static void remote_close(struct source *s)
+{
+	struct distribution *d = (struct distribution *)s;
+
+	login_free(d->login);
+	arena_free(&d->arena);
+	free(d);
+}
+
+/* ---- opening ---- */
+
+static int read_credentials(struct distribution *d, const struct distribution_opts *o,
+			    struct err *e)
+{
+	auto_free char *text = NULL;
+	const char *path;
+	ssize_t n;
+	int r;
+
+	if (o->docker_config)
+		path = arena_printf(&d->arena, "%s/config.json", o->docker_config);
+	else if (o->home)
+		path = arena_printf(&d->arena, "%s/.docker/config.json", o->home);
+	else
+		return 0;
+	n = file_read(AT_FDCWD, path, DOCKER_CONFIG_MAX, &text);
+	if (n == -ENOENT || n == -ENOTDIR || n == -EACCES)
+		return 0;
+	if (n < 0) {
+		errno = (int)-n;
+		return err_sys(e, "'%s'", path);
+	}
+	r = docker_config_lookup(text, (size_t)n, o->host, &d->arena, &d->credentials, e);
+	return r < 0 ? err_wrap(e, r, "'%s'", path) : 0;
+}
+
+int distribution_open(const struct distribution_opts *o, struct source **out, struct err *e)
+{
+	static const struct source_ops ops = {remote_list, remote_manifest, remote_blob,
+					      remote_close};
+	struct distribution *d = calloc(1, sizeof(*d));
+	int r;
+
+	if (!d)
+		abort();
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	d->source.ops = &ops;
+	d->name = arena_dup(&d->arena, o->host);
+	d->host = streq(d->name, "docker.io") ? "registry-1.docker.io" : d->name;
+	d->repository = arena_dup(&d->arena, o->repository);
+	d->ca_file = o->ca_file ? arena_dup(&d->arena, o->ca_file) : NULL;
+	d->stall_seconds = o->stall_seconds;
+	pthread_mutex_init(&d->lock, NULL);
+	r = read_credentials(d, o, e);
+	if (r < 0) {
+		arena_free(&d->arena);
+		free(d);
+		return r;
+	}
+	d->login = login_new(d->credentials.user, d->credentials.password, d->repository);
+	*out = &d->source;
+	return 0;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * login - what is sent as Authorization to one registry, and how it is come by.
+ *
+ * Basic: the user's password, to the registry only.  Bearer: a token from the server the registry
+ * names; the password is shown there only as registry/origin.h allows, else the token is asked for
+ * without one.  Used by several threads; whoever meets 401 first gets the token for all.
+ */
+#ifndef REGISTRY_LOGIN_H
+#define REGISTRY_LOGIN_H
+
+struct arena;
+struct err;
+struct login;
+
+/* user NULL: no credentials.  repository: for the scope when the registry names none. */
+struct login *login_new(const char *user, const char *password, const char *repository);
+void login_free(struct login *l);
+
+/* Value of the header, or NULL. */
+const char *login_header(struct login *l, struct arena *a);
+
+/* The registry answered 401 to a request for url that carried `sent`. */
+int login_answer(struct login *l, const char *url, const char *challenge, const char *sent,
+		 const char *ca_file, long stall_seconds, struct err *e);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fetch - what the engine and caisson-fetch say to each other (docs/protocols/fetch.md).
+ *
+ * Packets of a SOCK_SEQPACKET pair, one JSON object each, descriptors beside it.  The engine asks,
+ *the program answers each request (same id) with any number of "got" and one "ok" or "error".
+ *
+ *	list			fd 0: the JSON array of what the source holds is written there
+ *	manifest ref		fd 0: the document; answer has digest, size, media_type
+ *	blob digest size	fd 0: the bytes; fd 1, if given: the same bytes, as they come
+ */
+#ifndef SPEC_FETCH_H
+#define SPEC_FETCH_H
+
+#include "fmt/jbind.h"
+
+#include <stdint.h>
+
+struct arena;
+struct buf;
+struct err;
+
+#define FETCH_PACKET_MAX 16384
+#define FETCH_LIST_MAX	 (1u << 20)
+
+struct fetch_msg {
+	uint64_t id;
+	const char *op;	    /* "list", "manifest", "blob"; answers: "got", "ok", "error" */
+	const char *ref;    /* manifest: tag, digest, or NULL for the only one */
+	const char *digest; /* blob, and answer to manifest */
+	const char *media_type;
+	uint64_t size; /* blob: bytes it must have; answers: bytes there are, or have come */
+	uint32_t kind; /* error: enum err_kind */
+	const char *message;
+};
+
+/* One entry of a list. */
+struct fetch_item {
+	const char *name; /* as the source says it: a tag, a reference, or NULL */
+	const char *ref;  /* what to ask the manifest by */
+};
+struct fetch_items {
+	struct fetch_item *v;
+	size_t n;
+};
+struct fetch_list {
+	struct fetch_items images;
+};
+
+int fetch_parse(const char *text, size_t len, struct arena *a, struct fetch_msg *out,
+		struct err *e);
+void fetch_print(const struct fetch_msg *m, struct buf *out);
+
+int fetch_parse_list(const char *text, size_t len, struct arena *a, struct fetch_list *out,
+		     struct err *e);
+void fetch_print_list(const struct fetch_list *l, struct buf *out);
+
+/* *e as an answer; an answer as *e, its text made harmless.  Returns the negative errno. */
+void fetch_from_err(struct fetch_msg *m, const struct err *e);
+int fetch_to_err(const struct fetch_msg *m, struct err *e);
+
+#endif
