@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#define COMMANDS(X) X(images) X(pull) X(load) X(tag) X(rmi) X(image_inspect) X(version)
+#define COMMANDS(X) X(images) X(pull) X(load) X(tag) X(rmi) X(image_inspect) X(compare) X(version)
 
 #define X(name) extern const struct cmd cmd_##name;
 COMMANDS(X)

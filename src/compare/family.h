@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * family - the processes that are below us, and the memory they hold.
+ *
+ * The caller is a subreaper (PR_SET_CHILD_SUBREAPER), so that a monitor that leaves its parent is
+ * still below us: what the engine keeps for an instance is found without asking the engine.
+ */
+#ifndef COMPARE_FAMILY_H
+#define COMPARE_FAMILY_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+
+struct family {
+	unsigned int processes;
+	uint64_t pss_bytes;	   /* proportional set size of all */
+	uint64_t engine_pss_bytes; /* of those outside the instance's PID namespace */
+	pid_t inside;		   /* a process in another PID namespace than ours, 0: none */
+	pid_t qemu;		   /* 0: none */
+};
+
+/* Everything below `top` except `except` itself (what is below that one counts).
+ * Errors: ERR_DENIED where another user's memory cannot be read. */
+int family_measure(pid_t top, pid_t except, struct family *out, struct err *e);
+
+#endif
