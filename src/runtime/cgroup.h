@@ -87,7 +87,7 @@ int cgroup_kill(struct cgroup *cg, int sig, struct err *e);
 /* Returns when the state is reached.  ERR_TIMEOUT: a task would not freeze in 10 s; it is thawed.
  */
 int cgroup_freeze(struct cgroup *cg, bool frozen, struct err *e);
-int cgroup_frozen(const struct cgroup *cg, bool *frozen, struct err *e);
+int cgroup_freeze_state(const struct cgroup *cg, bool *frozen, struct err *e);
 
 /* All processes in it and below; *pids is malloc'ed.  Returns how many. */
 ssize_t cgroup_pids(const struct cgroup *cg, pid_t **pids, struct err *e);
