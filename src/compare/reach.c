@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/auto.h"
 #include "base/err.h"
+#include "sys/cbpf.h"
 #include "sys/file.h"
 
 #include <errno.h>
@@ -21,158 +22,6 @@
 #define AFTER_GAP 424
 #define LAST	  __NR_set_mempolicy_home_node
 
-struct machine {
-	uint32_t a, x, mem[BPF_MEMWORDS];
-	const struct seccomp_data *data;
-	bool bad;
-};
-
-static uint32_t load(struct machine *m, uint32_t off)
-{
-	uint32_t v = 0;
-
-	if (off % 4 || off > sizeof(*m->data) - sizeof(v))
-		m->bad = true;
-	else
-		memcpy(&v, (const char *)m->data + off, sizeof(v));
-	return v;
-}
-
-static void alu(struct machine *m, const struct sock_filter *i)
-{
-	uint32_t k = BPF_SRC(i->code) == BPF_X ? m->x : i->k;
-
-	switch (BPF_OP(i->code)) {
-	case BPF_ADD:
-		m->a += k;
-		return;
-	case BPF_SUB:
-		m->a -= k;
-		return;
-	case BPF_MUL:
-		m->a *= k;
-		return;
-	case BPF_DIV:
-		m->bad |= !k;
-		m->a = k ? m->a / k : 0;
-		return;
-	case BPF_AND:
-		m->a &= k;
-		return;
-	case BPF_OR:
-		m->a |= k;
-		return;
-	case BPF_XOR:
-		m->a ^= k;
-		return;
-	case BPF_LSH:
-		m->a = k < 32 ? m->a << k : 0;
-		return;
-	case BPF_RSH:
-		m->a = k < 32 ? m->a >> k : 0;
-		return;
-	case BPF_NEG:
-		m->a = -m->a;
-		return;
-	default:
-		m->bad = true;
-	}
-}
-
-/* How many instructions are skipped. */
-static uint32_t jump(struct machine *m, const struct sock_filter *i)
-{
-	uint32_t k = BPF_SRC(i->code) == BPF_X ? m->x : i->k;
-	bool yes = false;
-
-	switch (BPF_OP(i->code)) {
-	case BPF_JA:
-		return i->k;
-	case BPF_JEQ:
-		yes = m->a == k;
-		break;
-	case BPF_JGT:
-		yes = m->a > k;
-		break;
-	case BPF_JGE:
-		yes = m->a >= k;
-		break;
-	case BPF_JSET:
-		yes = m->a & k;
-		break;
-	default:
-		m->bad = true;
-	}
-	return yes ? i->jt : i->jf;
-}
-
-static void move(struct machine *m, const struct sock_filter *i)
-{
-	uint32_t slot = i->k % BPF_MEMWORDS;
-
-	switch (i->code) {
-	case BPF_LD | BPF_W | BPF_ABS:
-		m->a = load(m, i->k);
-		return;
-	case BPF_LD | BPF_IMM:
-		m->a = i->k;
-		return;
-	case BPF_LDX | BPF_IMM:
-		m->x = i->k;
-		return;
-	case BPF_LD | BPF_W | BPF_LEN:
-		m->a = sizeof(*m->data);
-		return;
-	case BPF_LDX | BPF_W | BPF_LEN:
-		m->x = sizeof(*m->data);
-		return;
-	case BPF_LD | BPF_MEM:
-		m->a = m->mem[slot];
-		return;
-	case BPF_LDX | BPF_MEM:
-		m->x = m->mem[slot];
-		return;
-	case BPF_ST:
-		m->mem[slot] = m->a;
-		return;
-	case BPF_STX:
-		m->mem[slot] = m->x;
-		return;
-	case BPF_MISC | BPF_TAX:
-		m->x = m->a;
-		return;
-	case BPF_MISC | BPF_TXA:
-		m->a = m->x;
-		return;
-	default:
-		m->bad = true;
-	}
-}
-
-uint32_t reach_eval(const struct sock_filter *f, size_t n, const struct seccomp_data *d)
-{
-	struct machine m = {.data = d};
-
-	/* Jumps only go forward, so this ends. */
-	for (uint64_t pc = 0; pc < n && !m.bad; pc++) {
-		const struct sock_filter *i = &f[pc];
-
-		switch (BPF_CLASS(i->code)) {
-		case BPF_RET:
-			return BPF_RVAL(i->code) == BPF_A ? m.a : i->k;
-		case BPF_ALU:
-			alu(&m, i);
-			break;
-		case BPF_JMP:
-			pc += jump(&m, i);
-			break;
-		default:
-			move(&m, i);
-		}
-	}
-	return SECCOMP_RET_KILL_PROCESS;
-}
-
 struct filter {
 	struct sock_filter *v;
 	size_t n;
@@ -185,7 +34,7 @@ static bool allowed(const struct filter *f, size_t n, int nr, uint64_t arg)
 	for (int i = 0; i < 6; i++)
 		d.args[i] = arg;
 	for (size_t i = 0; i < n; i++) {
-		uint32_t r = reach_eval(f[i].v, f[i].n, &d) & SECCOMP_RET_ACTION_FULL;
+		uint32_t r = cbpf_run(f[i].v, f[i].n, &d) & SECCOMP_RET_ACTION_FULL;
 
 		if (r != SECCOMP_RET_ALLOW && r != SECCOMP_RET_LOG)
 			return false;

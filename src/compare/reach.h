@@ -11,10 +11,6 @@
 #ifndef COMPARE_REACH_H
 #define COMPARE_REACH_H
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/types.h>
 
 struct err;
@@ -28,9 +24,5 @@ struct reach {
  * where the kernel cannot give filters (CONFIG_CHECKPOINT_RESTORE) or the machine is not x86-64,
  * ERR_NOT_FOUND when it is gone. */
 int reach_of(pid_t pid, struct reach *out, struct err *e);
-
-/* What one filter answers (SECCOMP_RET_*), SECCOMP_RET_KILL_PROCESS for a program the kernel would
- * not have taken. */
-uint32_t reach_eval(const struct sock_filter *f, size_t n, const struct seccomp_data *d);
 
 #endif

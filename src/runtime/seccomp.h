@@ -44,10 +44,6 @@ void seccomp_done(struct seccomp_program *sp);
  * *listener_fd (close-on-exec): the notification descriptor, or -1.  Async-signal-safe. */
 int seccomp_install(const struct seccomp_program *sp, int *listener_fd, struct err *e);
 
-/* Connect to the unix socket at path and send state (JSON, OCI "container process state") with the
- * listener.  Source: runtime-spec config-linux.md, "The Container Process State". */
-int seccomp_send_listener(const char *path, int listener_fd, const char *state, struct err *e);
-
 /* How many system calls of this architecture some arguments get through the program, found by
  * walking its BPF; without a program all that this build knows.  of: how many it knows, or NULL. */
 unsigned int seccomp_count_allowed(const struct seccomp_program *sp, unsigned int *of);

@@ -365,7 +365,8 @@ struct plan {
 	struct plan_caisson *caisson; /* NULL for a foreign bundle */
 };
 
-extern const struct jbind plan_table, plan_process_table, plan_resources_table, plan_nic_table;
+extern const struct jbind plan_table, plan_process_table, plan_resources_table, plan_nic_table,
+    plan_seccomp_table;
 
 /* Parse a config.json.  what names it in errors.  Checks syntax and types, not meaning. */
 int plan_parse(const char *text, size_t len, const char *what, struct arena *a, struct plan **out,
