@@ -231,6 +231,7 @@ static int get_run(struct get *g, bool (*complete)(const struct get *g), struct 
 		struct hop h = {0};
 		struct err why = ERR_INIT;
 		uint64_t before = g->got;
+		bool whole;
 
 		r = attempt(&h, g, &why);
 		g->media_type = h.t.media_type;
@@ -242,13 +243,14 @@ static int get_run(struct get *g, bool (*complete)(const struct get *g), struct 
 		if (r >= 0 && complete(g))
 			return 0;
 		fruitless = g->got > before ? 0 : fruitless + 1;
+		whole = r >= 0;
 		if (r >= 0) /* a whole answer, too short; more of it may come by asking again */
 			r = err_set(&why, ERR_CORRUPT, "registry '%s': %s ended after %llu bytes",
 				    g->d->name, g->what, (unsigned long long)g->got);
 		else if (h.t.local || !(h.t.again || passing(h.t.status)))
 			n = ATTEMPTS_MAX;
 		if (n >= ATTEMPTS_MAX - 1 || fruitless >= FRUITLESS_MAX ||
-		    (h.t.stalled && fruitless > 1)) {
+		    (whole && fruitless > 1) || (h.t.stalled && fruitless > 1)) {
 			if (e)
 				*e = why;
 			return r;
