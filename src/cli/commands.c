@@ -3,7 +3,17 @@
 
 #include <stddef.h>
 
-#define COMMANDS(X) X(images) X(pull) X(load) X(tag) X(rmi) X(image_inspect) X(compare) X(version)
+/* In help order, one a line. */
+#define COMMANDS(X)                                                                                \
+	X(run)                                                                                     \
+	X(images)                                                                                  \
+	X(pull)                                                                                    \
+	X(load)                                                                                    \
+	X(tag)                                                                                     \
+	X(rmi)                                                                                     \
+	X(image_inspect)                                                                           \
+	X(compare)                                                                                 \
+	X(version)
 
 #define X(name) extern const struct cmd cmd_##name;
 COMMANDS(X)

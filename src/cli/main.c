@@ -240,6 +240,7 @@ static int global(int argc, char **argv, struct session *s, struct err *e)
 
 	if (first < 0 && !help)
 		return first;
+	*e = ERR_INIT;
 	if (!help && g.version)
 		buf_printf(&out, "caisson version %s\n", CAISSON_VERSION);
 	else if (!help && first + 1 < argc && streq(argv[first], "__gen"))

@@ -22,62 +22,14 @@
 
 #include "base/arena.h"
 #include "fmt/jbind.h"
+#include "spec/record.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct err;
 
-#define INSTANCE_ID	  64 /* hex digits */
-#define INSTANCE_SHORT_ID 12
-#define INSTANCE_NAME_MAX 128
-
-struct instance_mount {
-	const char *type;   /* "bind", "volume" or "tmpfs" */
-	const char *name;   /* of the volume */
-	const char *source; /* path on the host */
-	const char *destination;
-	struct strs options; /* mount options, "ro" among them */
-	bool anonymous;	     /* a volume that goes with the instance */
-};
-struct instance_mounts {
-	struct instance_mount *v;
-	size_t n;
-};
-
-struct instance {
-	const char *id, *name;
-	const char *image;    /* as typed at create */
-	const char *image_id; /* "sha256:..." */
-	int isolation;	      /* enum plan_isolation */
-	int64_t created_ns;   /* since the epoch */
-	struct strs command;  /* entry point and arguments as they will run */
-	struct strs labels;   /* KEY=VALUE */
-	struct strs ports;    /* as published: "0.0.0.0:8080:80/tcp" */
-	struct instance_mounts mounts;
-	bool auto_remove;
-	const char *request; /* JSON of the engine's struct request */
-};
-
-enum instance_status {
-	INSTANCE_CREATED,
-	INSTANCE_RUNNING,
-	INSTANCE_PAUSED,
-	INSTANCE_EXITED,
-	INSTANCE_STATUS_MAX_
-};
 extern const char *const instance_status_names[]; /* "created", "running", ... */
-
-struct instance_state {
-	int status;  /* enum instance_status */
-	int64_t pid; /* of the process or of the VM's QEMU; 0 when not running */
-	int64_t started_ns, finished_ns; /* since the epoch; 0: never */
-	int64_t exit_code;
-	bool oom;
-	bool unseen;	     /* nobody saw the end: exit_code is 255 and means nothing */
-	const char *error;   /* why it could not start, or NULL */
-	const char *address; /* on its network, or NULL */
-};
 
 /* The documents of start.json and exit.json. */
 struct instance_start {

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/arena.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/opt.h"
+#include "cli/cmd.h"
+#include "cli/instance_args.h"
+#include "cli/relay.h"
+#include "engine/conn.h"
+#include "engine/create.h"
+#include "engine/image_pull.h"
+#include "engine/remove.h"
+#include "engine/request.h"
+#include "engine/session.h"
+#include "engine/start.h"
+#include "spec/record.h"
+#include "spec/trace.h"
+
+#include <stdio.h>
+
+struct run_args {
+	struct instance_args i;
+	bool detach, sig_proxy;
+	const char *detach_keys;
+};
+
+static const struct opt run_opts[] = {
+    INSTANCE_ARGS_OPTS(struct run_args, i),
+    OPT(struct run_args, detach, .name = "detach", .letter = 'd', .type = OPT_BOOL,
+	.help = "run in the background and print the id"),
+    OPT(struct run_args, detach_keys, .name = "detach-keys", .type = OPT_STR, .arg = "KEYS",
+	.help = "keys that leave it running, ctrl-p,ctrl-q by default"),
+    OPT(struct run_args, sig_proxy, .name = "sig-proxy", .type = OPT_BOOL, .preset = "true",
+	.help = "pass signals on to the process"),
+    OPT_END,
+};
+
+static int background(struct session *s, const struct instance *i, int dir_fd, struct err *e)
+{
+	struct start_opts o = {0};
+	auto_conn struct conn c = CONN_INIT;
+	int r = start_instance(s, i, dir_fd, &o, &c, e);
+
+	if (r == 0)
+		r = start_wait(&c, e);
+	if (r == 0)
+		printf("%s\n", i->id);
+	return r;
+}
+
+static int foreground(struct session *s, const struct run_args *a, const struct instance *i,
+		      int *dir_fd, struct err *e)
+{
+	auto_conn struct conn c = CONN_INIT;
+	auto_fd int signals = relay_signals(e);
+	struct start_opts o = {.attach = true, .in = a->i.interactive, .reap = true};
+	struct relay relay = {.conn = &c,
+			      .stream = START_STREAM,
+			      .in = a->i.interactive,
+			      .tty = a->i.tty,
+			      .no_signals = !a->sig_proxy,
+			      .wait_start = true,
+			      .detach_keys = a->detach_keys,
+			      .signals = signals};
+	struct err ignored = ERR_INIT;
+	int status = 0, r;
+
+	if (signals < 0)
+		return signals;
+	if (a->i.tty)
+		relay_size(&o.rows, &o.columns);
+	r = start_instance(s, i, *dir_fd, &o, &c, e);
+	/* From here on the monitor's lock guards it; ours would keep `rm -f` waiting. */
+	close(take_fd(dir_fd));
+	if (r < 0)
+		return r;
+	r = relay_run(&relay, &status, e);
+	/* A monitor that loses its client does what is left to do by itself. */
+	if (r == RELAY_DETACHED)
+		return 0;
+	trace_begin(TRACE_CLEANUP);
+	conn_close(&c);
+	remove_ended(s, i->id, r < 0 ? &ignored : e);
+	trace_end(TRACE_CLEANUP);
+	return r < 0 ? r : conn_code(status);
+}
+
+static int run(struct session *s, const void *args, int argc, char **argv, struct err *e)
+{
+	const struct run_args *a = args;
+	auto_arena struct arena arena = ARENA_INIT;
+	struct relay asked = {.in = a->i.interactive, .tty = a->i.tty};
+	struct image_pull_opts pull = {
+	    .platform = a->i.platform, .data = s->data, .policy = a->i.pull};
+	struct request q;
+	struct instance i;
+	auto_fd int dir = -1;
+	int r = a->detach ? 0 : relay_check(&asked, e);
+
+	if (r == 0)
+		r = instance_args_request(&a->i, s, argc, argv, &arena, &q, e);
+	if (r == 0)
+		r = instance_args_cidfile_check(a->i.cidfile, e);
+	if (r < 0)
+		return r;
+	dir = create_instance(s, &q, &pull, &arena, &i, e);
+	if (dir < 0)
+		return dir;
+	r = instance_args_cidfile_write(a->i.cidfile, i.id, e);
+	if (r == 0)
+		r = a->detach ? background(s, &i, dir, e) : foreground(s, a, &i, &dir, e);
+	/* What never ran and was to be removed at its end is removed now. */
+	if (r < 0 && i.auto_remove) {
+		struct err ignored = ERR_INIT;
+
+		if (dir >= 0)
+			close(take_fd(&dir));
+		remove_ended(s, i.id, &ignored);
+	}
+	return r;
+}
+
+extern const struct cmd cmd_run;
+const struct cmd cmd_run = {
+    .name = "run",
+    .group = "instances",
+    .operands = "IMAGE [COMMAND [ARG...]]",
+    .summary = "make an instance of an image and start it",
+    .opts = run_opts,
+    .args_size = sizeof(struct run_args),
+    .operands_min = 1,
+    .operands_max = -1,
+    .flags = CMD_RUNS,
+    .run = run,
+};

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/create.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "engine/image_ensure.h"
+#include "engine/mountspec.h"
+#include "engine/names.h"
+#include "engine/plan_build.h"
+#include "engine/request.h"
+#include "engine/session.h"
+#include "engine/wall.h"
+#include "fmt/publish.h"
+#include "spec/plan.h"
+#include "store/image.h"
+#include "store/instance.h"
+#include "store/store.h"
+#include "store/volume.h"
+#include "sys/path.h"
+
+#include <fcntl.h>
+#include <time.h>
+
+#define REQUEST_MAX (2u << 20)
+#define NAME_TRIES  20
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* The image's labels, then the request's, which win. */
+static void labels(const struct request *q, const struct image *image, struct arena *a,
+		   struct strs *out)
+{
+	const struct jbind_map *m = &image->config.config.labels;
+
+	for (size_t i = 0; i < m->n; i++)
+		plan_build_setenv(out, arena_printf(a, "%s=%s", m->v[i].key, m->v[i].value), a);
+	for (size_t i = 0; i < q->labels.n; i++)
+		plan_build_setenv(out,
+				  strchr(q->labels.v[i], '=')
+				      ? q->labels.v[i]
+				      : arena_printf(a, "%s=", q->labels.v[i]),
+				  a);
+}
+
+/* Everything that may be wrong with the request is found before anything is made. */
+static int check_parts(const struct request *q, struct arena *a, struct err *e)
+{
+	struct plan_caps caps;
+	struct publish p;
+	int r = request_check(q, e);
+
+	if (r == 0)
+		r = wall_caps(q, a, &caps, e);
+	for (size_t i = 0; r == 0 && i < q->publish.n; i++)
+		r = publish_parse(q->publish.v[i], &p, e);
+	return r;
+}
+
+static int describe(struct session *s, const struct request *q, const struct image *image,
+		    struct arena *a, struct instance *out, struct err *e)
+{
+	auto_buf struct buf b = BUF_INIT(REQUEST_MAX);
+	char id[INSTANCE_ID + 1];
+	int r;
+
+	instance_new_id(id);
+	*out = (struct instance){.id = arena_dup(a, id),
+				 .name = q->name,
+				 .image = q->image,
+				 .image_id = image->record.id,
+				 .isolation = q->isolation,
+				 .created_ns = now_ns(),
+				 .auto_remove = q->auto_remove};
+	r = plan_build_command(q, &image->config.config, a, &out->command, e);
+	if (r == 0)
+		r = mountspec_list(q, &image->config.config.volumes, s->root, a, &out->mounts, e);
+	if (r < 0)
+		return r;
+	labels(q, image, a, &out->labels);
+	jbind_write(&request_table, q, &b);
+	out->request = arena_dupn(a, b.p, b.len);
+	return buf_fail(&b, "request", e);
+}
+
+static int take_name(int root_fd, struct instance *i, struct arena *a, struct err *e)
+{
+	int r = -EEXIST;
+
+	if (i->name)
+		return instance_create(root_fd, i->id, i->name, e);
+	for (int t = 0; r == -EEXIST && t < NAME_TRIES; t++) {
+		*e = ERR_INIT;
+		i->name = names_random(a, t);
+		r = instance_create(root_fd, i->id, i->name, e);
+	}
+	return r;
+}
+
+/* -v makes a missing directory on the host, as docker's does; --mount has checked its own. */
+static int make_source(const char *path, struct err *e)
+{
+	auto_fd int root = -1, fd = -1;
+
+	if (access(path, F_OK) == 0)
+		return 0;
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_sys(e, "/");
+	fd = path_mkdirs(root, path, 0755, PATH_IN_ROOT);
+	if (fd >= 0)
+		return 0;
+	errno = -fd;
+	return err_sys(e, "make '%s'", path);
+}
+
+static int make_sources(const struct instance *i, int root_fd, struct err *e)
+{
+	for (size_t k = 0; k < i->mounts.n; k++) {
+		const struct instance_mount *m = &i->mounts.v[k];
+		int r = 0;
+
+		if (streq(m->type, "volume"))
+			r = volume_ensure(root_fd, m->name, e);
+		else if (streq(m->type, "bind"))
+			r = make_source(m->source, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int make(struct store *store, const struct request *q, struct arena *a, struct instance *out,
+		struct err *e)
+{
+	auto_fd int dir = take_name(store_root_fd(store), out, a, e);
+	int r;
+
+	if (dir < 0)
+		return dir;
+	r = make_sources(out, store_root_fd(store), e);
+	if (r == 0)
+		r = instance_commit(dir, out, !q->auto_remove, e);
+	if (r == 0)
+		return take_fd(&dir);
+	instance_remove(store_root_fd(store), store_run_fd(store), out, NULL);
+	return r;
+}
+
+int create_instance(struct session *s, const struct request *q, const struct image_pull_opts *pull,
+		    struct arena *a, struct instance *out, struct err *e)
+{
+	struct image *image = NULL;
+	struct store *store;
+	auto_fd int lock = -1;
+	int r = check_parts(q, a, e);
+
+	if (r == 0)
+		r = session_store(s, &store, e);
+	if (r == 0)
+		r = image_ensure(store, q->image, pull, &image, e);
+	if (r < 0)
+		return r;
+	/* From naming the image to the record that holds it nothing may be collected; it may have
+	 * been between finding it and this. */
+	lock = store_lock(store, STORE_SHARED, e);
+	r = lock < 0 ? lock : describe(s, q, image, a, out, e);
+	if (r == 0) {
+		out->image_id = arena_dup(a, out->image_id);
+		r = make(store, q, a, out, e);
+	}
+	image_close(image);
+	return r;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* create - a request becomes an instance on disk; nothing runs yet. */
+#ifndef ENGINE_CREATE_H
+#define ENGINE_CREATE_H
+
+#include "base/arena.h"
+
+struct err;
+struct image_pull_opts;
+struct instance;
+struct request;
+struct session;
+
+/* Make the instance of q; its image is fetched as pull says.  Fills *out (in a) and returns the
+ * descriptor of its directory, locked: nobody else can start or remove it until it is closed.
+ * Errors: what request_check() and image_ensure() say, ERR_EXISTS the name is taken.  Nothing is
+ * left behind. */
+int create_instance(struct session *s, const struct request *q, const struct image_pull_opts *pull,
+		    struct arena *a, struct instance *out, struct err *e);
+
+#endif

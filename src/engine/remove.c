@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/remove.h"
+#include "base/arena.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "engine/conn.h"
+#include "engine/session.h"
+#include "net/attach.h"
+#include "store/instance.h"
+#include "store/rootfs.h"
+#include "store/store.h"
+#include "store/volume.h"
+#include "sys/child.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+/* The cgroup of an instance whose monitor did not live to remove it.  The runtime is not ours to
+ * call (layers.txt): its program does it. */
+static void clean_cgroup(struct session *s, const char *id)
+{
+	char *path = NULL;
+	int status;
+
+	if (asprintf(&path, "%s/caisson-monitor", s->libexec) < 0)
+		abort();
+	struct child_opts o = {.path = path,
+			       .argv = (const char *const[]){path, "--cleanup", id, NULL}};
+	pid_t pid = child_start(&o);
+
+	if (pid > 0)
+		child_wait(pid, &status);
+	free(path);
+}
+
+/* The caller holds the instance's lock and no monitor lives. */
+static int remove_locked(struct session *s, const struct instance *i, bool volumes, struct err *e)
+{
+	int root = store_root_fd(s->store), run = store_run_fd(s->store);
+	int r = attach_remove(run, i->id, e);
+
+	for (size_t k = 0; r == 0 && volumes && k < i->mounts.n; k++)
+		if (streq(i->mounts.v[k].type, "volume") && i->mounts.v[k].anonymous)
+			r = volume_remove(root, i->mounts.v[k].name, e);
+	if (r == 0)
+		r = rootfs_remove(s->store, i->id, e);
+	return r < 0 ? r : instance_remove(root, run, i, e);
+}
+
+static void clean_if_unseen(struct session *s, const char *id)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct instance_state st;
+
+	if (instance_state(store_root_fd(s->store), store_run_fd(s->store), id, &a, &st, NULL) ==
+		0 &&
+	    st.unseen)
+		clean_cgroup(s, id);
+}
+
+int remove_instance(struct session *s, const struct instance *i, unsigned int flags, struct err *e)
+{
+	struct control_stop now = {.signal = SIGKILL};
+	struct store *store;
+	auto_fd int lock = -1;
+	struct err gone = ERR_INIT;
+	int r = session_store(s, &store, e);
+
+	if (r < 0)
+		return r;
+	lock = instance_lock(store_root_fd(store), i->id, e);
+	if (lock < 0)
+		return lock;
+	if (instance_alive(store_run_fd(store), i->id)) {
+		auto_arena struct arena a = ARENA_INIT;
+		struct instance_state st;
+
+		r = instance_state(store_root_fd(store), store_run_fd(store), i->id, &a, &st, e);
+		if (r < 0)
+			return r;
+		if (st.status != INSTANCE_EXITED && !(flags & REMOVE_FORCE))
+			return err_set(e, ERR_CONFLICT,
+				       "cannot remove instance '%s': it is running; stop it before "
+				       "removing, or use --force",
+				       i->name);
+		/* Its end may have come meanwhile; the wait below is what counts. */
+		conn_stop(s, i->id, &now, &gone);
+		r = instance_run_wait(store_run_fd(store), i->id, e);
+		if (r < 0)
+			return r;
+	}
+	clean_if_unseen(s, i->id);
+	return remove_locked(s, i, flags & REMOVE_VOLUMES, e);
+}
+
+int remove_ended(struct session *s, const char *id, struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct instance i;
+	struct store *store;
+	auto_fd int lock = -1;
+	int r = session_store(s, &store, e);
+
+	if (r == 0)
+		r = instance_run_wait(store_run_fd(store), id, e);
+	if (r < 0)
+		return r;
+	lock = instance_lock(store_root_fd(store), id, e);
+	/* Removed already by somebody who was faster. */
+	if (lock < 0)
+		return lock == -ENOENT ? 0 : lock;
+	if (instance_alive(store_run_fd(store), id))
+		return 0;
+	r = instance_load(store_root_fd(store), id, &a, &i, e);
+	if (r < 0)
+		return r;
+	clean_if_unseen(s, id);
+	if (i.auto_remove)
+		return remove_locked(s, &i, true, e);
+	return attach_remove(store_run_fd(store), id, e);
+}
+
+/* ---- leftovers ---- */
+
+static int gone(const char *id, void *arg)
+{
+	struct session *s = arg;
+
+	attach_remove(store_run_fd(s->store), id, NULL);
+	clean_cgroup(s, id);
+	return rootfs_remove(s->store, id, NULL);
+}
+
+/* An instance that somebody is just starting holds its directory's lock, or its monitor's. */
+static bool in_use(const char *id, void *arg)
+{
+	struct session *s = arg;
+	auto_fd int lock = -1;
+
+	if (instance_alive(store_run_fd(s->store), id))
+		return true;
+	lock = instance_try_lock(store_root_fd(s->store), id, NULL);
+	return lock == -EBUSY;
+}
+
+static int ended_unseen(const char *id, void *arg)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct session *s = arg;
+	struct instance_state st;
+
+	if (instance_state(store_root_fd(s->store), store_run_fd(s->store), id, &a, &st, NULL) < 0)
+		return 0;
+	if (st.unseen && !in_use(id, s))
+		remove_ended(s, id, NULL);
+	return 0;
+}
+
+void remove_leftovers(struct session *s)
+{
+	struct store *store;
+
+	if (session_store(s, &store, NULL) < 0)
+		return;
+	instance_sweep(store_root_fd(store), store_run_fd(store), gone, s);
+	instance_each(store_root_fd(store), ended_unseen, s, NULL);
+	attach_sweep(store_run_fd(store), in_use, s, NULL);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* remove - instances go, and whatever was kept for them. */
+#ifndef ENGINE_REMOVE_H
+#define ENGINE_REMOVE_H
+
+#include <stdbool.h>
+
+struct err;
+struct instance;
+struct session;
+
+enum remove_flags {
+	REMOVE_FORCE = 1,   /* kill it first */
+	REMOVE_VOLUMES = 2, /* and its anonymous volumes */
+};
+
+/* ERR_CONFLICT: it runs, and no force. */
+int remove_instance(struct session *s, const struct instance *i, unsigned int flags, struct err *e);
+
+/* An instance has ended, or its monitor died: give back its network and, with --rm, remove it.
+ * Waits for the monitor to go.  Does nothing to one that was started again meanwhile. */
+int remove_ended(struct session *s, const char *id, struct err *e);
+
+/* What killed commands and monitors left behind: half-made instances, networks of instances that
+ * do not run, instances that were to be removed at their end.  Never fails. */
+void remove_leftovers(struct session *s);
+
+#endif

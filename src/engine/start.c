@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/start.h"
+#include "base/arena.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "engine/plan_build.h"
+#include "engine/request.h"
+#include "engine/session.h"
+#include "fmt/oci_image.h"
+#include "fmt/publish.h"
+#include "net/attach.h"
+#include "spec/plan.h"
+#include "spec/trace.h"
+#include "store/image.h"
+#include "store/instance.h"
+#include "store/rootfs.h"
+#include "store/store.h"
+#include "sys/fd.h"
+#include "sys/file.h"
+
+#include <endian.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+struct starting {
+	struct session *s;
+	struct store *store;
+	const struct instance *i;
+	struct request q;
+	struct image *image;
+	struct plan_rootfs rootfs;
+	struct attach_result net;
+	struct plan plan;
+	struct arena arena;
+	int dir_fd;
+};
+
+static int sys(struct err *e, int r, const char *what)
+{
+	errno = -r;
+	return err_sys(e, "%s", what);
+}
+
+static int network(struct starting *st, struct err *e)
+{
+	struct publish *ports = arena_array(&st->arena, st->q.publish.n + 1, sizeof(*ports));
+	struct attach_request rq = {
+	    .root_fd = store_root_fd(st->store),
+	    .run_fd = store_run_fd(st->store),
+	    .id = st->i->id,
+	    .name = st->i->name,
+	    .hostname = plan_build_hostname(&st->q, st->i->id, &st->arena),
+	    .isolation = st->q.isolation,
+	    .network = st->q.network,
+	    .publish = ports,
+	    .extra_hosts = st->q.hosts,
+	    .dns = st->q.dns,
+	};
+	int r = 0;
+
+	for (; r == 0 && rq.n_publish < st->q.publish.n; rq.n_publish++)
+		r = publish_parse(st->q.publish.v[rq.n_publish], &ports[rq.n_publish], e);
+	if (r < 0)
+		return r;
+	trace_begin(TRACE_NET);
+	r = attach_instance(&rq, &st->arena, &st->net, e);
+	trace_end(TRACE_NET);
+	return r;
+}
+
+static int etc_file(struct starting *st, const char *name, const char *text, struct err *e)
+{
+	int r = text ? file_replace(st->dir_fd, name, text, strlen(text), 0644, FILE_LAZY) : 0;
+
+	return r < 0 ? sys(e, r, name) : 0;
+}
+
+static int etc_files(struct starting *st, struct err *e)
+{
+	int r = etc_file(st, "resolv.conf", st->net.resolv_conf, e);
+
+	if (r == 0)
+		r = etc_file(st, "hosts", st->net.hosts, e);
+	return r < 0 ? r : etc_file(st, "hostname", st->net.hostname, e);
+}
+
+/* Ports as they were chosen, for ps and inspect. */
+static int port_file(struct starting *st, struct err *e)
+{
+	auto_buf struct buf b = BUF_INIT(1 << 20);
+	int r;
+
+	for (size_t i = 0; i < st->net.n_published; i++) {
+		publish_write(&st->net.published[i], &b);
+		buf_puts(&b, "\n");
+	}
+	if (!b.len)
+		return unlinkat(st->dir_fd, "ports", 0) < 0 && errno != ENOENT ? err_sys(e, "ports")
+									       : 0;
+	r = file_replace(st->dir_fd, "ports", b.p, b.len, 0600, FILE_LAZY);
+	return r < 0 ? sys(e, r, "ports") : 0;
+}
+
+static int prepare(struct starting *st, struct err *e)
+{
+	int r;
+
+	trace_begin(TRACE_RESOLVE);
+	r = jbind_parse(&request_table, st->i->request, strlen(st->i->request), &st->q, &st->arena,
+			"request", e);
+	if (r == 0)
+		r = image_find_id(st->store, st->i->image_id, &st->image, e);
+	trace_end(TRACE_RESOLVE);
+	if (r < 0)
+		return r;
+	trace_begin(TRACE_ROOTFS);
+	r = rootfs_prepare(st->store, st->image, st->i->id, st->q.isolation, st->q.read_only,
+			   &st->arena, &st->rootfs, e);
+	trace_end(TRACE_ROOTFS);
+	return r < 0 ? r : network(st, e);
+}
+
+static int make_plan(struct starting *st, struct err *e)
+{
+	char ns[48];
+	struct plan_input in = {
+	    .root = store_root_path(st->store),
+	    .run_root = store_run_path(st->store),
+	    .instance = st->i,
+	    .request = &st->q,
+	    .image = &st->image->config.config,
+	    .rootfs = &st->rootfs,
+	    .nics = &st->net.nics,
+	    .etc_files = st->net.hosts != NULL,
+	};
+	int r = etc_files(st, e);
+
+	if (r == 0)
+		r = port_file(st, e);
+	if (r < 0)
+		return r;
+	if (st->net.netns_fd >= 0) {
+		/* The monitor inherits it under the same number. */
+		snprintf(ns, sizeof(ns), "/proc/self/fd/%d", st->net.netns_fd);
+		in.net_ns = arena_dup(&st->arena, ns);
+	}
+	trace_begin(TRACE_PLAN);
+	r = plan_build(&in, &st->arena, &st->plan, e);
+	trace_end(TRACE_PLAN);
+	return r;
+}
+
+static int seal(struct starting *st, struct err *e)
+{
+	auto_buf struct buf b = BUF_INIT(4 * WIRE_PAYLOAD_MAX);
+	int r;
+
+	plan_write(&st->plan, &b);
+	r = buf_fail(&b, "plan", e);
+	if (r < 0)
+		return r;
+	r = fd_sealed("caisson-plan", b.p, b.len);
+	return r < 0 ? sys(e, r, "memfd") : r;
+}
+
+/* ---- the monitor ---- */
+
+struct argv {
+	const char *v[40];
+	size_t n;
+	struct arena *a;
+	posix_spawn_file_actions_t *files;
+};
+
+static void arg_text(struct argv *v, const char *name, const char *value)
+{
+	if (!value)
+		return;
+	v->v[v->n++] = name;
+	v->v[v->n++] = value;
+}
+
+/* Duplicated onto itself: for posix_spawn() that is how a descriptor loses close-on-exec. */
+static void arg_fd(struct argv *v, const char *name, int fd)
+{
+	if (fd < 0)
+		return;
+	posix_spawn_file_actions_adddup2(v->files, fd, fd);
+	if (name)
+		arg_text(v, name, arena_printf(v->a, "%d", fd));
+}
+
+static const char *first_address(struct starting *st)
+{
+	const char *with_len = st->net.nics.n ? st->net.nics.v[0].address : NULL;
+
+	return with_len ? arena_dupn(&st->arena, with_len, strcspn(with_len, "/")) : NULL;
+}
+
+static void arguments(struct starting *st, struct argv *v, const char *program, int plan, int conn,
+		      int lock)
+{
+	v->v[v->n++] = program;
+	arg_fd(v, "--plan", plan);
+	arg_fd(v, "--conn", conn);
+	arg_fd(v, "--lock", lock);
+	arg_fd(v, "--tap", st->net.tap_fd);
+	arg_fd(v, "--trace", trace_fd());
+	arg_fd(v, NULL, st->net.netns_fd);
+	for (size_t i = 0; i < st->net.n_port_fds; i++)
+		arg_fd(v, NULL, st->net.port_fds[i]);
+	arg_text(v, "--libexec", st->s->libexec);
+	arg_text(v, "--data", st->s->data);
+	arg_text(v, "--self", st->s->self);
+	arg_text(v, "--root", store_root_path(st->store));
+	arg_text(v, "--run-root", store_run_path(st->store));
+	arg_text(v, "--address", first_address(st));
+	v->v[v->n] = NULL;
+}
+
+static int spawn(struct starting *st, int plan, int conn, int lock, struct err *e)
+{
+	const char *program = arena_printf(&st->arena, "%s/caisson-monitor", st->s->libexec);
+	static char *const nothing[] = {NULL};
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	sigset_t none, all;
+	struct argv v = {.a = &st->arena, .files = &files};
+	union {
+		const char **in;
+		char *const *out;
+	} u = {.in = v.v};
+	pid_t pid;
+	int r;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	posix_spawn_file_actions_init(&files);
+	for (int i = 0; i < 3; i++)
+		posix_spawn_file_actions_addopen(&files, i, "/dev/null", O_RDWR, 0);
+	posix_spawn_file_actions_addchdir_np(&files, "/");
+	arguments(st, &v, program, plan, conn, lock);
+	posix_spawnattr_init(&attr);
+	/* Its own session: it outlives the terminal and the command. */
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+					    POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setsigdefault(&attr, &all);
+	r = posix_spawn(&pid, program, &files, &attr, u.out, nothing);
+	posix_spawnattr_destroy(&attr);
+	posix_spawn_file_actions_destroy(&files);
+	if (r) {
+		errno = r;
+		return err_sys(e, "%s", program);
+	}
+	return 0;
+}
+
+/* What the first client has to say is in the socket before the monitor's first instruction. */
+static int speak(struct conn *c, const struct start_opts *o, struct err *e)
+{
+	struct control_attach at = {.in = o->in, .out = true, .err = true, .owner = true};
+	struct control_start start = {.reap = o->reap};
+	unsigned char size[4] = {(unsigned char)o->rows, (unsigned char)(o->rows >> 8),
+				 (unsigned char)o->columns, (unsigned char)(o->columns >> 8)};
+	int r = conn_hello(c, e);
+
+	if (r == 0 && o->attach)
+		r = conn_send_json(c, WIRE_ATTACH, START_STREAM, &control_attach_table, &at, e);
+	if (r == 0 && o->attach && o->rows)
+		r = conn_send(c, WIRE_RESIZE, START_STREAM, size, sizeof(size), e);
+	return r < 0 ? r : conn_send_json(c, WIRE_START, 0, &control_start_table, &start, e);
+}
+
+static int launch_monitor(struct starting *st, int lock, const struct start_opts *o,
+			  struct conn *out, struct err *e)
+{
+	auto_fd int plan = seal(st, e);
+	auto_fd int theirs = -1;
+	int pair[2], r;
+
+	if (plan < 0)
+		return plan;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, "socket pair");
+	*out = (struct conn){.fd = pair[0]};
+	theirs = pair[1];
+	/* What an earlier run left would otherwise be taken for this one's. */
+	unlinkat(st->dir_fd, "start.json", 0);
+	unlinkat(st->dir_fd, "exit.json", 0);
+	r = speak(out, o, e);
+	trace_begin(TRACE_MONITOR);
+	if (r == 0)
+		r = spawn(st, plan, theirs, lock, e);
+	if (r < 0)
+		conn_close(out);
+	return r;
+}
+
+int start_instance(struct session *s, const struct instance *i, int dir_fd,
+		   const struct start_opts *o, struct conn *out, struct err *e)
+{
+	struct starting st = {
+	    .s = s, .i = i, .dir_fd = dir_fd, .net = {.netns_fd = -1, .tap_fd = -1}};
+	auto_fd int lock = -1;
+	int r = session_store(s, &st.store, e);
+
+	if (r < 0)
+		return r;
+	lock = instance_run_lock(store_run_fd(st.store), i->id, e);
+	if (lock < 0)
+		return lock;
+	r = prepare(&st, e);
+	if (r == 0)
+		r = make_plan(&st, e);
+	if (r == 0)
+		r = launch_monitor(&st, lock, o, out, e);
+	attach_done(&st.net);
+	if (r < 0)
+		attach_remove(store_run_fd(st.store), i->id, NULL);
+	image_close(st.image);
+	arena_free(&st.arena);
+	return r;
+}
+
+int start_wait(struct conn *c, struct err *e)
+{
+	struct wire_frame f;
+	int r = conn_answer(c, 0, WIRE_STARTED, &f, e);
+
+	trace_end(TRACE_MONITOR);
+	return r;
+}

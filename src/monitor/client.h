@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* client - one connection to the monitor: frames in, frames out (docs/protocols/control.md). */
+#ifndef MONITOR_CLIENT_H
+#define MONITOR_CLIENT_H
+
+#include "monitor/loop.h"
+#include "monitor/outq.h"
+#include "spec/wire.h"
+
+#include <stdbool.h>
+
+struct err;
+struct link;
+struct server;
+
+#define CLIENT_QUEUE_FULL (256u << 10) /* an owner's process waits above this */
+#define CLIENT_QUEUE_MAX  (1u << 20)   /* anybody else is dropped above this */
+
+struct client {
+	struct server *server;
+	struct client *next;
+	struct watch watch;
+	struct wire_reader reader;
+	struct outq out;
+	struct link *links;
+	unsigned int link_count;
+	bool first;  /* the connection the engine made at our start */
+	bool hello;  /* it has introduced itself */
+	bool owner;  /* of some process: its queue is bounded by holding output back */
+	bool reaper; /* will remove what is left */
+	bool doomed; /* it did not read: its connection is shut, the loop will close it */
+};
+
+/* Takes fd.  Peers other than our own user and root are refused. */
+struct client *client_new(struct server *s, int fd, bool first);
+void client_close(struct client *c);
+
+/* Queued when the socket is full.  A client with too long a queue is given up (but not freed). */
+void client_send(struct client *c, enum wire_type type, uint32_t stream, const void *data,
+		 size_t len);
+void client_send_err(struct client *c, uint32_t stream, const struct err *e);
+
+void client_unlink(struct link *l);
+
+#endif

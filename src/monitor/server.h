@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * server - the state of one running instance: its processes, who listens to them, its end.
+ *
+ * States: made (the workload waits for START) -> running -> ended (exit.json is written, clients
+ * get EXIT) -> gone (every client has been told; the loop stops).
+ *
+ * Invariants:
+ *  1. exit.json is written before any client hears of the end, and the last output before EXIT.
+ *  2. A client that does not read never stops the others: output waits for the owner of a process
+ *     only (like a pipe would); any other client whose queue is full is dropped.
+ *  3. Every queue is bounded: a client's at CLIENT_QUEUE_MAX, a process's stdin by the window its
+ *     clients were given.
+ *  4. If the client of the first connection goes away before START, nothing was ever started.
+ */
+#ifndef MONITOR_SERVER_H
+#define MONITOR_SERVER_H
+
+#include "base/err.h"
+#include "monitor/logfile.h"
+#include "monitor/loop.h"
+#include "monitor/outq.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+struct client;
+struct plan;
+struct plan_process;
+struct proc;
+struct server;
+
+/* One client's interest in one process, under the stream number the client chose. */
+struct link {
+	struct client *client;
+	struct proc *proc;
+	uint32_t stream;
+	bool in, out, err, owner;
+	size_t in_pending;	   /* bytes it sent that the process has not taken yet */
+	struct link *next_of_proc; /* lists of both sides */
+	struct link *next_of_client;
+};
+
+struct proc {
+	struct server *server;
+	struct proc *next;
+	uint32_t number; /* 1: the main process */
+	bool tty;
+	bool wants_input;    /* a stdin that clients may write to */
+	bool started, ended; /* ended: .status is valid */
+	bool congested;	     /* the owner's queue is full: hold output back */
+	int status;	     /* as wait(2) gives it */
+	struct outq in;	     /* for its stdin */
+	bool in_eof;	     /* close stdin behind .in */
+	struct link *links;
+	void *work; /* the workload's part, freed by ops->forget */
+};
+
+/* What differs between a container and a VM. */
+struct workload_ops {
+	/* Everything but running.  On failure nothing is left. */
+	int (*create)(struct server *s, struct err *e);
+	/* Ends in server_started() or server_failed(), now or later. */
+	void (*start)(struct server *s);
+	int (*exec)(struct server *s, struct proc *p, const struct plan_process *process,
+		    struct err *e);
+	int (*deliver)(struct server *s, struct proc *p, int sig, struct err *e);
+	void (*resize)(struct server *s, struct proc *p, unsigned int rows, unsigned int columns);
+	void (*input)(struct proc *p); /* pass on what .in and .in_eof hold */
+	void (*flow)(struct proc *p);  /* .congested became false */
+	int (*kill)(struct server *s, struct err *e);
+	int (*freeze)(struct server *s, bool frozen, struct err *e);
+	int (*stats)(struct server *s, struct buf *json, struct err *e);
+	int (*update)(struct server *s, const char *json, size_t len, struct err *e);
+	bool (*oom)(struct server *s); /* was anything of it killed for want of memory? */
+	void (*forget)(struct proc *p);
+	void (*end)(struct server *s); /* remove what outlives the processes; may run twice */
+};
+extern const struct workload_ops workload_container_ops, workload_vm_ops;
+
+/* Descriptors and paths the engine handed over. */
+struct server_setup {
+	int plan_fd, conn_fd, lock_fd, tap_fd;
+	const char *libexec, *data, *self, *root, *run_root;
+	const char *address; /* of the instance, for start.json */
+	bool address_set;
+};
+
+struct server {
+	struct loop loop;
+	const struct server_setup *setup;
+	const struct workload_ops *ops;
+	void *work;
+	int state_fd, run_fd; /* directories of the instance */
+	struct watch listener, stop_timer, term;
+	struct logfile log;
+	struct proc *procs; /* the main one is last */
+	struct client *clients;
+	uint32_t last_number;
+	bool start_asked, started, ended, reaped_by_client, frozen;
+	bool auto_remove, stdin_once;
+	int exit_status; /* of this program */
+	const char *stop_signal;
+	int stop_number;
+	int64_t stop_timeout_ms;
+	struct err failure; /* why it could not start */
+};
+
+/* Runs the instance to its end.  Returns what the program exits with. */
+int server_run(const struct server_setup *setup, struct err *e);
+/* The plan, parsed anew from its memfd: it is not kept, to keep the monitor small. */
+struct arena;
+int server_plan(struct server *s, struct arena *a, struct plan **out, struct err *e);
+
+struct proc *server_main(struct server *s);
+struct proc *server_new_proc(struct server *s, bool tty, bool wants_input);
+void server_drop_proc(struct proc *p);
+
+/* From workloads. */
+void server_started(struct proc *p, int64_t pid);
+void server_failed(struct proc *p, const struct err *why);
+/* data: len > 0 bytes of output. */
+void server_output(struct proc *p, enum logfile_stream s, const char *data, size_t len);
+void server_exited(struct proc *p, int status);
+/* n bytes of .in were passed on (and removed by the caller). */
+void server_took(struct proc *p, size_t n);
+
+/* From clients. */
+int server_stop(struct server *s, int sig, int64_t timeout_ms, struct err *e);
+void server_client_gone(struct server *s, struct client *c);
+/* Called whenever a queue got shorter or a client went: may be the end. */
+void server_settle(struct server *s);
+
+#endif

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A container as the monitor's workload: processes made by runtime/launch.h, their pipes or
+ * terminal, their pidfds.
+ *
+ * An end is handled in one go: the pidfd says so, the process is reaped, what its pipes still hold
+ * is read, then server_exited().  Process 1 is the last of its pid namespace to be reaped (the
+ * kernel sees to that), so nobody writes any more when the main process has ended.
+ */
+#include "base/arena.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "monitor/server.h"
+#include "runtime/cgroup.h"
+#include "runtime/launch.h"
+#include "spec/plan.h"
+#include "sys/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CHUNK	     (32u << 10)
+#define PTY_QUIET_MS 50
+
+struct box {
+	struct proc *proc;
+	struct launch launch;
+	struct watch in, out, err, ended; /* with a terminal only in and out, both its master */
+};
+
+static struct box *box_of(struct proc *p)
+{
+	return p->work;
+}
+
+static struct box *main_box(struct server *s)
+{
+	return box_of(server_main(s));
+}
+
+/* ---- output ---- */
+
+/* False at its end. */
+static bool pump(struct box *b, struct watch *w, enum logfile_stream stream)
+{
+	char data[CHUNK];
+	ssize_t n = read(w->fd, data, sizeof(data));
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	/* A terminal says EIO when its last user has closed it. */
+	if (n <= 0)
+		return false;
+	server_output(b->proc, stream, data, (size_t)n);
+	return true;
+}
+
+static void out_ready(struct watch *w, uint32_t events)
+{
+	struct box *b = loop_owner(w, struct box, out);
+
+	if (!pump(b, w, LOGFILE_STDOUT))
+		loop_drop(w);
+	if (b->proc->congested)
+		loop_want(&b->out, 0), loop_want(&b->err, 0);
+}
+
+static void err_ready(struct watch *w, uint32_t events)
+{
+	struct box *b = loop_owner(w, struct box, err);
+
+	if (!pump(b, w, LOGFILE_STDERR))
+		loop_drop(w);
+	if (b->proc->congested)
+		loop_want(&b->out, 0), loop_want(&b->err, 0);
+}
+
+static void flow(struct proc *p)
+{
+	struct box *b = box_of(p);
+
+	loop_want(&b->out, EPOLLIN);
+	loop_want(&b->err, EPOLLIN);
+}
+
+/* All that is there.  A pipe shows at once what was written to it.  A terminal's bytes travel by a
+ * work queue: what was written may come after the death of the writer, but before EIO. */
+static void drain(struct box *b, struct watch *w, enum logfile_stream stream, bool tty)
+{
+	struct pollfd pfd = {.fd = w->fd, .events = POLLIN};
+
+	if (w->fd < 0)
+		return;
+	while (poll(&pfd, 1, tty ? PTY_QUIET_MS : 0) > 0)
+		if (!pump(b, w, stream))
+			break;
+	loop_drop(w);
+}
+
+/* ---- input ---- */
+
+static void in_ready(struct watch *w, uint32_t events);
+
+static void input(struct proc *p)
+{
+	struct box *b = box_of(p);
+	size_t had = p->in.len;
+	long n = b->in.fd < 0 ? -EPIPE : outq_flush(&p->in, b->in.fd);
+
+	if (n < 0) { /* nobody will read this */
+		outq_done(&p->in);
+		loop_drop(&b->in);
+		server_took(p, had);
+		return;
+	}
+	if (n)
+		server_took(p, (size_t)n);
+	/* The end of a terminal's input is a character that its user types; nothing to close. */
+	if (!p->in.len && p->in_eof && !p->tty)
+		loop_drop(&b->in);
+	else
+		loop_want(&b->in, p->in.len ? EPOLLOUT : 0);
+}
+
+static void in_ready(struct watch *w, uint32_t events)
+{
+	input(loop_owner(w, struct box, in)->proc);
+}
+
+/* ---- ends ---- */
+
+static void ended_ready(struct watch *w, uint32_t events)
+{
+	struct box *b = loop_owner(w, struct box, ended);
+	struct proc *p = b->proc;
+	int status = 0;
+	pid_t r;
+
+	do
+		r = waitpid(b->launch.pid, &status, WNOHANG);
+	while (r < 0 && errno == EINTR);
+	if (r == 0)
+		return;
+	loop_drop(w);
+	loop_drop(&b->in);
+	drain(b, &b->out, LOGFILE_STDOUT, p->tty);
+	drain(b, &b->err, LOGFILE_STDERR, false);
+	b->launch.pid = 0;
+	server_exited(p, status);
+}
+
+/* ---- making ---- */
+
+struct pipes {
+	int child[3], ours[3];
+};
+#define PIPES_INIT ((struct pipes){{-1, -1, -1}, {-1, -1, -1}})
+
+static void pipes_close(struct pipes *p)
+{
+	for (int i = 0; i < 3; i++) {
+		fd_close(p->child[i]);
+		fd_close(p->ours[i]);
+	}
+}
+
+static int pipes_make(struct pipes *p, bool input_too, struct err *e)
+{
+	for (int i = input_too ? 0 : 1; i < 3; i++) {
+		int fd[2];
+
+		if (pipe2(fd, O_CLOEXEC) < 0)
+			return err_sys(e, "pipe");
+		p->child[i] = fd[i ? 1 : 0];
+		p->ours[i] = fd[i ? 0 : 1];
+	}
+	return 0;
+}
+
+static int watch_one(struct box *b, struct watch *w, int *fd, uint32_t events,
+		     void (*ready)(struct watch *, uint32_t))
+{
+	return *fd < 0 ? 0 : loop_watch(&b->proc->server->loop, w, take_fd(fd), events, ready);
+}
+
+static int watch_stdio(struct box *b, struct pipes *pipes, struct err *e)
+{
+	int r;
+
+	if (b->proc->tty) {
+		int in = fcntl(b->launch.console, F_DUPFD_CLOEXEC, 3), out = in;
+
+		if (in < 0)
+			return err_sys(e, "terminal");
+		r = watch_one(b, &b->in, &in, 0, in_ready);
+		out = b->launch.console;
+		b->launch.console = -1;
+		r = r < 0 ? r : watch_one(b, &b->out, &out, EPOLLIN, out_ready);
+	} else {
+		r = watch_one(b, &b->in, &pipes->ours[0], 0, in_ready);
+		r = r < 0 ? r : watch_one(b, &b->out, &pipes->ours[1], EPOLLIN, out_ready);
+		r = r < 0 ? r : watch_one(b, &b->err, &pipes->ours[2], EPOLLIN, err_ready);
+	}
+	return r < 0 ? err_set(e, ERR_SYSTEM, "stdio cannot be watched") : 0;
+}
+
+static struct box *box_new(struct proc *p)
+{
+	struct box *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		abort();
+	*b = (struct box){.proc = p,
+			  .launch = LAUNCH_INIT,
+			  .in = WATCH_INIT,
+			  .out = WATCH_INIT,
+			  .err = WATCH_INIT,
+			  .ended = WATCH_INIT};
+	p->work = b;
+	return b;
+}
+
+static void options(struct launch_opts *o, const struct plan *p, const struct pipes *pipes)
+{
+	*o = LAUNCH_OPTS_INIT;
+	for (int i = 0; i < 3; i++)
+		o->stdio[i] = pipes->child[i];
+	o->bundle = p->caisson->state_dir;
+	o->id = p->caisson->id;
+	o->seccomp_cache = p->caisson->seccomp_cache;
+}
+
+static int watch_end(struct box *b, struct err *e)
+{
+	int r =
+	    loop_watch(&b->proc->server->loop, &b->ended, b->launch.pidfd, EPOLLIN, ended_ready);
+
+	b->launch.pidfd = -1; /* the watch closes it */
+	return r < 0 ? err_set(e, ERR_SYSTEM, "process cannot be watched") : 0;
+}
+
+static void end(struct server *s);
+
+static int create(struct server *s, struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct pipes pipes = PIPES_INIT;
+	struct box *b = box_new(server_main(s));
+	struct launch_opts o;
+	struct plan *p;
+	int r = server_plan(s, &a, &p, e);
+
+	if (r == 0 && !p->process->terminal)
+		r = pipes_make(&pipes, p->caisson->open_stdin, e);
+	if (r == 0) {
+		options(&o, p, &pipes);
+		r = launch_create(p, &o, &b->launch, e);
+	}
+	if (r == 0) {
+		r = watch_stdio(b, &pipes, e);
+		if (r < 0)
+			end(s);
+	}
+	pipes_close(&pipes);
+	return r;
+}
+
+static void reap_failed(struct box *b)
+{
+	int status;
+
+	if (b->launch.pid > 0) {
+		kill(b->launch.pid, SIGKILL);
+		while (waitpid(b->launch.pid, &status, 0) < 0 && errno == EINTR)
+			;
+	}
+	b->launch.pid = 0;
+}
+
+static void start(struct server *s)
+{
+	struct box *b = main_box(s);
+	struct err e = ERR_INIT;
+	int r = launch_start(&b->launch, &e);
+
+	if (r == 0)
+		r = watch_end(b, &e);
+	if (r < 0) {
+		reap_failed(b);
+		server_failed(b->proc, &e);
+		return;
+	}
+	server_started(b->proc, b->launch.pid);
+}
+
+static int exec(struct server *s, struct proc *p, const struct plan_process *process, struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct pipes pipes = PIPES_INIT;
+	struct box *b = box_new(p);
+	struct launch_opts o;
+	struct plan *plan;
+	int r = server_plan(s, &a, &plan, e);
+
+	if (r == 0 && !process->terminal)
+		r = pipes_make(&pipes, p->wants_input, e);
+	if (r == 0) {
+		options(&o, plan, &pipes);
+		r = launch_exec(plan, main_box(s)->launch.pid, process, &o, &b->launch, e);
+	}
+	if (r == 0) {
+		r = watch_stdio(b, &pipes, e);
+		if (r == 0)
+			r = watch_end(b, e);
+		if (r < 0)
+			reap_failed(b);
+	}
+	pipes_close(&pipes);
+	if (r == 0)
+		server_started(p, b->launch.pid);
+	return r;
+}
+
+/* ---- control ---- */
+
+static int send_signal(struct server *s, struct proc *p, int sig, struct err *e)
+{
+	struct box *b = box_of(p);
+
+	if (b->ended.fd < 0)
+		return 0;
+	if (syscall(SYS_pidfd_send_signal, b->ended.fd, sig, NULL, 0) < 0 && errno != ESRCH)
+		return err_sys(e, "signal %d", sig);
+	return 0;
+}
+
+static void resize(struct server *s, struct proc *p, unsigned int rows, unsigned int columns)
+{
+	struct box *b = box_of(p);
+	struct winsize w = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns};
+
+	if (b->in.fd >= 0)
+		ioctl(b->in.fd, TIOCSWINSZ, &w);
+}
+
+static int kill_all(struct server *s, struct err *e)
+{
+	struct box *b = main_box(s);
+	int r = b->launch.cgroup ? cgroup_kill(b->launch.cgroup, SIGKILL, e) : 0;
+
+	/* Process 1 of a pid namespace takes everybody with it, cgroup or not. */
+	return send_signal(s, b->proc, SIGKILL, e) < 0 ? -EIO : r;
+}
+
+static int freeze(struct server *s, bool frozen, struct err *e)
+{
+	struct box *b = main_box(s);
+
+	if (!b->launch.cgroup)
+		return err_set(e, ERR_UNSUPPORTED, "pause needs a cgroup");
+	return cgroup_freeze(b->launch.cgroup, frozen, e);
+}
+
+static int stats(struct server *s, struct buf *out, struct err *e)
+{
+	struct box *b = main_box(s);
+	struct cgroup_stats st;
+	int r;
+
+	if (!b->launch.cgroup)
+		return err_set(e, ERR_UNSUPPORTED, "numbers need a cgroup");
+	r = cgroup_stats(b->launch.cgroup, &st, e);
+	if (r < 0)
+		return r;
+	buf_printf(out, "{\"cpu_ns\":%" PRIu64 ",\"memory_bytes\":%" PRIu64, st.cpu_ns,
+		   st.memory_bytes);
+	if (st.memory_limit_bytes != UINT64_MAX)
+		buf_printf(out, ",\"memory_limit_bytes\":%" PRIu64, st.memory_limit_bytes);
+	buf_printf(out, ",\"memory_inactive_bytes\":%" PRIu64 ",\"pids\":%" PRIu64,
+		   st.memory_inactive_bytes, st.pids);
+	buf_printf(out, ",\"io_read_bytes\":%" PRIu64 ",\"io_write_bytes\":%" PRIu64 "}",
+		   st.io_read_bytes, st.io_write_bytes);
+	return 0;
+}
+
+static int update(struct server *s, const char *json, size_t len, struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct plan_resources res = {0};
+	struct box *b = main_box(s);
+	int r = jbind_parse(&plan_resources_table, json, len, &res, &a, "limits", e);
+
+	if (r < 0)
+		return r;
+	if (!b->launch.cgroup)
+		return err_set(e, ERR_UNSUPPORTED, "limits need a cgroup");
+	return cgroup_update(b->launch.cgroup, &res, e);
+}
+
+static bool oom(struct server *s)
+{
+	struct box *b = main_box(s);
+	uint64_t n = 0;
+
+	return b->launch.cgroup && cgroup_oom_kills(b->launch.cgroup, &n, NULL) == 0 && n > 0;
+}
+
+static void forget(struct proc *p)
+{
+	struct box *b = box_of(p);
+
+	if (!b)
+		return;
+	loop_drop(&b->in);
+	loop_drop(&b->out);
+	loop_drop(&b->err);
+	loop_drop(&b->ended);
+	launch_done(&b->launch);
+	free(b);
+	p->work = NULL;
+}
+
+static void end(struct server *s)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct pipes pipes = PIPES_INIT;
+	struct box *b = main_box(s);
+	struct launch_opts o;
+	struct plan *p;
+
+	if (!b)
+		return;
+	reap_failed(b);
+	if (server_plan(s, &a, &p, NULL) == 0) {
+		options(&o, p, &pipes);
+		launch_cleanup(p, &o, NULL);
+	}
+	forget(b->proc);
+}
+
+const struct workload_ops workload_container_ops = {
+    .create = create,
+    .start = start,
+    .exec = exec,
+    .deliver = send_signal,
+    .resize = resize,
+    .input = input,
+    .flow = flow,
+    .kill = kill_all,
+    .freeze = freeze,
+    .stats = stats,
+    .update = update,
+    .oom = oom,
+    .forget = forget,
+    .end = end,
+};

@@ -1,0 +1,586 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A virtual machine as the monitor's workload: QEMU and the stream to the guest agent
+ * (docs/protocols/guest.md), on which every process is a stream of the same number.
+ *
+ * The guest is not trusted: a frame that breaks the protocol ends the machine.  What it may send
+ * ahead of our WINDOW frames bounds what we hold for it, what we may send ahead of its WINDOW
+ * frames bounds what waits in .out.
+ */
+#include "base/arena.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "monitor/server.h"
+#include "runtime/cgroup.h"
+#include "spec/plan.h"
+#include "spec/wire.h"
+#include "sys/fd.h"
+#include "vmm/vm.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#define GUEST_WINDOW   (256u << 10)
+#define DATA_MAX       (64u << 10)
+#define GREETING_MAX   (4u << 20)
+#define BOOT_TIMEOUT_S 180 /* a kernel on a busy TCG host takes seconds, not minutes */
+#define KILL_GRACE_S   3   /* for the agent to do it; then QEMU goes */
+#define STOP_MS	       10000
+
+struct machine {
+	struct server *server;
+	struct vm *vm;
+	struct cgroup *cgroup;
+	struct watch stream, text, ended, timer;
+	struct wire_reader reader;
+	struct outq out;
+	bool greeted, dying;
+};
+
+/* The windows of one process's stream. */
+struct gate {
+	size_t may_send;  /* stdin bytes */
+	size_t ungranted; /* output bytes taken and not yet granted anew */
+	bool eof_sent;
+};
+
+static struct machine *machine_of(struct server *s)
+{
+	return s->work;
+}
+
+static struct gate *gate_of(struct proc *p)
+{
+	return p->work;
+}
+
+static struct gate *gate_new(struct proc *p)
+{
+	struct gate *g = calloc(1, sizeof(*g));
+
+	if (!g)
+		abort();
+	g->may_send = GUEST_WINDOW;
+	p->work = g;
+	return g;
+}
+
+static struct proc *find(struct server *s, uint32_t stream)
+{
+	for (struct proc *p = s->procs; p; p = p->next)
+		if (p->number == stream)
+			return p;
+	return NULL;
+}
+
+/* ---- sending ---- */
+
+static void flush(struct machine *m)
+{
+	/* A broken stream is noticed by the reading side. */
+	if (m->stream.fd >= 0 && outq_flush(&m->out, m->stream.fd) >= 0)
+		loop_want(&m->stream, EPOLLIN | (m->out.len ? EPOLLOUT : 0));
+}
+
+static void put(struct machine *m, enum wire_type type, uint32_t stream, const void *data,
+		size_t len)
+{
+	unsigned char h[WIRE_HEADER];
+
+	wire_header(h, type, stream, len);
+	outq_add(&m->out, h, sizeof(h));
+	outq_add(&m->out, data, len);
+	flush(m);
+}
+
+static void grant(struct proc *p)
+{
+	struct gate *g = gate_of(p);
+	uint32_t n = htole32((uint32_t)g->ungranted);
+
+	if (!g->ungranted)
+		return;
+	g->ungranted = 0;
+	put(machine_of(p->server), WIRE_WINDOW, p->number, &n, sizeof(n));
+}
+
+static void input(struct proc *p)
+{
+	struct machine *m = machine_of(p->server);
+	struct gate *g = gate_of(p);
+
+	while (p->started && p->in.len && g->may_send) {
+		size_t n = p->in.len < g->may_send ? p->in.len : g->may_send;
+
+		n = n < DATA_MAX ? n : DATA_MAX;
+		put(m, WIRE_STDIN, p->number, p->in.p + p->in.off, n);
+		outq_took(&p->in, n);
+		g->may_send -= n;
+		server_took(p, n);
+	}
+	if (p->started && !p->in.len && p->in_eof && !g->eof_sent) {
+		g->eof_sent = true;
+		put(m, WIRE_STDIN, p->number, NULL, 0);
+	}
+}
+
+static void flow(struct proc *p)
+{
+	grant(p);
+}
+
+/* ---- the end of the machine ---- */
+
+static void machine_kill(struct machine *m)
+{
+	m->dying = true;
+	if (m->vm)
+		syscall(SYS_pidfd_send_signal, vm_pidfd(m->vm), SIGKILL, NULL, 0);
+}
+
+static void fail(struct server *s, const struct err *why)
+{
+	struct proc *p = server_main(s);
+
+	if (p->ended)
+		return;
+	if (!p->started) {
+		server_failed(p, why);
+		return;
+	}
+	/* Whoever waits for a process of it hears that it was killed. */
+	while (s->procs != p) {
+		s->procs->status = SIGKILL;
+		server_exited(s->procs, SIGKILL);
+	}
+	s->failure = *why;
+	server_exited(p, SIGKILL);
+}
+
+static void ended_ready(struct watch *w, uint32_t events)
+{
+	struct machine *m = loop_owner(w, struct machine, ended);
+	struct err why = ERR_INIT;
+
+	loop_drop(w);
+	if (m->dying)
+		err_set(&why, ERR_CANCELED, "the virtual machine was killed");
+	else
+		vm_why(m->vm, &why);
+	fail(m->server, &why);
+}
+
+static void text_ready(struct watch *w, uint32_t events)
+{
+	struct machine *m = loop_owner(w, struct machine, text);
+
+	if (vm_text_read(m->vm) == 0)
+		loop_drop(w);
+}
+
+static void timer_ready(struct watch *w, uint32_t events)
+{
+	struct machine *m = loop_owner(w, struct machine, timer);
+	struct err why = ERR_INIT;
+
+	loop_drop(w);
+	if (m->dying || m->greeted) {
+		machine_kill(m);
+		return;
+	}
+	err_set(&why, ERR_TIMEOUT, "the guest did not come up in %d s", BOOT_TIMEOUT_S);
+	fail(m->server, &why);
+}
+
+static void set_timer(struct machine *m, int seconds)
+{
+	struct itimerspec t = {.it_value = {.tv_sec = seconds}};
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+
+	loop_drop(&m->timer);
+	if (fd < 0)
+		return;
+	timerfd_settime(fd, 0, &t, NULL);
+	if (loop_watch(&m->server->loop, &m->timer, fd, EPOLLIN, timer_ready) < 0)
+		fd_close(fd);
+}
+
+/* ---- what the agent says ---- */
+
+static int broken(struct err *e, const struct wire_frame *f)
+{
+	return err_set(e, ERR_CORRUPT, "the guest agent broke the protocol: %s of %zu bytes on %u",
+		       wire_type_name(f->type), f->len, f->stream);
+}
+
+static int on_hello(struct machine *m, struct err *e)
+{
+	auto_buf struct buf b = BUF_INIT(GREETING_MAX);
+	int r;
+
+	if (m->greeted)
+		return err_set(e, ERR_CORRUPT, "the guest agent said HELLO twice");
+	r = vm_greeting(m->vm, &b, e);
+	if (r < 0)
+		return r;
+	m->greeted = true;
+	loop_drop(&m->timer);
+	outq_add(&m->out, b.p, b.len);
+	flush(m);
+	return 0;
+}
+
+static int on_output(struct proc *p, const struct wire_frame *f, struct err *e)
+{
+	struct gate *g = gate_of(p);
+	union {
+		const unsigned char *in;
+		const char *out;
+	} u = {.in = f->data};
+
+	if (f->len > DATA_MAX || g->ungranted + f->len > GUEST_WINDOW)
+		return broken(e, f);
+	if (!f->len)
+		return 0;
+	g->ungranted += f->len;
+	server_output(p, f->type == WIRE_STDERR ? LOGFILE_STDERR : LOGFILE_STDOUT, u.out, f->len);
+	/* In larger steps: a grant per frame would double the traffic. */
+	if (!p->congested && g->ungranted >= GUEST_WINDOW / 4)
+		grant(p);
+	return 0;
+}
+
+static int on_frame(struct machine *m, const struct wire_frame *f, struct err *e)
+{
+	struct server *s = m->server;
+	struct proc *p = find(s, f->stream);
+	struct err why = ERR_INIT;
+	uint32_t v = 0;
+
+	if (f->type == WIRE_HELLO)
+		return on_hello(m, e);
+	if (!m->greeted)
+		return broken(e, f);
+	if (f->type == WIRE_OK || !p)
+		return 0; /* answers to settings; a process we have given up */
+	if (f->len == sizeof(v))
+		memcpy(&v, f->data, sizeof(v));
+	v = le32toh(v);
+	switch (f->type) {
+	case WIRE_STARTED:
+		if (p->started)
+			return broken(e, f);
+		/* On the host the process to look at is QEMU. */
+		server_started(p, p->number == 1 ? vm_pid(m->vm) : (int64_t)v);
+		return 0;
+	case WIRE_ERR:
+		wire_err(f, &why);
+		if (!p->started)
+			server_failed(p, &why);
+		return 0;
+	case WIRE_STDOUT:
+	case WIRE_STDERR:
+		return p->started ? on_output(p, f, e) : broken(e, f);
+	case WIRE_WINDOW:
+		if (v > GUEST_WINDOW || gate_of(p)->may_send + v > GUEST_WINDOW)
+			return broken(e, f);
+		gate_of(p)->may_send += v;
+		input(p);
+		return 0;
+	case WIRE_EXIT:
+		if (!p->started || f->len != sizeof(v))
+			return broken(e, f);
+		server_exited(p, (int)v);
+		return 0;
+	default:
+		return broken(e, f);
+	}
+}
+
+static void stream_ready(struct watch *w, uint32_t events)
+{
+	struct machine *m = loop_owner(w, struct machine, stream);
+	struct server *s = m->server;
+	struct wire_frame f;
+	struct err e = ERR_INIT;
+	unsigned char *at;
+	size_t room;
+	ssize_t n;
+	int r;
+
+	if (events & EPOLLOUT)
+		flush(m);
+	if (!(events & ~(uint32_t)EPOLLOUT))
+		return;
+	at = wire_room(&m->reader, &room);
+	n = read(w->fd, at, room);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) { /* the machine's end says more than its stream's */
+		loop_want(w, 0);
+		return;
+	}
+	wire_fed(&m->reader, (size_t)n);
+	/* The end of the main process takes the machine away. */
+	while (!s->ended && (r = wire_next(&m->reader, &f, &e)) != 0) {
+		if (r > 0)
+			r = on_frame(m, &f, &e);
+		if (r < 0) {
+			m->dying = true;
+			fail(s, &e);
+		}
+	}
+}
+
+/* ---- making ---- */
+
+static int admit(pid_t pid, void *arg, struct err *e)
+{
+	struct machine *m = arg;
+
+	/* Joining oneself is quick, moving another takes a global lock (runtime/cgroup.h). */
+	return pid == getpid() ? cgroup_enter(m->cgroup, e) : cgroup_attach(m->cgroup, pid, e);
+}
+
+/* Memory and processes are the machine's; what its threads may compute is the host's to say. */
+static int make_cgroup(struct machine *m, const struct plan *p, struct err *e)
+{
+	struct plan_resources res = {0};
+	struct cgroup_request rq = {
+	    .path = p->linux_->cgroups_path, .id = p->caisson->id, .resources = &res};
+
+	if (p->linux_->resources)
+		res.cpu = p->linux_->resources->cpu;
+	return cgroup_create(&rq, &m->cgroup, e);
+}
+
+static int run_machine(struct machine *m, const struct plan *p, struct arena *a, struct err *e)
+{
+	const struct server_setup *set = m->server->setup;
+	const char *const dirs[] = {arena_printf(a, "%s/kernels", set->data),
+				    "/usr/local/share/caisson/kernels",
+				    "/usr/share/caisson/kernels", NULL};
+	struct vm_files files = {
+	    .kernel_dirs = dirs,
+	    .agent = arena_printf(a, "%s/caisson-guest", set->libexec),
+	    .cache_dir = arena_printf(a, "%s/cache/vm", set->root),
+	    .taps = &set->tap_fd,
+	    .tap_count = set->tap_fd >= 0,
+	    .admit = admit,
+	    .arg = m,
+	};
+
+	return vm_start(p, &files, &m->vm, e);
+}
+
+static int watch_machine(struct machine *m, struct err *e)
+{
+	struct loop *l = &m->server->loop;
+	int stream = fcntl(vm_fd(m->vm), F_DUPFD_CLOEXEC, 3);
+	int ended = fcntl(vm_pidfd(m->vm), F_DUPFD_CLOEXEC, 3);
+	int text = vm_text_fd(m->vm) < 0 ? -1 : fcntl(vm_text_fd(m->vm), F_DUPFD_CLOEXEC, 3);
+
+	if (stream < 0 || ended < 0 ||
+	    loop_watch(l, &m->stream, stream, EPOLLIN, stream_ready) < 0 ||
+	    loop_watch(l, &m->ended, ended, EPOLLIN, ended_ready) < 0 ||
+	    (text >= 0 && loop_watch(l, &m->text, text, EPOLLIN, text_ready) < 0))
+		return err_set(e, ERR_SYSTEM, "the virtual machine cannot be watched");
+	set_timer(m, BOOT_TIMEOUT_S);
+	return 0;
+}
+
+static void end(struct server *s);
+
+/* QEMU and the guest's boot begin at once; the workload's process waits for START, which is what
+ * the guest is told when it says HELLO. */
+static int create(struct server *s, struct err *e)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		abort();
+	*m = (struct machine){.server = s,
+			      .stream = WATCH_INIT,
+			      .text = WATCH_INIT,
+			      .ended = WATCH_INIT,
+			      .timer = WATCH_INIT};
+	s->work = m;
+	gate_new(server_main(s));
+	return 0;
+}
+
+static void start(struct server *s)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct machine *m = machine_of(s);
+	struct err e = ERR_INIT;
+	struct plan *p;
+	int r = server_plan(s, &a, &p, &e);
+
+	if (r == 0)
+		r = make_cgroup(m, p, &e);
+	if (r == 0)
+		r = run_machine(m, p, &a, &e);
+	if (r == 0)
+		r = watch_machine(m, &e);
+	if (r < 0)
+		server_failed(server_main(s), &e);
+}
+
+static int exec(struct server *s, struct proc *p, const struct plan_process *process, struct err *e)
+{
+	auto_buf struct buf b = BUF_INIT(WIRE_PAYLOAD_MAX);
+	int r;
+
+	gate_new(p);
+	jbind_write(&plan_process_table, process, &b);
+	r = buf_fail(&b, "process", e);
+	if (r == 0)
+		put(machine_of(s), WIRE_EXEC, p->number, b.p, b.len);
+	return r;
+}
+
+/* ---- control ---- */
+
+static int kill_all(struct server *s, struct err *e)
+{
+	struct machine *m = machine_of(s);
+	uint32_t n = htole32(SIGKILL);
+
+	if (!server_main(s)->started) {
+		machine_kill(m);
+		return 0;
+	}
+	m->dying = true;
+	if (s->frozen) {
+		machine_kill(m);
+		return 0;
+	}
+	/* By the agent, so that the disk is left clean; else by the host. */
+	put(m, WIRE_SIGNAL, 1, &n, sizeof(n));
+	set_timer(m, KILL_GRACE_S);
+	return 0;
+}
+
+static int send_signal(struct server *s, struct proc *p, int sig, struct err *e)
+{
+	uint32_t n = htole32((uint32_t)sig);
+
+	if (sig == SIGKILL && p->number == 1)
+		return kill_all(s, e);
+	put(machine_of(s), WIRE_SIGNAL, p->number, &n, sizeof(n));
+	return 0;
+}
+
+static void resize(struct server *s, struct proc *p, unsigned int rows, unsigned int columns)
+{
+	unsigned char b[4] = {(unsigned char)rows, (unsigned char)(rows >> 8),
+			      (unsigned char)columns, (unsigned char)(columns >> 8)};
+
+	if (p->started)
+		put(machine_of(s), WIRE_RESIZE, p->number, b, sizeof(b));
+}
+
+static int freeze(struct server *s, bool frozen, struct err *e)
+{
+	struct machine *m = machine_of(s);
+
+	return frozen ? vm_pause(m->vm, e) : vm_resume(m->vm, e);
+}
+
+static int stats(struct server *s, struct buf *out, struct err *e)
+{
+	struct machine *m = machine_of(s);
+	struct cgroup_stats st;
+	int r;
+
+	if (!m->cgroup)
+		return err_set(e, ERR_UNSUPPORTED, "numbers need a cgroup");
+	r = cgroup_stats(m->cgroup, &st, e);
+	if (r < 0)
+		return r;
+	buf_printf(out, "{\"cpu_ns\":%" PRIu64 ",\"memory_bytes\":%" PRIu64 ",\"pids\":%" PRIu64,
+		   st.cpu_ns, st.memory_bytes, st.pids);
+	buf_printf(out, ",\"io_read_bytes\":%" PRIu64 ",\"io_write_bytes\":%" PRIu64 "}",
+		   st.io_read_bytes, st.io_write_bytes);
+	return 0;
+}
+
+static int update(struct server *s, const char *json, size_t len, struct err *e)
+{
+	return err_set(e, ERR_UNSUPPORTED, "the limits of a running vm cannot be changed");
+}
+
+static bool oom(struct server *s)
+{
+	struct machine *m = machine_of(s);
+	uint64_t n = 0;
+
+	return m->cgroup && cgroup_oom_kills(m->cgroup, &n, NULL) == 0 && n > 0;
+}
+
+static void forget(struct proc *p)
+{
+	free(p->work);
+	p->work = NULL;
+}
+
+static void end(struct server *s)
+{
+	struct machine *m = machine_of(s);
+	struct err ignored = ERR_INIT;
+	bool border;
+
+	if (!m)
+		return;
+	if (m->stream.fd >= 0)
+		flush(m);
+	border = !m->out.len && m->greeted && !m->dying;
+	loop_drop(&m->timer);
+	loop_drop(&m->stream);
+	loop_drop(&m->text);
+	loop_drop(&m->ended);
+	if (m->vm) {
+		/* In the middle of a frame the agent would not understand POWEROFF. */
+		if (border)
+			vm_stop(m->vm, STOP_MS, &ignored);
+		vm_done(m->vm);
+	}
+	if (m->cgroup) {
+		cgroup_kill(m->cgroup, SIGKILL, &ignored);
+		cgroup_remove(m->cgroup, &ignored);
+		cgroup_close(m->cgroup);
+	}
+	outq_done(&m->out);
+	wire_reader_done(&m->reader);
+	forget(server_main(s));
+	free(m);
+	s->work = NULL;
+}
+
+const struct workload_ops workload_vm_ops = {
+    .create = create,
+    .start = start,
+    .exec = exec,
+    .deliver = send_signal,
+    .resize = resize,
+    .input = input,
+    .flow = flow,
+    .kill = kill_all,
+    .freeze = freeze,
+    .stats = stats,
+    .update = update,
+    .oom = oom,
+    .forget = forget,
+    .end = end,
+};
