@@ -8,9 +8,9 @@
 #include "runtime/hooks.h"
 #include "runtime/masks.h"
 #include "runtime/mounts.h"
+#include "runtime/newroot.h"
 #include "runtime/process.h"
 #include "runtime/procfs.h"
-#include "runtime/newroot.h"
 #include "runtime/runtime_int.h"
 #include "spec/trace.h"
 #include "sys/fd.h"
@@ -282,14 +282,15 @@ static int wait_for_start(struct job *j, struct err *e)
 	struct handshake h;
 	int r, conn;
 
+	/* Where another program starts us, perhaps days from now, the creator's death is no longer
+	 * ours; said before it may hear that we are ready and exit. */
+	if (j->opts->listener > 0)
+		prctl(PR_SET_PDEATHSIG, 0);
 	r = handshake_send(j->sync, HANDSHAKE_READY, 0, -1, e);
 	if (r < 0)
 		return r;
 	if (j->opts->listener <= 0)
 		return handshake_expect(j->sync, HANDSHAKE_START, &h, NULL, e);
-	/* Another program starts us, perhaps days from now; this end is of no more use, and the
-	 * creator's death is no longer ours. */
-	prctl(PR_SET_PDEATHSIG, 0);
 	close(j->sync);
 	do {
 		conn = accept4(j->opts->listener, NULL, NULL, SOCK_CLOEXEC);
