@@ -69,13 +69,12 @@ void attach_done(struct attach_result *r)
 
 /* Defaults of a new namespace that the instance could not set itself: as Docker, every port may be
  * bound without privilege (the whole namespace is the instance's) and ping needs no raw socket.
- * IPv6 stays with loopback.  Files absent without IPv6 are fine. */
+ * Each of these opens costs 0.04 ms, and 0.4 ms when 500 namespaces have done so (/proc/sys finds a
+ * name among those of all namespaces), so there are only these two. */
 static void namespace_switches(void)
 {
 	(void)file_put(AT_FDCWD, "/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
 	(void)file_put(AT_FDCWD, "/proc/sys/net/ipv4/ping_group_range", "0 2147483647");
-	(void)file_put(AT_FDCWD, "/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
-	(void)file_put(AT_FDCWD, "/proc/sys/net/ipv6/conf/default/accept_ra", "0");
 }
 
 /* Make a network namespace with lo up; *inner is a route socket inside.  The process is back where
@@ -130,7 +129,7 @@ static int device_error(const struct work *w, int r, struct err *e)
 	return err_sys(e, "network '%s': device '%s'", w->net.name, w->at.device);
 }
 
-static int configure_inside(struct nlmsg_sock *inner, const struct work *w, const uint8_t mac[6])
+static int configure_inside(struct nlmsg_sock *inner, const struct work *w)
 {
 	struct netlink_link eth;
 	struct netlink_route def = {0};
@@ -144,7 +143,7 @@ static int configure_inside(struct nlmsg_sock *inner, const struct work *w, cons
 	if (r == 0)
 		r = netlink_addr_add(inner, eth.index, &ip);
 	if (r == 0)
-		r = netlink_link_up(inner, eth.index);
+		r = netlink_link_up_ipv4(inner, eth.index);
 	if (r == 0)
 		r = netlink_route_add(inner, &def);
 	return r;
@@ -167,7 +166,7 @@ static int make_veth(struct work *w, struct attach_result *out, struct err *e)
 							       .peer_name = "eth0",
 							       .peer_mac = mac});
 	if (r == 0)
-		r = configure_inside(&inner, w, mac);
+		r = configure_inside(&inner, w);
 	if (r < 0)
 		return device_error(w, r, e);
 	out->netns_fd = take_fd(&ns);

@@ -13,6 +13,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -154,6 +155,51 @@ TEST(container_and_vm_on_the_default_bridge)
 	for (int i = 0; i < 300 && links(&h) != 2; i++)
 		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
 	CHECK_INT(links(&h), 2);
+}
+
+/* An ARP request for the gateway through the tap, from sender_mac and the last byte of the sender's
+ * address; whether the host answers.  Frames carry the virtio-net header of 10 bytes. */
+static bool asked(int tap, const uint8_t sender_mac[6], uint8_t last)
+{
+	uint8_t f[10 + 42] = {0}, in[2048];
+
+	memset(f + 10, 0xff, 6);
+	memcpy(f + 16, sender_mac, 6);
+	memcpy(f + 22, "\x08\x06\0\1\x08\0\6\4\0\1", 10);
+	memcpy(f + 32, sender_mac, 6);
+	memcpy(f + 38, (const uint8_t[]){172, 30, 0, last}, 4);
+	memcpy(f + 48, (const uint8_t[]){172, 30, 0, 1}, 4);
+	while (read(tap, in, sizeof(in)) > 0)
+		;
+	if (write(tap, f, sizeof(f)) != sizeof(f))
+		return false;
+	for (;;) {
+		struct pollfd p = {.fd = tap, .events = POLLIN};
+		ssize_t n;
+
+		if (poll(&p, 1, 500) <= 0)
+			return false;
+		n = read(tap, in, sizeof(in));
+		if (n >= 52 && in[22] == 8 && in[23] == 6 && in[31] == 2)
+			return true;
+	}
+}
+
+TEST(a_vm_speaks_for_itself_only)
+{
+	struct attach_result v;
+	struct plan_nic *nic;
+	uint8_t mac[6], other[6] = {2, 0x42, 1, 2, 3, 4};
+
+	HOST(h);
+	CHECK_INT(attach(&h, 1, PLAN_VM, NULL, &v, NULL), 0);
+	nic = &v.nics.v[0];
+	netlink_mac_parse(nic->mac, mac);
+	CHECK(asked(v.tap_fd, mac, 2));
+	CHECK(!asked(v.tap_fd, mac, 3));
+	CHECK(!asked(v.tap_fd, other, 2));
+	CHECK(asked(v.tap_fd, mac, 2));
+	attach_done(&v);
 }
 
 TEST(ports_conflict_by_address)
@@ -369,8 +415,9 @@ TEST(lost_rules_come_back_with_every_element)
 	CHECK_INT(attach_remove(h.run, id_of(&h, 2), NULL), 0);
 }
 
-TEST_MAIN(T(container_and_vm_on_the_default_bridge), T(ports_conflict_by_address),
-	  T(a_listener_of_the_host_is_a_conflict), T(held_ports_cannot_be_taken_by_others),
-	  T(taken_subnets_and_names_are_avoided), T(addresses_come_back_late),
-	  T(sweep_removes_the_dead_only), T(a_second_start_heals_the_first), T(none_and_host),
+TEST_MAIN(T(container_and_vm_on_the_default_bridge), T(a_vm_speaks_for_itself_only),
+	  T(ports_conflict_by_address), T(a_listener_of_the_host_is_a_conflict),
+	  T(held_ports_cannot_be_taken_by_others), T(taken_subnets_and_names_are_avoided),
+	  T(addresses_come_back_late), T(sweep_removes_the_dead_only),
+	  T(a_second_start_heals_the_first), T(none_and_host),
 	  T(lost_rules_come_back_with_every_element))

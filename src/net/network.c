@@ -333,15 +333,13 @@ static int bridge_make(const struct network *n, struct nlmsg_sock *route, struct
 	return 0;
 }
 
-static int forwarding(struct err *e)
+static int forwarding(struct nlmsg_sock *route, struct err *e)
 {
-	static const char path[] = "/proc/sys/net/ipv4/ip_forward";
-	auto_free char *text = NULL;
-	int r;
+	int r = netlink_forwarding(route, AF_INET);
 
-	if (file_read(AT_FDCWD, path, 64, &text) > 0 && text[0] == '1')
+	if (r == 1)
 		return 0;
-	r = file_put(AT_FDCWD, path, "1");
+	r = file_put(AT_FDCWD, "/proc/sys/net/ipv4/ip_forward", "1");
 	if (r < 0) {
 		errno = -r;
 		return err_sys(e, "turn on net.ipv4.ip_forward");
@@ -374,7 +372,7 @@ int network_up(const struct network *n, struct nlmsg_sock *route, int *index, st
 		if (r < 0)
 			return r;
 	}
-	r = forwarding(e);
+	r = forwarding(route, e);
 	if (r < 0)
 		return r;
 	*index = l.index;

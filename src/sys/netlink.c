@@ -7,6 +7,7 @@
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/neighbour.h>
+#include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <stdio.h>
@@ -167,6 +168,22 @@ static int link_flags(struct nlmsg_sock *s, int index, unsigned int flags)
 int netlink_link_up(struct nlmsg_sock *s, int index)
 {
 	return link_flags(s, index, IFF_UP);
+}
+
+int netlink_link_up_ipv4(struct nlmsg_sock *s, int index)
+{
+	auto_buf struct buf b = BUF_INIT(ONE_MAX);
+	struct ifinfomsg i = {.ifi_index = index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+	size_t m = nlmsg_start(&b, RTM_NEWLINK, NLM_F_ACK, &i, sizeof(i));
+	size_t spec = nlmsg_nest(&b, IFLA_AF_SPEC), inet6 = nlmsg_nest(&b, AF_INET6);
+	int r;
+
+	nlmsg_u8(&b, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	nlmsg_nest_end(&b, inet6);
+	nlmsg_nest_end(&b, spec);
+	r = finish(s, &b, m);
+	/* A kernel without IPv6 does not know the family. */
+	return r == -EAFNOSUPPORT || r == -EINVAL ? netlink_link_up(s, index) : r;
 }
 
 int netlink_link_down(struct nlmsg_sock *s, int index)
@@ -395,6 +412,31 @@ int netlink_route_each(struct nlmsg_sock *s, int family,
 
 	nlmsg_end(&b, m);
 	return nlmsg_talk(s, &b, route_step, &w);
+}
+
+static int forwarding_one(const struct nlmsghdr *m, void *arg)
+{
+	const struct nlattr *a[NETCONFA_FORWARDING + 1];
+	int *on = arg;
+
+	if (m->nlmsg_type != RTM_NEWNETCONF)
+		return -EBADMSG;
+	nlmsg_attrs(m, sizeof(struct netconfmsg), a, NETCONFA_FORWARDING);
+	*on = nlmsg_get_u32(a[NETCONFA_FORWARDING]) != 0;
+	return 0;
+}
+
+int netlink_forwarding(struct nlmsg_sock *s, int family)
+{
+	auto_buf struct buf b = BUF_INIT(ONE_MAX);
+	struct netconfmsg i = {.ncm_family = (uint8_t)family};
+	size_t m = nlmsg_start(&b, RTM_GETNETCONF, NLM_F_ACK, &i, sizeof(i));
+	int on = 0, r;
+
+	nlmsg_u32(&b, NETCONFA_IFINDEX, (uint32_t)NETCONFA_IFINDEX_ALL);
+	nlmsg_end(&b, m);
+	r = nlmsg_talk(s, &b, forwarding_one, &on);
+	return r < 0 ? r : on;
 }
 
 int netlink_neigh_add(struct nlmsg_sock *s, int index, const struct netlink_ip *ip,

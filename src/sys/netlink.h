@@ -94,6 +94,12 @@ struct netlink_route {
 int netlink_route_add(struct nlmsg_sock *s, const struct netlink_route *r);
 int netlink_route_each(struct nlmsg_sock *s, int family,
 		       int (*each)(const struct netlink_route *, void *), void *arg);
+/* Whether the namespace forwards packets of this family between devices: 1 or 0.  The same as
+ * reading net.ipv4.ip_forward, but in constant time: /proc/sys looks a name up among those of all
+ * namespaces. */
+int netlink_forwarding(struct nlmsg_sock *s, int family);
+/* Up, without an IPv6 address of its own making. */
+int netlink_link_up_ipv4(struct nlmsg_sock *s, int index);
 /* A permanent neighbour: who has ip is at mac. */
 int netlink_neigh_add(struct nlmsg_sock *s, int index, const struct netlink_ip *ip,
 		      const uint8_t mac[6]);

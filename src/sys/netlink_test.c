@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/auto.h"
 #include "base/test.h"
+#include "sys/file.h"
 #include "sys/netlink.h"
 
 #include <arpa/inet.h>
@@ -114,6 +115,19 @@ TEST(routes_are_listed)
 	CHECK_INT(n, 1);
 }
 
+TEST(forwarding_is_what_the_sysctl_says)
+{
+	auto_nlmsg struct nlmsg_sock s = NLMSG_SOCK_INIT;
+
+	if (enter(&s) < 0)
+		SKIP("needs root");
+	for (int on = 0; on < 3; on++) {
+		CHECK_INT(file_put(AT_FDCWD, "/proc/sys/net/ipv4/ip_forward", on & 1 ? "1" : "0"),
+			  0);
+		CHECK_INT(netlink_forwarding(&s, AF_INET), on & 1);
+	}
+}
+
 TEST(tap_vanishes_with_its_descriptor)
 {
 	auto_nlmsg struct nlmsg_sock s = NLMSG_SOCK_INIT;
@@ -137,4 +151,5 @@ TEST(tap_vanishes_with_its_descriptor)
 }
 
 TEST_MAIN(T(addresses_parse_or_are_refused), T(bridge_and_veth_into_another_namespace),
-	  T(routes_are_listed), T(tap_vanishes_with_its_descriptor))
+	  T(routes_are_listed), T(forwarding_is_what_the_sysctl_says),
+	  T(tap_vanishes_with_its_descriptor))

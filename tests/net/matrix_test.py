@@ -236,6 +236,13 @@ class Raw:
                 return True
         return False
 
+    def answers(self, dst_mac, src_mac, src, dst, port, sport):
+        """Whether a TCP SYN made by hand opens a connection (a reset is no service)."""
+        self.drain()
+        self.send(dst_mac, src_mac, 0x800, syn(src, dst, sport, port))
+        return self.seen(lambda f: f[12:14] == b"\x08\0" and f[23] == 6 and f[34:38] == struct.pack("!HH", port, sport)
+                         and f[47] & 0x12 == 0x12, 0.7)
+
 
 # ---- tests ----
 
@@ -314,12 +321,12 @@ def published_on_loopback_only(env):
             blocked(ns, HOST, 8080, what)
         reaches(w.out, HOST, 8081, s, "the one on the host's address")
         blocked(w.host, "127.0.0.1", 8081, "not on loopback")
-        # Even where somebody switched route_localnet on, packets to 127/8 from outside are not translated.
-        sysctl("ipv4/conf/up0/route_localnet", "1")
-        sysctl("ipv4/conf/up0/route_localnet", "1", ns=w.out)
-        ip("route", "flush", "table", "local", "127.0.0.0/8", ns=w.out)
-        ip("route", "add", "127.0.0.1/32", "via", HOST, ns=w.out)
-        blocked(w.out, "127.0.0.1", 8080, "routed to loopback from outside")
+        # The kernel would drop a packet to 127/8 from outside, but translation comes before it looks.
+        for route_localnet in "01":
+            sysctl("ipv4/conf/up0/route_localnet", route_localnet)
+            raw, gw, me = Raw(w.out, "up0"), link_mac("up0"), link_mac("up0", w.out)
+            check(raw.answers(gw, me, OUT, HOST, 8081, 4001), "the probe itself does not work")
+            check(not raw.answers(gw, me, OUT, "127.0.0.1", 8080, 4002), "127.0.0.1:8080 answers outside")
 
 
 @test(needs="root,netns", timeout=120)
@@ -335,10 +342,7 @@ def loopback_services_of_the_host_stay_closed(env):
         me = mac(a.info["mac"])
 
         def answers(dst, port, sport):
-            raw.drain()
-            raw.send(gw, me, 0x800, syn(a.address, dst, sport, port))
-            return raw.seen(lambda f: f[12:14] == b"\x08\0" and f[23] == 6 and f[34:36] == struct.pack("!H", port)
-                            and f[36:38] == struct.pack("!H", sport), 0.7)
+            return raw.answers(gw, me, a.address, dst, port, sport)
         check(answers(a.gateway, 7778, 4001), "the probe itself does not work")
         check(not answers("127.0.0.1", 7777, 4002), "127.0.0.1 of the host answers an instance")
         check(not answers("127.0.0.1", 7778, 4003), "127.0.0.1 of the host answers an instance")
@@ -346,8 +350,9 @@ def loopback_services_of_the_host_stay_closed(env):
         other.close()
 
 
-def link_mac(dev):
-    out = subprocess.run(["ip", "-j", "link", "show", dev], capture_output=True, text=True, check=True).stdout
+def link_mac(dev, ns=None):
+    out = subprocess.run(["ip", "-j", "link", "show", dev], capture_output=True, text=True, check=True, pass_fds=[ns] if ns else [],
+                         preexec_fn=(lambda: LIBC.setns(ns, CLONE_NEWNET)) if ns else None).stdout
     return mac(json.loads(out)[0]["address"])
 
 
@@ -366,17 +371,18 @@ def unpublished_ports_and_the_operators_drop(env):
             subprocess.run(["nft", "delete", "table", "ip", "op"], check=True)
         reaches(w.out, HOST, 8080, s, "after the drop")
         # A source address of ours does not come from outside.
+        for name in ("all", "up0"):
+            sysctl(f"ipv4/conf/{name}/rp_filter", "0")
         ip("addr", "add", "172.30.0.99/32", "dev", "up0", ns=w.out)
-        got = listen(w.host, 7000)
-        c = sock(w.out)
-        c.settimeout(0.7)
-        c.bind(("172.30.0.99", 0))
-        try:
-            c.connect((HOST, 7000))
-            raise Failed("a packet from outside with an address of the bridge was taken")
-        except socket.timeout:
-            pass
-        got.close()
+        u = sock(w.host, socket.SOCK_DGRAM)
+        u.bind((HOST, 7000))
+        for source, want in ((OUT, True), ("172.30.0.99", False)):
+            c = sock(w.out, socket.SOCK_DGRAM)
+            c.bind((source, 0))
+            c.sendto(b"x", (HOST, 7000))
+            same(bool(select.select([u], [], [], 0.7)[0]), want, f"a packet from outside with source {source} arrives")
+            if want:
+                u.recv(10)
         t.close()
 
 
@@ -414,6 +420,7 @@ def nobody_speaks_for_another(env):
         check(not arrives(me, udp("127.0.0.1", a.gateway, 1, 7000, b"x")), "loopback as source")
         # The answer of these would go to the neighbour, so what counts is what the host believes.
         asked(me, me, b.address), asked(me, his, b.address), asked(his, his, b.address), asked(me, me, a.gateway)
+        asked(his, me, a.address)
         neigh = subprocess.run(["ip", "neigh", "show", "dev", "caisson0"], capture_output=True, text=True).stdout
         check(b.address not in neigh or a.info["mac"] not in neigh.split(b.address)[1].splitlines()[0], f"ARP poisoned: {neigh}")
         fdb = subprocess.run(["bridge", "fdb", "show", "br", "caisson0"], capture_output=True, text=True).stdout
@@ -431,13 +438,14 @@ def nobody_speaks_for_another(env):
 @test(needs="root,netns", timeout=120)
 def networks_are_apart(env):
     with Hosts(env) as w:
-        a, b = Instance(w, "8080:80"), Instance(w, root="b")
+        a, b = Instance(w, "8080:80", "127.0.0.1:8081:80"), Instance(w, root="b")
         check(a.address.split(".")[1] != b.address.split(".")[1], "two stores share a subnet")
         s = listen(a.ns, 80)
         listen(b.ns, 80)
         blocked(b.ns, a.address, 80, "another network's instance")
         blocked(a.ns, b.address, 80, "another network's instance")
         reaches(b.ns, HOST, 8080, s, "another network's published port")
+        blocked(b.ns, HOST, 8081, "another network's port on loopback")
         reaches(b.ns, OUT, 7000, listen(w.out, 7000), "outside", peer=HOST)
 
 
