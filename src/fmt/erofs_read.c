@@ -278,10 +278,13 @@ int erofs_read_xattrs(const struct erofs_inode *in,
 				struct err *e),
 		      void *arg, struct err *e)
 {
-	const uint8_t *p = in->xattrs, *end = p + in->xattr_bytes;
+	const uint8_t *p = in->xattrs, *end;
 	char name[LIMIT_XATTR_NAME + 32];
 	int r = 0;
 
+	if (!p)
+		return 0;
+	end = p + in->xattr_bytes;
 	while (r >= 0 && p < end) {
 		struct erofs_xattr x;
 		const char *prefix;

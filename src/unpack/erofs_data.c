@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unpack/erofs_data.h"
-#include "base/arena.h"
 #include "base/err.h"
 #include "fmt/erofs.h"
 #include "fmt/limits.h"
@@ -30,7 +29,7 @@
 
 struct erofs_data {
 	int fd;
-	struct arena *arena;
+	struct tree *t;
 	uint8_t *buf;
 	size_t used;
 	uint64_t written;      /* bytes of the file before buf */
@@ -42,7 +41,7 @@ struct erofs_data {
 	uint64_t tail_at; /* its size when there is no tail */
 };
 
-int erofs_data_new(int fd, struct arena *arena, struct erofs_data **out, struct err *e)
+int erofs_data_new(int fd, struct tree *t, struct erofs_data **out, struct err *e)
 {
 	struct erofs_data *d;
 	struct stat st;
@@ -55,7 +54,7 @@ int erofs_data_new(int fd, struct arena *arena, struct erofs_data **out, struct 
 	if (!d || !(d->buf = malloc(BUF_SIZE)))
 		abort();
 	d->fd = fd;
-	d->arena = arena;
+	d->t = t;
 	d->written = d->flushed = EROFS_BLOCK; /* block 0 comes last */
 	*out = d;
 	return 0;
@@ -188,7 +187,7 @@ static bool wants_chunks(const struct tree_inode *in, const struct sink_run *run
 	return nruns && in->size - data >= HOLE_MIN;
 }
 
-static void begin_chunks(struct erofs_data *d, struct tree_inode *in)
+static int begin_chunks(struct erofs_data *d, struct tree_inode *in, struct err *e)
 {
 	struct tree_data *t = &in->data;
 	uint64_t n;
@@ -196,9 +195,13 @@ static void begin_chunks(struct erofs_data *d, struct tree_inode *in)
 	while ((n = (in->size - 1) >> (EROFS_BLOCK_BITS + t->chunk_bits)) >= CHUNKS_MAX)
 		t->chunk_bits++;
 	t->nchunks = (uint32_t)n + 1;
-	t->chunks = arena_array(d->arena, t->nchunks, sizeof(*t->chunks));
+	/* 1 KiB of tar can ask for 256 KiB of array: counted, or a thousand of them are a bomb. */
+	if (tree_count(d->t, t->nchunks * sizeof(*t->chunks), e) < 0)
+		return -EOVERFLOW;
+	t->chunks = arena_array(&d->t->arena, t->nchunks, sizeof(*t->chunks));
 	memset(t->chunks, 0xff, t->nchunks * sizeof(*t->chunks));
 	d->tail_at = in->size;
+	return 0;
 }
 
 static int data_begin(void *arg, struct tree_inode *in, const struct sink_run *runs, size_t nruns,
@@ -210,17 +213,15 @@ static int data_begin(void *arg, struct tree_inode *in, const struct sink_run *r
 	d->in = in;
 	d->at = 0;
 	d->tail = NULL;
-	if (wants_chunks(in, runs, nruns)) {
-		begin_chunks(d, in);
-		return 0;
-	}
+	if (wants_chunks(in, runs, nruns))
+		return begin_chunks(d, in, e);
 	if (in->size > LIMIT_TAR_BYTES)
 		return err_set(e, ERR_LIMIT, "a file of more than %llu bytes",
 			       (unsigned long long)LIMIT_TAR_BYTES);
 	in->data.block = erofs_data_block(d);
 	if (tail && in->size <= TAIL_FILE_MAX && d->tail_bytes + tail <= LIMIT_TAIL_BYTES &&
 	    erofs_data_tail_fits(erofs_data_xattr_bytes(in), tail)) {
-		d->tail = arena_alloc(d->arena, tail);
+		d->tail = arena_alloc(&d->t->arena, tail);
 		d->tail_bytes += tail;
 		in->data.tail = d->tail;
 		in->data.tail_len = (uint32_t)tail;

@@ -14,12 +14,13 @@
 
 #include <stdint.h>
 
-struct arena;
 struct err;
 struct erofs_data;
+struct tree;
+struct tree_inode;
 
-/* fd: an empty regular file, written from its start.  arena: keeps tails and chunk arrays. */
-int erofs_data_new(int fd, struct arena *arena, struct erofs_data **out, struct err *e);
+/* fd: an empty regular file, written from its start.  t: keeps tails and chunk arrays. */
+int erofs_data_new(int fd, struct tree *t, struct erofs_data **out, struct err *e);
 void erofs_data_free(struct erofs_data *d);
 
 void erofs_data_sink(struct erofs_data *d, struct sink *out);
@@ -38,7 +39,6 @@ int erofs_data_finish(struct erofs_data *d, const void *block0, struct err *e);
 /* Whether a tail of that many bytes may stand behind the inode of a file with these attributes. */
 int erofs_data_tail_fits(uint64_t xattr_bytes, uint64_t tail);
 
-struct tree_inode;
 /* Bytes that an inode's attributes take on disk, 0 for none. */
 uint32_t erofs_data_xattr_bytes(const struct tree_inode *inode);
 

@@ -171,7 +171,7 @@ static int to_image(const struct args *a, struct err *e)
 	int r;
 
 	tree_init(&t);
-	r = erofs_data_new((int)a->out, &t.arena, &d, e);
+	r = erofs_data_new((int)a->out, &t, &d, e);
 	if (r < 0)
 		return r;
 	erofs_data_sink(d, &sink);

@@ -58,7 +58,7 @@ static int take_data(struct layer *l, const struct erofs_inode *ei, struct tree_
 	if (S_ISLNK(in->mode)) {
 		link = erofs_read_link(&l->img, ei, e);
 		in->link = link ? tree_keep(l->t, link, ei->size, e) : NULL;
-		return in->link ? 0 : -EBADMSG;
+		return in->link ? 0 : -EBADMSG; /* or the limit: *e knows */
 	}
 	if (!S_ISREG(in->mode))
 		return 0;
@@ -70,6 +70,8 @@ static int take_data(struct layer *l, const struct erofs_inode *ei, struct tree_
 			       (unsigned long long)ei->nid);
 	d->chunk_bits = ei->chunk_bits;
 	d->nchunks = ei->nchunks;
+	if (tree_count(l->t, ei->nchunks * sizeof(*d->chunks), e) < 0)
+		return -EOVERFLOW;
 	d->chunks = arena_array(&l->t->arena, ei->nchunks, sizeof(*d->chunks));
 	for (uint32_t i = 0; i < ei->nchunks; i++) {
 		memcpy(&d->chunks[i], ei->chunks + i * 4, 4);
@@ -216,7 +218,7 @@ int merge_write(const struct merge_layer *layers, size_t n, int out_fd, struct m
 	memcpy(mo.uuid, sum, sizeof(mo.uuid));
 	mo.uuid[6] = (uint8_t)((mo.uuid[6] & 0x0f) | 0x80);
 	mo.uuid[8] = (uint8_t)((mo.uuid[8] & 0x3f) | 0x80);
-	r = erofs_data_new(out_fd, &t.arena, &d, e);
+	r = erofs_data_new(out_fd, &t, &d, e);
 	if (r < 0)
 		return r;
 	r = erofs_meta_write(&t, d, &mo, &out->size, e);

@@ -231,14 +231,22 @@ struct tree_node **tree_sorted(struct tree *t, const struct tree_node *dir)
 	return v;
 }
 
+int tree_count(struct tree *t, uint64_t bytes, struct err *e)
+{
+	t->meta_bytes += bytes;
+	if (t->meta_bytes <= LIMIT_META_BYTES)
+		return 0;
+	return err_set(e, ERR_LIMIT, "names and attributes of more than %llu bytes in one layer",
+		       (unsigned long long)LIMIT_META_BYTES);
+}
+
+/* What the arena adds to a small piece counts too, or many empty ones would be free. */
+#define KEEP_OVERHEAD 32
+
 char *tree_keep(struct tree *t, const void *p, size_t len, struct err *e)
 {
-	t->meta_bytes += len;
-	if (t->meta_bytes > LIMIT_META_BYTES) {
-		err_set(e, ERR_LIMIT, "names and attributes of more than %llu bytes in one layer",
-			(unsigned long long)LIMIT_META_BYTES);
+	if (tree_count(t, len + KEEP_OVERHEAD, e) < 0)
 		return NULL;
-	}
 	return arena_dupn(&t->arena, p, len);
 }
 

@@ -99,7 +99,10 @@ struct tree_node **tree_sorted(struct tree *t, const struct tree_node *dir);
 int tree_xattr_set(struct tree *t, struct tree_inode *inode, const char *name, const void *value,
 		   size_t len, struct err *e);
 
-/* Copy a string or bytes, counted against LIMIT_META_BYTES.  NULL with *e when it is reached. */
+/* Count bytes against LIMIT_META_BYTES.  Errors: ERR_LIMIT. */
+int tree_count(struct tree *t, uint64_t bytes, struct err *e);
+
+/* Copy a string or bytes, counted the same way.  NULL with *e when it is reached. */
 char *tree_keep(struct tree *t, const void *p, size_t len, struct err *e);
 
 /* "usr/lib/x" of a node for messages, cut at the front when it does not fit; returns buf. */

@@ -406,6 +406,7 @@ static int put_special(struct untar *u, struct archive_entry *ae, struct tree_in
 	const char *link;
 
 	if (S_ISLNK(in->mode)) {
+		in->mode = S_IFLNK | 0777; /* Linux knows no other, whatever the tar says */
 		link = archive_entry_symlink(ae);
 		if (!link || !*link || strlen(link) > LIMIT_LINK)
 			return err_set(e, ERR_CORRUPT, "a symbolic link without a usable target");
