@@ -275,9 +275,9 @@ PUBLIC_TABLE(plan_nic_table, struct plan_nic,
 	     JB(struct plan_nic, tap, "tap", JBIND_STR),
 	     JB(struct plan_nic, mtu, "mtu", JBIND_I32));
 
-TABLE(vm, struct plan_vm, JB(struct plan_vm, accel, "accel", JBIND_STR, .flags = JBIND_REQUIRED),
-      JB(struct plan_vm, kernel, "kernel", JBIND_STR, .flags = JBIND_REQUIRED),
-      JB(struct plan_vm, initrd, "initrd", JBIND_STR, .flags = JBIND_REQUIRED),
+TABLE(vm, struct plan_vm, JB(struct plan_vm, accel, "accel", JBIND_STR),
+      JB(struct plan_vm, kernel, "kernel", JBIND_STR),
+      JB(struct plan_vm, initrd, "initrd", JBIND_STR),
       JB(struct plan_vm, memory_bytes, "memoryBytes", JBIND_UINT, .flags = JBIND_REQUIRED),
       JB(struct plan_vm, cpus, "cpus", JBIND_U32, .flags = JBIND_REQUIRED));
 

@@ -326,9 +326,9 @@ struct plan_nics {
 };
 
 struct plan_vm {
-	const char *accel;  /* "kvm" or "tcg", decided by the engine after the probe */
-	const char *kernel; /* path of the vmlinux */
-	const char *initrd; /* path of the initramfs */
+	const char *accel;  /* "kvm" or "tcg"; NULL: what the probe says when it starts */
+	const char *kernel; /* path of a vmlinux, with .initrd; NULL: the newest prepared one */
+	const char *initrd; /* path of its initramfs, made by vmm/initramfs.h */
 	uint64_t memory_bytes;
 	uint32_t cpus;
 };

@@ -32,9 +32,9 @@ struct vm_files {
 	const int *taps;		/* tap descriptors, in the order of plan.caisson.nics */
 	size_t tap_count;
 	uid_t uid; /* QEMU runs as this user and group when we are root; 0: chosen by the id */
-	/* Called with each process that belongs to the machine before it runs, to put it into the
-	 * instance's cgroup.  May be NULL. */
-	int (*admit)(pid_t pid, void *arg, struct err *e);
+	/* Runs in each new process of the machine before anything else, to join the instance's
+	 * cgroup: cgroup_enter().  May be NULL. */
+	int (*enter)(void *arg, struct err *e);
 	void *arg;
 };
 

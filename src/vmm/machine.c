@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/machine.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct words {
+	struct arena *a;
+	struct strs *argv;
+};
+
+static void word(struct words *w, const char *s)
+{
+	arena_strs_add(w->a, w->argv, s);
+}
+
+__attribute__((format(printf, 3, 4))) static void option(struct words *w, const char *name,
+							 const char *fmt, ...)
+{
+	char *text;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		abort();
+	va_end(ap);
+	word(w, name);
+	word(w, arena_dup(w->a, text));
+	free(text);
+}
+
+/* Every word was measured; see docs/decisions/vm-boot.md for the times. */
+static void kernel_line(struct words *w, const struct machine *m)
+{
+	auto_buf struct buf b = BUF_INIT(4096);
+
+	/* quiet: the emulated UART costs 0.8 s of a boot.  reboot=t: triple fault, which -no-reboot
+	 * turns into the end of QEMU. */
+	buf_puts(&b, "console=ttyS0 quiet reboot=t panic=-1 audit=0 random.trust_cpu=on "
+		     "cryptomgr.notests lsm= no_timer_check");
+	if (streq(m->accel, "tcg")) {
+		/* With ACPI there is no PIT to calibrate by: on a loaded host the kernel hangs in
+		 * calibration unless it is told.  An emulated TSC is the host's.  noreplace-smp:
+		 * patching thousands of locks flushes the translator's TLB each time. */
+		if (m->tsc_khz)
+			buf_printf(&b, " tsc_early_khz=%" PRIu64 " tsc=reliable", m->tsc_khz);
+		buf_puts(&b, " noreplace-smp");
+	}
+	option(w, "-append", "%s", b.p);
+}
+
+static void board(struct words *w, const struct machine *m)
+{
+	uint64_t mib = m->memory_bytes >> 20;
+
+	option(w, "-M", "microvm,acpi=%s%s", m->acpi ? "on" : "off",
+	       m->share_count ? ",memory-backend=mem" : "");
+	if (streq(m->accel, "tcg")) {
+		/* 32 MiB of translated code: as fast as more, and it bounds what QEMU grows to. */
+		option(w, "-accel", "tcg,tb-size=32");
+		option(w, "-cpu", "max");
+	} else {
+		option(w, "-accel", "kvm");
+		option(w, "-cpu", "host");
+	}
+	option(w, "-smp", "%u", m->cpus);
+	option(w, "-m", "%" PRIu64 "M", mib);
+	if (m->share_count)
+		option(w, "-object", "memory-backend-memfd,id=mem,size=%" PRIu64 "M,share=on", mib);
+	word(w, "-nodefaults");
+	word(w, "-no-user-config");
+	option(w, "-display", "none");
+	word(w, "-no-reboot");
+	option(w, "-global", "virtio-mmio.force-legacy=false");
+	option(w, "-sandbox",
+	       "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+}
+
+static void channels(struct words *w, const struct machine *m)
+{
+	option(w, "-chardev", "socket,id=agent,fd=%d", m->agent_fd);
+	option(w, "-device", "virtio-serial-device,max_ports=2");
+	option(w, "-device", "virtserialport,chardev=agent,name=caisson");
+	option(w, "-chardev", "socket,id=qmp,fd=%d", m->qmp_fd);
+	option(w, "-mon", "chardev=qmp,mode=control");
+	option(w, "-chardev", "socket,id=text,fd=%d", m->text_fd);
+	option(w, "-serial", "chardev:text");
+	option(w, "-device", "virtio-rng-device");
+	option(w, "-device", "virtio-balloon-device,free-page-reporting=on,deflate-on-oom=on");
+}
+
+static void disk(struct words *w, const struct machine_disk *d, size_t n)
+{
+	/* The set's number is the descriptor's, which the extents in a VMDK text use too. */
+	option(w, "-add-fd", "fd=%d,set=%d", d->fd, d->fd);
+	for (size_t i = 0; i < d->extent_count; i++)
+		option(w, "-add-fd", "fd=%d,set=%d", d->extents[i], d->extents[i]);
+	option(w, "-drive", "if=none,id=disk%zu,format=%s,file=/dev/fdset/%d%s", n, d->format,
+	       d->fd, d->readonly ? ",readonly=on" : ",discard=unmap");
+	option(w, "-device", "virtio-blk-device,drive=disk%zu,serial=%s", n, d->serial);
+}
+
+int machine_args(const struct machine *m, struct arena *a, struct strs *argv, struct err *e)
+{
+	struct words w = {a, argv};
+	size_t slots = m->acpi ? MACHINE_SLOTS_ACPI : MACHINE_SLOTS;
+	size_t need = 3 + m->disk_count + m->nic_count + m->share_count;
+
+	if (m->memory_bytes < MACHINE_MEMORY_MIN)
+		return err_set(e, ERR_USAGE,
+			       "a virtual machine needs at least %llu MiB of memory, not %" PRIu64,
+			       MACHINE_MEMORY_MIN >> 20, m->memory_bytes >> 20);
+	if (need > slots)
+		return err_set(e, ERR_LIMIT,
+			       "the virtual machine needs %zu devices and has room for %zu; use "
+			       "fewer volumes or networks",
+			       need, slots);
+	word(&w, m->qemu);
+	board(&w, m);
+	channels(&w, m);
+	for (size_t i = 0; i < m->disk_count; i++)
+		disk(&w, &m->disks[i], i);
+	for (size_t i = 0; i < m->nic_count; i++) {
+		option(&w, "-netdev", "tap,id=net%zu,fd=%d", i, m->nics[i].fd);
+		option(&w, "-device", "virtio-net-device,netdev=net%zu,mac=%s", i, m->nics[i].mac);
+	}
+	for (size_t i = 0; i < m->share_count; i++) {
+		option(&w, "-chardev", "socket,id=fs%zu,fd=%d", i, m->shares[i].fd);
+		option(&w, "-device", "vhost-user-fs-device,chardev=fs%zu,tag=%s", i,
+		       m->shares[i].tag);
+	}
+	option(&w, "-kernel", "%s", m->kernel);
+	option(&w, "-initrd", "%s", m->initrd);
+	kernel_line(&w, m);
+	return 0;
+}

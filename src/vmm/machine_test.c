@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/err.h"
+#include "base/test.h"
+#include "vmm/machine.h"
+
+#include <errno.h>
+
+static const struct machine plain = {
+    .qemu = "/usr/bin/qemu-system-x86_64",
+    .accel = "tcg",
+    .kernel = "/kernel",
+    .initrd = "/initrd",
+    .acpi = true,
+    .tsc_khz = 2600000,
+    .memory_bytes = 256u << 20,
+    .cpus = 1,
+    .agent_fd = 3,
+    .qmp_fd = 4,
+    .text_fd = 5,
+};
+
+/* The word behind the first `name`, from word i on. */
+static const char *value(const struct strs *v, const char *name, const char *part)
+{
+	for (size_t i = 0; i + 1 < v->n; i++)
+		if (!strcmp(v->v[i], name) && (!part || strstr(v->v[i + 1], part)))
+			return v->v[i + 1];
+	return "";
+}
+
+TEST(a_stock_kernel_under_tcg)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct strs v = {0};
+
+	CHECK_INT(machine_args(&plain, &a, &v, NULL), 0);
+	CHECK_STR(v.v[0], "/usr/bin/qemu-system-x86_64");
+	CHECK_STR(value(&v, "-M", NULL), "microvm,acpi=on");
+	CHECK_STR(value(&v, "-accel", NULL), "tcg,tb-size=32");
+	CHECK_STR(value(&v, "-m", NULL), "256M");
+	CHECK(strstr(value(&v, "-append", NULL), "tsc_early_khz=2600000 tsc=reliable"));
+	CHECK(!strstr(value(&v, "-append", NULL), "nolapic_timer"));
+	CHECK(strstr(value(&v, "-sandbox", NULL), "spawn=deny"));
+	CHECK_STR(value(&v, "-chardev", "id=agent"), "socket,id=agent,fd=3");
+	CHECK_STR(value(&v, "-object", NULL), "");
+	CHECK(!v.v[v.n]);
+}
+
+TEST(kvm_is_not_told_the_clock)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct machine m = plain;
+	struct strs v = {0};
+
+	m.accel = "kvm";
+	CHECK_INT(machine_args(&m, &a, &v, NULL), 0);
+	CHECK_STR(value(&v, "-cpu", NULL), "host");
+	CHECK(!strstr(value(&v, "-append", NULL), "noreplace-smp"));
+	CHECK(!strstr(value(&v, "-append", NULL), "tsc_early_khz"));
+}
+
+TEST(disks_nics_and_shares)
+{
+	static const int extents[] = {6, 7};
+	const struct machine_disk disks[] = {
+	    {.serial = "image",
+	     .format = "vmdk",
+	     .fd = 8,
+	     .extents = extents,
+	     .extent_count = 2,
+	     .readonly = true},
+	    {.serial = "rw", .format = "raw", .fd = 9},
+	};
+	const struct machine_nic nics[] = {{10, "02:42:0a:00:00:02"}};
+	const struct machine_share shares[] = {{11, "share0"}};
+	auto_arena struct arena a = ARENA_INIT;
+	struct machine m = plain;
+	struct strs v = {0};
+
+	m.disks = disks;
+	m.disk_count = 2;
+	m.nics = nics;
+	m.nic_count = 1;
+	m.shares = shares;
+	m.share_count = 1;
+	CHECK_INT(machine_args(&m, &a, &v, NULL), 0);
+	CHECK_STR(value(&v, "-add-fd", "=8"), "fd=8,set=8");
+	CHECK_STR(value(&v, "-add-fd", "=6"), "fd=6,set=6");
+	CHECK_STR(value(&v, "-drive", "disk0"),
+		  "if=none,id=disk0,format=vmdk,file=/dev/fdset/8,readonly=on");
+	CHECK(!strstr(value(&v, "-drive", "disk1"), "readonly"));
+	CHECK_STR(value(&v, "-device", "net0"),
+		  "virtio-net-device,netdev=net0,mac=02:42:0a:00:00:02");
+	/* vhost-user needs memory that another process can map; nothing else does. */
+	CHECK(strstr(value(&v, "-M", NULL), "memory-backend=mem"));
+	CHECK(strstr(value(&v, "-object", NULL), "share=on"));
+}
+
+TEST(refuses_too_little_memory_and_too_many_devices)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct machine_nic nics[MACHINE_SLOTS_ACPI] = {{0}};
+	struct machine m = plain;
+	struct strs v = {0};
+	struct err e = ERR_INIT;
+
+	m.memory_bytes = 64u << 20;
+	CHECK_INT(machine_args(&m, &a, &v, &e), -EINVAL);
+	CHECK(strstr(e.msg, "at least 96 MiB"));
+	m = plain;
+	m.nics = nics;
+	m.nic_count = MACHINE_SLOTS_ACPI;
+	CHECK_INT(machine_args(&m, &a, &v, &e), -EOVERFLOW);
+}
+
+TEST_MAIN(T(a_stock_kernel_under_tcg), T(kvm_is_not_told_the_clock), T(disks_nics_and_shares),
+	  T(refuses_too_little_memory_and_too_many_devices))

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * qmp - ask QEMU over its monitor protocol, bounded in bytes and time.
+ *
+ * QEMU is driven by a guest that may be hostile, so what it answers is input: a line is at most
+ * QMP_LINE_MAX bytes, JSON by fmt/json, and nothing else is believed than return or error.
+ * Source: QEMU, docs/interop/qmp-spec.
+ */
+#ifndef VMM_QMP_H
+#define VMM_QMP_H
+
+#include <stddef.h>
+
+struct err;
+
+#define QMP_LINE_MAX 65536
+
+struct qmp {
+	int fd; /* a stream socket, owned */
+	char *line;
+	size_t len; /* bytes of .line that hold what has not been looked at */
+	int ready;  /* capabilities were negotiated */
+};
+#define QMP_INIT ((struct qmp){.fd = -1})
+
+/* What one line is. */
+enum qmp_kind { QMP_GREETING, QMP_RETURN, QMP_ERROR, QMP_EVENT };
+/* Returns the kind; for QMP_ERROR *e is filled with QEMU's description (its control characters
+ * blanked).  -EBADMSG with *e for anything else. */
+int qmp_classify(const char *line, size_t len, struct err *e);
+
+/* Run a command without arguments, such as "stop" or "cont".  timeout_ms bounds the whole call.
+ * Errors: ERR_TIMEOUT, ERR_CORRUPT, ERR_SYSTEM (also what QEMU refuses). */
+int qmp_command(struct qmp *q, const char *name, int timeout_ms, struct err *e);
+void qmp_done(struct qmp *q);
+
+#endif
