@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation: one poll loop.  Frames from the host are decoded (message.h) and answered in
+ * order; output of processes becomes frames under the host's grants; SIGCHLD reaps everything, as
+ * process 1 must.
+ *
+ * Invariants: 1. .out holds at most OUT_HIGH bytes plus one answer per frame that was read, and no
+ * frame is read while it holds more than OUT_HIGH: a host that stops reading stops us, and nothing
+ * grows.  2. Stream 1 is the main process; .main_ready says that exec may join it.
+ */
+#include "guest/agent.h"
+#include "base/arena.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "guest/guestroot.h"
+#include "guest/message.h"
+#include "guest/procio.h"
+#include "guest/settings.h"
+#include "guest/statsjson.h"
+#include "runtime/cgroup.h"
+#include "spec/wire.h"
+#include "sys/fd.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STREAMS_MAX 128
+#define OUT_HIGH    (1u << 20)
+#define OUT_MAX	    (16u << 20)
+
+struct agent {
+	int port, signals;
+	struct wire_reader in;
+	struct buf out;
+	size_t out_off;
+	struct arena plan_arena;
+	struct plan *plan;
+	bool main_ready, setup_failed, off;
+	struct procio streams[STREAMS_MAX];
+};
+
+/* ---- streams ---- */
+
+static struct procio *find(struct agent *s, uint32_t id)
+{
+	for (size_t i = 0; id && i < STREAMS_MAX; i++)
+		if (s->streams[i].id == id)
+			return &s->streams[i];
+	return NULL;
+}
+
+static struct procio *free_slot(struct agent *s)
+{
+	for (size_t i = 0; i < STREAMS_MAX; i++)
+		if (!s->streams[i].id)
+			return &s->streams[i];
+	return NULL;
+}
+
+static void close_child_ends(int child[3])
+{
+	for (int i = 0; i < 3; i++) {
+		fd_close(child[i]);
+		child[i] = -1;
+	}
+}
+
+static void put_started(struct agent *s, const struct procio *st)
+{
+	uint32_t pid = htole32((uint32_t)st->launch.pid);
+
+	wire_put(&s->out, WIRE_STARTED, st->id, &pid, sizeof(pid));
+}
+
+static struct launch_opts options(const int child[3])
+{
+	struct launch_opts o = LAUNCH_OPTS_INIT;
+
+	for (int i = 0; i < 3; i++)
+		o.stdio[i] = child[i];
+	o.bundle = "/";
+	o.seccomp_cache = "/run/caisson/seccomp";
+	return o;
+}
+
+/* ---- START and EXEC ---- */
+
+static int launch_main(struct procio *st, const struct plan *p, const int child[3], struct err *e)
+{
+	struct launch_opts o = options(child);
+	int r = launch_create(p, &o, &st->launch, e);
+
+	if (r < 0)
+		return r;
+	if (st->terminal)
+		r = procio_terminal(st, st->launch.console, e);
+	if (r == 0)
+		r = launch_start(&st->launch, e);
+	if (r < 0) {
+		kill(st->launch.pid, SIGKILL);
+		waitpid(st->launch.pid, NULL, 0);
+		launch_cleanup(p, &o, NULL);
+	}
+	return r;
+}
+
+static int start(struct agent *s, const struct message *m, struct err *e)
+{
+	struct procio *st = &s->streams[0];
+	int child[3], r;
+
+	if (s->plan)
+		return err_set(e, ERR_CONFLICT, "the instance was started before");
+	s->plan = m->plan;
+	r = guestroot_mount(m->plan, e);
+	if (r < 0)
+		return r;
+	r = procio_open(st, 1, m->plan->process->terminal, m->plan->caisson->open_stdin, child, e);
+	if (r == 0)
+		r = launch_main(st, m->plan, child, e);
+	close_child_ends(child);
+	if (r < 0) {
+		procio_close(st);
+		return r;
+	}
+	s->main_ready = true;
+	put_started(s, st);
+	return 0;
+}
+
+static int exec_more(struct agent *s, const struct message *m, struct err *e)
+{
+	struct procio *st = free_slot(s);
+	struct launch_opts o;
+	int child[3], r;
+
+	if (find(s, m->stream))
+		return err_set(e, ERR_CORRUPT, "stream %u is in use", m->stream);
+	if (!s->main_ready)
+		return err_set(e, ERR_CONFLICT, "the instance is not running");
+	if (!st)
+		return err_set(e, ERR_LIMIT, "more than %d processes with streams", STREAMS_MAX);
+	r = procio_open(st, m->stream, m->process.terminal, true, child, e);
+	if (r == 0) {
+		o = options(child);
+		o.flags = LAUNCH_SUBREAPER_OK; /* process 1 is one */
+		r = launch_exec(s->plan, s->streams[0].launch.pid, &m->process, &o, &st->launch, e);
+	}
+	close_child_ends(child);
+	if (r == 0 && st->terminal)
+		r = procio_terminal(st, st->launch.console, e);
+	if (r < 0) {
+		procio_close(st);
+		return r;
+	}
+	put_started(s, st);
+	return 0;
+}
+
+/* ---- other requests ---- */
+
+static int stats(struct agent *s, uint32_t stream, struct err *e)
+{
+	struct cgroup_stats st;
+	auto_buf struct buf b = BUF_INIT(4096);
+	int r;
+
+	if (!s->main_ready)
+		return err_set(e, ERR_CONFLICT, "the instance is not running");
+	r = cgroup_stats(s->streams[0].launch.cgroup, &st, e);
+	if (r < 0)
+		return r;
+	statsjson_write(&st, &b);
+	wire_put(&s->out, WIRE_OK, stream, b.p, b.len);
+	return 0;
+}
+
+static int limits(struct agent *s, const struct message *m, struct err *e)
+{
+	struct cgroup *cg = s->streams[0].launch.cgroup;
+
+	if (!s->main_ready)
+		return err_set(e, ERR_CONFLICT, "the instance is not running");
+	if (m->type == WIRE_UPDATE)
+		return cgroup_update(cg, &m->resources, e);
+	return cgroup_freeze(cg, m->type == WIRE_PAUSE, e);
+}
+
+static void signal_stream(struct agent *s, const struct message *m)
+{
+	const struct procio *st = find(s, m->stream);
+
+	if (st && !st->ended)
+		syscall(SYS_pidfd_send_signal, st->launch.pidfd, (int)m->number, NULL, 0);
+}
+
+static int grant(struct agent *s, const struct message *m, struct err *e)
+{
+	struct procio *st = find(s, m->stream);
+
+	if (!st)
+		return 0;
+	if (st->credit + m->number > PROCIO_WINDOW)
+		return err_set(e, ERR_CORRUPT, "stream %u: %u bytes granted that were not sent",
+			       m->stream, m->number);
+	st->credit += m->number;
+	return 0;
+}
+
+/* What needs no answer.  < 0: the host broke the protocol. */
+static int one_way(struct agent *s, const struct message *m, struct err *e)
+{
+	struct procio *st = find(s, m->stream);
+
+	switch (m->type) {
+	case WIRE_STDIN:
+		if (st && procio_input(st, m->data, m->len) < 0)
+			return err_set(e, ERR_CORRUPT, "stream %u: more input than granted",
+				       m->stream);
+		return 0;
+	case WIRE_WINDOW:
+		return grant(s, m, e);
+	case WIRE_SIGNAL:
+		signal_stream(s, m);
+		return 0;
+	case WIRE_RESIZE:
+		if (st)
+			procio_resize(st, m->rows, m->columns);
+		return 0;
+	case WIRE_POWEROFF:
+		s->off = true;
+		return 0;
+	default: /* HELLO: its version was ours, or the host would not go on */
+		return 0;
+	}
+}
+
+/* Setting or request; 1 when the answer was put already. */
+static int request(struct agent *s, const struct message *m, struct err *e)
+{
+	int r;
+
+	switch (m->type) {
+	case WIRE_TIME:
+		return settings_time(m->time_ns, e);
+	case WIRE_ENTROPY:
+		return settings_entropy(m->data, m->len, e);
+	case WIRE_NET:
+		return settings_net(&m->nic, e);
+	case WIRE_FILE:
+		return settings_file(m->name, m->data, m->len, e);
+	case WIRE_START:
+		r = start(s, m, e);
+		return r < 0 ? r : 1;
+	case WIRE_EXEC:
+		r = exec_more(s, m, e);
+		return r < 0 ? r : 1;
+	case WIRE_STATS:
+		r = stats(s, m->stream, e);
+		return r < 0 ? r : 1;
+	default: /* PAUSE RESUME UPDATE */
+		return limits(s, m, e);
+	}
+}
+
+static bool is_one_way(uint16_t type)
+{
+	return type == WIRE_STDIN || type == WIRE_WINDOW || type == WIRE_SIGNAL ||
+	       type == WIRE_RESIZE || type == WIRE_POWEROFF || type == WIRE_HELLO;
+}
+
+static int handle(struct agent *s, const struct wire_frame *f, struct err *e)
+{
+	struct arena a = ARENA_INIT, *keep = &a;
+	struct err answer = ERR_INIT;
+	struct message m;
+	int r;
+
+	/* The plan lives as long as the machine. */
+	if (f->type == WIRE_START)
+		keep = &s->plan_arena;
+	r = message_parse(f, keep, &m, e);
+	if (r == 0 && is_one_way(f->type)) {
+		r = one_way(s, &m, e);
+	} else if (r == 0 && !(s->setup_failed && f->stream == 1)) {
+		r = request(s, &m, &answer);
+		if (r < 0) {
+			wire_put(&s->out, WIRE_ERR, f->stream, &answer, sizeof(answer));
+			s->setup_failed = s->setup_failed || (f->stream == 1 && !s->main_ready);
+		} else if (r == 0) {
+			wire_put(&s->out, WIRE_OK, f->stream, NULL, 0);
+		}
+		r = 0;
+	}
+	arena_free(&a);
+	return r;
+}
+
+/* ---- the loop ---- */
+
+static void put_hello(struct agent *s)
+{
+	auto_buf struct buf b = BUF_INIT(1024);
+	struct utsname u;
+
+	uname(&u);
+	buf_printf(&b, "{\"version\":1,\"program\":\"caisson-guest\",\"kernel\":\"%s\"}",
+		   u.release);
+	wire_put(&s->out, WIRE_HELLO, 0, b.p, b.len);
+}
+
+static void reap(struct agent *s)
+{
+	struct signalfd_siginfo info;
+	int status;
+	pid_t pid;
+
+	while (read(s->signals, &info, sizeof(info)) > 0)
+		;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (size_t i = 0; i < STREAMS_MAX; i++)
+			if (s->streams[i].id && !s->streams[i].ended &&
+			    s->streams[i].launch.pid == pid) {
+				s->streams[i].ended = true;
+				s->streams[i].status = status;
+			}
+}
+
+static int read_port(struct agent *s, struct err *e)
+{
+	size_t room;
+	unsigned char *p = wire_room(&s->in, &room);
+	struct wire_frame f;
+	ssize_t n = read(s->port, p, room);
+	int r;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n < 0)
+		return err_sys(e, "channel to the host");
+	if (n == 0)
+		return err_set(e, ERR_SYSTEM, "the host closed the channel");
+	wire_fed(&s->in, (size_t)n);
+	while (!s->off && (r = wire_next(&s->in, &f, e)) != 0) {
+		if (r > 0)
+			r = handle(s, &f, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int write_port(struct agent *s, struct err *e)
+{
+	ssize_t n;
+
+	while (s->out_off < s->out.len) {
+		n = write(s->port, s->out.p + s->out_off, s->out.len - s->out_off);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return 0;
+		if (n <= 0)
+			return err_sys(e, "channel to the host");
+		s->out_off += (size_t)n;
+	}
+	s->out.len = s->out_off = 0;
+	return 0;
+}
+
+static bool has_room(const struct agent *s)
+{
+	return s->out.len - s->out_off < OUT_HIGH;
+}
+
+static void move_streams(struct agent *s, const struct pollfd *p)
+{
+	for (size_t i = 0; i < STREAMS_MAX; i++) {
+		struct procio *st = &s->streams[i];
+
+		if (!st->id)
+			continue;
+		procio_move(st, p + i * PROCIO_POLLS, has_room(s), &s->out);
+		if (!has_room(s) || !procio_finish(st, &s->out))
+			continue;
+		if (st->id == 1)
+			s->main_ready = false;
+		procio_close(st);
+	}
+}
+
+static int turn(struct agent *s, struct err *e)
+{
+	static struct pollfd p[2 + STREAMS_MAX * PROCIO_POLLS];
+	size_t n = 2 + STREAMS_MAX * PROCIO_POLLS;
+	bool room = has_room(s);
+	int r = 0;
+
+	p[0] = (struct pollfd){
+	    .fd = s->port,
+	    .events = (short)((room ? POLLIN : 0) | (s->out.len > s->out_off ? POLLOUT : 0))};
+	p[1] = (struct pollfd){.fd = s->signals, .events = POLLIN};
+	for (size_t i = 0; i < STREAMS_MAX; i++)
+		if (s->streams[i].id)
+			procio_poll(&s->streams[i], room, p + 2 + i * PROCIO_POLLS);
+		else
+			for (size_t j = 0; j < PROCIO_POLLS; j++)
+				p[2 + i * PROCIO_POLLS + j] = (struct pollfd){.fd = -1};
+	if (poll(p, n, -1) < 0)
+		return errno == EINTR ? 0 : err_sys(e, "poll");
+	if (p[1].revents)
+		reap(s);
+	if (p[0].revents & (POLLIN | POLLHUP | POLLERR))
+		r = read_port(s, e);
+	if (r == 0)
+		move_streams(s, p + 2);
+	if (r == 0)
+		r = write_port(s, e);
+	return r;
+}
+
+int agent_run(int port, struct err *e)
+{
+	static struct agent s; /* about 20 KiB; the program has one */
+	sigset_t mask;
+	int r = 0;
+
+	s = (struct agent){.port = port, .out = BUF_INIT(OUT_MAX), .in = WIRE_READER_INIT};
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGCHLD);
+	sigaddset(&mask, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	sigdelset(&mask, SIGPIPE);
+	s.signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (s.signals < 0)
+		return err_sys(e, "signals");
+	put_hello(&s);
+	r = write_port(&s, e);
+	while (r == 0 && !s.off)
+		r = turn(&s, e);
+	return r;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/boot.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "sys/file.h"
+#include "sys/netlink.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#define PORT_NAME    "caisson"
+#define LIST_MAX     65536
+#define PORT_WAIT_MS 5000
+
+/* The one state of this file: the initramfs' /modules, kept open because the directory has no path
+ * after the change of root. */
+static int modules_fd = -1;
+
+struct kernel_fs {
+	const char *target, *type, *options;
+	unsigned long flags;
+};
+
+static int mount_one(const struct kernel_fs *m, struct err *e)
+{
+	if (mkdir(m->target, 0755) < 0 && errno != EEXIST)
+		return err_sys(e, "mkdir %s", m->target);
+	if (mount(m->type, m->target, m->type, m->flags, m->options) < 0 && errno != EBUSY)
+		return err_sys(e, "mount %s", m->target);
+	return 0;
+}
+
+/* Become the root: a file system that is mounted over the initramfs has a parent, which
+ * pivot_root(2) of a container inside needs. */
+static int new_root(struct err *e)
+{
+	if (mkdir("/new", 0755) < 0 && errno != EEXIST)
+		return err_sys(e, "mkdir /new");
+	if (mount("root", "/new", "tmpfs", 0, "mode=755") < 0)
+		return err_sys(e, "mount the root");
+	if (mkdir("/new/run", 0755) < 0 || mkdir("/new/run/caisson", 0700) < 0 ||
+	    mkdir("/new/run/caisson/seccomp", 0700) < 0)
+		return err_sys(e, "mkdir /run/caisson");
+	if (mount("/seccomp", "/new/run/caisson/seccomp", NULL, MS_BIND, NULL) < 0 &&
+	    errno != ENOENT)
+		return err_sys(e, "filters");
+	if (chdir("/new") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 ||
+	    chdir("/") < 0)
+		return err_sys(e, "change of root");
+	return 0;
+}
+
+static int lo_up(struct err *e)
+{
+	struct nlmsg_sock s;
+	struct netlink_link lo;
+	int r = nlmsg_open(&s, NETLINK_ROUTE);
+
+	if (r == 0) {
+		r = netlink_link_get(&s, "lo", &lo);
+		if (r == 0)
+			r = netlink_link_up(&s, lo.index);
+		nlmsg_close(&s);
+	}
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "interface lo");
+	}
+	return 0;
+}
+
+int boot_mounts(struct err *e)
+{
+	static const struct kernel_fs list[] = {
+	    {"/proc", "proc", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC},
+	    {"/sys", "sysfs", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC},
+	    {"/dev", "devtmpfs", "mode=755", MS_NOSUID},
+	    {"/dev/pts", "devpts", "mode=620,ptmxmode=666", MS_NOSUID | MS_NOEXEC},
+	    {"/dev/mqueue", "mqueue", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC},
+	    {"/sys/fs/cgroup", "cgroup2", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC},
+	};
+	int r;
+
+	modules_fd = open("/modules", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (modules_fd < 0)
+		return err_sys(e, "/modules");
+	r = new_root(e);
+	for (size_t i = 0; r == 0 && i < sizeof(list) / sizeof(list[0]); i++)
+		r = mount_one(&list[i], e);
+	return r < 0 ? r : lo_up(e);
+}
+
+static int load(const char *file, struct err *e)
+{
+	auto_fd int fd = openat(modules_fd, file, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, "module %s", file);
+	if (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST)
+		return err_sys(e, "module %s", file);
+	return 0;
+}
+
+int boot_modules(const char *group, struct err *e)
+{
+	auto_free char *text = NULL;
+	ssize_t n = file_read(modules_fd, "list", LIST_MAX, &text);
+	char *save = NULL;
+
+	if (n < 0) {
+		errno = (int)-n;
+		return err_sys(e, "/modules/list");
+	}
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		const char *rest = str_after(line, group);
+		int r;
+
+		if (!rest || *rest != ' ')
+			continue;
+		r = load(rest + 1, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* /dev/<port> of the port whose sysfs name file says PORT_NAME; 0 when there is none. */
+static int find_port(char *path, size_t size)
+{
+	DIR *d = opendir("/sys/class/virtio-ports");
+	int found = 0;
+
+	if (!d)
+		return 0;
+	for (const struct dirent *de; !found && (de = readdir(d));) {
+		auto_free char *name = NULL, *file = NULL;
+
+		if (de->d_name[0] == '.' || asprintf(&file, "%s/name", de->d_name) < 0)
+			continue;
+		if (file_read(dirfd(d), file, 64, &name) <= 0)
+			continue;
+		name[strcspn(name, "\n")] = '\0';
+		if (streq(name, PORT_NAME)) {
+			snprintf(path, size, "/dev/%s", de->d_name);
+			found = 1;
+		}
+	}
+	closedir(d);
+	return found;
+}
+
+/* The port hangs up until the device has told that the host side is open, which comes by a queue of
+ * its own and has no event a poll could wait for. */
+static int wait_connected(int fd)
+{
+	struct timespec step = {.tv_nsec = 1000000};
+
+	for (int ms = 0; ms < PORT_WAIT_MS; ms++) {
+		struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+		if (poll(&p, 1, 0) >= 0 && !(p.revents & POLLHUP))
+			return 0;
+		nanosleep(&step, NULL);
+	}
+	return -ETIMEDOUT;
+}
+
+int boot_port(struct err *e)
+{
+	char path[300];
+	auto_fd int fd = -1;
+
+	if (!find_port(path, sizeof(path)))
+		return err_set(e, ERR_NOT_FOUND, "no virtio port named " PORT_NAME);
+	fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "%s", path);
+	if (wait_connected(fd) < 0)
+		return err_set(e, ERR_TIMEOUT, "the host does not connect %s", path);
+	return take_fd(&fd);
+}

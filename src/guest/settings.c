@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/settings.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "guest/boot.h"
+#include "spec/plan.h"
+#include "sys/fd.h"
+#include "sys/netlink.h"
+
+#include <fcntl.h>
+#include <linux/random.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define FILES_DIR "/run/caisson/files"
+
+int settings_time(int64_t ns, struct err *e)
+{
+	struct timespec t = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+
+	return clock_settime(CLOCK_REALTIME, &t) < 0 ? err_sys(e, "set the clock") : 0;
+}
+
+/* Credited and reseeded at once: after a clone of a running guest two machines must not share one
+ * generator's state (the kernel would otherwise reseed up to a minute later). */
+int settings_entropy(const void *data, size_t len, struct err *e)
+{
+	struct {
+		struct rand_pool_info info;
+		unsigned char bytes[4096];
+	} pool;
+	auto_fd int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
+	int r = 0;
+
+	if (fd < 0)
+		return err_sys(e, "/dev/urandom");
+	if (len > sizeof(pool.bytes))
+		return err_set(e, ERR_LIMIT, "%zu bytes of entropy", len);
+	pool.info.entropy_count = (int)len * 8;
+	pool.info.buf_size = (int)len;
+	memcpy(pool.bytes, data, len);
+	if (ioctl(fd, RNDADDENTROPY, &pool.info) < 0 || ioctl(fd, RNDRESEEDCRNG, NULL) < 0)
+		r = err_sys(e, "add entropy");
+	explicit_bzero(&pool, sizeof(pool));
+	return r;
+}
+
+struct by_mac {
+	uint8_t mac[6];
+	struct netlink_link link;
+	int found;
+};
+
+static int match_mac(const struct netlink_link *l, void *arg)
+{
+	struct by_mac *b = arg;
+
+	if (!b->found && memcmp(l->mac, b->mac, sizeof(b->mac)) == 0) {
+		b->link = *l;
+		b->found = 1;
+	}
+	return 0;
+}
+
+static int add_address(struct nlmsg_sock *s, int index, const char *text)
+{
+	struct netlink_ip ip;
+	int r;
+
+	if (!text)
+		return 0;
+	r = netlink_ip_parse(text, &ip);
+	if (r == 0)
+		r = netlink_addr_add(s, index, &ip);
+	return r == -EEXIST ? 0 : r;
+}
+
+static int add_gateway(struct nlmsg_sock *s, int index, const char *text)
+{
+	struct netlink_route route = {.index = index};
+	int r;
+
+	if (!text)
+		return 0;
+	r = netlink_ip_parse(text, &route.gateway);
+	if (r == 0) {
+		route.dst.family = 0;
+		r = netlink_route_add(s, &route);
+	}
+	return r == -EEXIST ? 0 : r;
+}
+
+static int rename_link(const char *from, const char *to)
+{
+	auto_fd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq rq = {0};
+
+	if (fd < 0)
+		return -errno;
+	if (strlen(to) >= IFNAMSIZ)
+		return -EINVAL;
+	memcpy(rq.ifr_name, from, strnlen(from, IFNAMSIZ - 1));
+	memcpy(rq.ifr_newname, to, strlen(to));
+	return ioctl(fd, SIOCSIFNAME, &rq) < 0 ? -errno : 0;
+}
+
+static int configure(struct nlmsg_sock *s, const struct plan_nic *nic)
+{
+	struct by_mac b = {0};
+	int r = nic->mac ? netlink_mac_parse(nic->mac, b.mac) : -EINVAL;
+
+	if (r == 0)
+		r = netlink_link_each(s, match_mac, &b);
+	if (r == 0 && !b.found)
+		r = -ENODEV;
+	if (r == 0 && !streq(b.link.name, nic->name))
+		r = rename_link(b.link.name, nic->name);
+	if (r == 0 && nic->mtu > 0)
+		r = netlink_link_mtu(s, b.link.index, (uint32_t)nic->mtu);
+	if (r == 0)
+		r = add_address(s, b.link.index, nic->address);
+	if (r == 0)
+		r = add_address(s, b.link.index, nic->address6);
+	if (r == 0)
+		r = netlink_link_up(s, b.link.index);
+	if (r == 0)
+		r = add_gateway(s, b.link.index, nic->gateway);
+	if (r == 0)
+		r = add_gateway(s, b.link.index, nic->gateway6);
+	return r;
+}
+
+int settings_net(const struct plan_nic *nic, struct err *e)
+{
+	auto_nlmsg struct nlmsg_sock s = NLMSG_SOCK_INIT;
+	int r = boot_modules("net", e);
+
+	if (r < 0)
+		return r;
+	r = nlmsg_open(&s, NETLINK_ROUTE);
+	if (r == 0)
+		r = configure(&s, nic);
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "interface %s", nic->name);
+	}
+	return 0;
+}
+
+int settings_file(const char *name, const void *data, size_t len, struct err *e)
+{
+	auto_fd int dir = -1, fd = -1;
+	int r;
+
+	if (mkdir(FILES_DIR, 0755) < 0 && errno != EEXIST)
+		return err_sys(e, "mkdir " FILES_DIR);
+	dir = open(FILES_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return err_sys(e, FILES_DIR);
+	fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_sys(e, "file %s", name);
+	r = fd_write_all(fd, data, len);
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "file %s", name);
+	}
+	return 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* settings - what the host tells a guest about itself: time, entropy, interfaces, small files. */
+#ifndef GUEST_SETTINGS_H
+#define GUEST_SETTINGS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct plan_nic;
+
+int settings_time(int64_t ns, struct err *e);
+int settings_entropy(const void *data, size_t len, struct err *e);
+/* The interface with the plan's hardware address gets its name, addresses and routes.  Loads the
+ * network driver when this is the first. */
+int settings_net(const struct plan_nic *nic, struct err *e);
+int settings_file(const char *name, const void *data, size_t len, struct err *e);
+
+#endif
