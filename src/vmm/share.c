@@ -132,8 +132,8 @@ int share_start(const struct guestplan_share *s, const struct share_env *env, st
 	    .text_fd = env->text_fd,
 	    .setup = stage,
 	    .setup_arg = u.out,
-	    .enter = env->enter,
-	    .enter_arg = env->arg,
+	    .admit = env->admit,
+	    .admit_arg = env->arg,
 	};
 	r = vmjail_spawn(&j, &out->pid, &out->pidfd, e);
 	if (r < 0)

@@ -25,7 +25,7 @@ struct share {
 struct share_env {
 	const char *virtiofsd; /* NULL: searched in the usual places */
 	int text_fd;	       /* where it may print */
-	int (*enter)(void *arg, struct err *e);
+	int (*admit)(pid_t pid, void *arg, struct err *e);
 	void *arg;
 };
 

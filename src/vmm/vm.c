@@ -42,10 +42,11 @@
 #define TEXT_MAX    16384
 #define QMP_WAIT_MS 5000
 #define SEED_BYTES  64
+#define PLAN_MAX    (4u << 20)
 
 struct vm {
 	struct arena arena;
-	const struct plan *plan; /* the caller's, valid as long as the vm */
+	const struct plan *plan; /* our own copy: the greeting needs it after vm_start() */
 	struct guestplan guest;
 	struct share *shares; /* guest.share_count */
 	struct qmp qmp;
@@ -175,7 +176,7 @@ static int shares(struct vm *vm, const struct vm_files *files, int text_fd, stru
 	struct machine_share *v = arena_array(&vm->arena, n ? n : 1, sizeof(*v));
 	struct share_env env = {.virtiofsd = files->virtiofsd,
 				.text_fd = text_fd,
-				.enter = files->enter,
+				.admit = files->admit,
 				.arg = files->arg};
 
 	vm->shares = arena_array(&vm->arena, n ? n : 1, sizeof(*vm->shares));
@@ -289,8 +290,8 @@ static int spawn(struct vm *vm, const struct vm_files *files, const struct machi
 	    .binds = binds,
 	    .bind_count = 2,
 	    .kvm = streq(m->accel, "kvm"),
-	    .enter = files->enter,
-	    .enter_arg = files->arg,
+	    .admit = files->admit,
+	    .admit_arg = files->arg,
 	};
 	trace_begin(TRACE_QEMU);
 	r = vmjail_spawn(&j, &vm->pid, &vm->pidfd, e);
@@ -336,6 +337,21 @@ static int gather_and_spawn(struct vm *vm, const struct vm_files *files, struct 
 	return r;
 }
 
+static int copy_plan(struct vm *vm, const struct plan *p, struct err *e)
+{
+	auto_buf struct buf text = BUF_INIT(PLAN_MAX);
+	struct plan *copy;
+	int r;
+
+	plan_write(p, &text);
+	r = buf_fail(&text, "plan", e);
+	if (r == 0)
+		r = plan_parse(text.p, text.len, "plan", &vm->arena, &copy, e);
+	if (r == 0)
+		vm->plan = copy;
+	return r;
+}
+
 int vm_start(const struct plan *p, const struct vm_files *files, struct vm **out, struct err *e)
 {
 	struct vm *vm;
@@ -346,10 +362,11 @@ int vm_start(const struct plan *p, const struct vm_files *files, struct vm **out
 	vm = calloc(1, sizeof(*vm));
 	if (!vm)
 		abort();
-	vm->plan = p;
 	vm->qmp = QMP_INIT;
 	vm->agent_fd = vm->text_fd = vm->pidfd = -1;
-	r = gather_and_spawn(vm, files, e);
+	r = copy_plan(vm, p, e);
+	if (r == 0)
+		r = gather_and_spawn(vm, files, e);
 	if (r < 0) {
 		vm_done(vm);
 		return r;

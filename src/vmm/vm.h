@@ -22,7 +22,8 @@ struct err;
 struct plan;
 struct vm;
 
-/* What vmm/ needs besides the plan.  Everything is borrowed for the call of vm_start(). */
+/* What vmm/ needs besides the plan.  Everything is borrowed for the call of vm_start(),
+ * the plan too. */
 struct vm_files {
 	const char *const *kernel_dirs; /* NULL-terminated, searched in order; see vmm/kernel.h.
 					   Unused when the plan names kernel and initrd itself. */
@@ -32,9 +33,9 @@ struct vm_files {
 	const int *taps;		/* tap descriptors, in the order of plan.caisson.nics */
 	size_t tap_count;
 	uid_t uid; /* QEMU runs as this user and group when we are root; 0: chosen by the id */
-	/* Runs in each new process of the machine before anything else, to join the instance's
-	 * cgroup: cgroup_enter().  May be NULL. */
-	int (*enter)(void *arg, struct err *e);
+	/* Runs in each new process of the machine before anything else, with that process's own
+	 * getpid(), to join the instance's cgroup: cgroup_enter().  May be NULL. */
+	int (*admit)(pid_t pid, void *arg, struct err *e);
 	void *arg;
 };
 

@@ -27,8 +27,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FD_PARK 700 /* above VMJAIL_FD_FIRST + VMJAIL_FDS_MAX: nothing is overwritten on the way   \
-		     */
+#define FD_PARK                                                                                    \
+	700 /* above VMJAIL_FD_FIRST + VMJAIL_FDS_MAX: nothing is overwritten on the way           \
+	     */
 #define FILES_MAX 2048 /* above FD_PARK + 100 + VMJAIL_FDS_MAX */
 #define TREES_MAX 16
 
@@ -330,7 +331,7 @@ static _Noreturn void child_run(const struct child *c)
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if ((!c->j->enter || c->j->enter(c->j->enter_arg, &e) >= 0) &&
+	if ((!c->j->admit || c->j->admit(getpid(), c->j->admit_arg, &e) >= 0) &&
 	    child_prepare(c, &report, &e) == 0) {
 		union {
 			const char **in;

@@ -44,9 +44,10 @@ struct vmjail {
 	/* Runs in the child, in its own mount namespace (private), as root there. */
 	int (*setup)(void *arg, struct err *e);
 	void *setup_arg;
-	/* Runs in the child first of all: join the instance's cgroup.  May be NULL. */
-	int (*enter)(void *arg, struct err *e);
-	void *enter_arg;
+	/* Runs in the child first of all, with its own getpid(): join the instance's cgroup.
+	 * May be NULL. */
+	int (*admit)(pid_t pid, void *arg, struct err *e);
+	void *admit_arg;
 };
 
 /* Returns when execve() succeeded.  *pid is a child of the caller, *pidfd refers to it. */
