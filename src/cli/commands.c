@@ -6,6 +6,12 @@
 /* In help order, one a line. */
 #define COMMANDS(X)                                                                                \
 	X(run)                                                                                     \
+	X(stop)                                                                                    \
+	X(kill)                                                                                    \
+	X(pause)                                                                                   \
+	X(unpause)                                                                                 \
+	X(rm)                                                                                      \
+	X(wait)                                                                                    \
 	X(images)                                                                                  \
 	X(pull)                                                                                    \
 	X(load)                                                                                    \
@@ -13,7 +19,8 @@
 	X(rmi)                                                                                     \
 	X(image_inspect)                                                                           \
 	X(compare)                                                                                 \
-	X(version)
+	X(version)                                                                                 \
+	X(reap)
 
 #define X(name) extern const struct cmd cmd_##name;
 COMMANDS(X)

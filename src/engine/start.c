@@ -69,10 +69,7 @@ static int network(struct starting *st, struct err *e)
 		r = publish_parse(st->q.publish.v[rq.n_publish], &ports[rq.n_publish], e);
 	if (r < 0)
 		return r;
-	trace_begin(TRACE_NET);
-	r = attach_instance(&rq, &st->arena, &st->net, e);
-	trace_end(TRACE_NET);
-	return r;
+	return attach_instance(&rq, &st->arena, &st->net, e);
 }
 
 static int etc_file(struct starting *st, const char *name, const char *text, struct err *e)

@@ -275,7 +275,7 @@ static int on_signal(struct client *c, const struct wire_frame *f, struct err *e
 		return err_set(e, ERR_CONFLICT, "the instance is not running");
 	r = p->ended ? 0
 		     : c->server->ops->deliver(c->server, p, (int)get32(f->data),
-					      f->stream ? &ignored : e);
+					       f->stream ? &ignored : e);
 	if (f->stream)
 		return 0; /* passed on from a terminal: nobody waits for the answer */
 	return r < 0 ? r : 1;
@@ -314,7 +314,7 @@ static int on_stop(struct client *c, const struct wire_frame *f, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
 	struct server *s = c->server;
-	struct control_stop q = {.signal = s->stop_number, .timeout_ms = s->stop_timeout_ms};
+	struct control_stop q = {.signal = s->stop_number};
 	int r = parse(&control_stop_table, f, &q, &a, e);
 
 	if (r < 0)
@@ -325,7 +325,8 @@ static int on_stop(struct client *c, const struct wire_frame *f, struct err *e)
 		return err_set(e, ERR_CONFLICT, "the instance is not running");
 	r = on_wait(c, f, e);
 	if (r == 0 && !s->ended)
-		r = server_stop(s, (int)q.signal, q.timeout_ms, e);
+		r = server_stop(s, (int)q.signal,
+				q.timeout_ms.set ? q.timeout_ms.v : s->stop_timeout_ms, e);
 	return r;
 }
 

@@ -413,11 +413,8 @@ static int begin(struct server *s, struct err *e)
 		r = adopt_plan(s, e);
 	if (r == 0)
 		r = watch_outside(s, e);
-	if (r == 0) {
-		trace_begin(TRACE_CREATE);
+	if (r == 0)
 		r = s->ops->create(s, e);
-		trace_end(TRACE_CREATE);
-	}
 	/* What parsing took is given back before the long life begins. */
 	malloc_trim(0);
 	return tell_engine(s, r, e);

@@ -251,6 +251,23 @@ static int watch_end(struct box *b, struct err *e)
 
 static void end(struct server *s);
 
+/* A mount namespace's bind mount is not copied into new mount namespaces (the kernel's defence
+ * against reference loops), so the child could not open it by its path. */
+static int open_layer_ns(struct plan *p, struct arena *a, int *out, struct err *e)
+{
+	struct plan_rootfs *r = &p->caisson->rootfs;
+	int fd;
+
+	if (!r->layer_ns)
+		return 0;
+	fd = open(r->layer_ns, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "mount namespace of the layers '%s'", r->layer_ns);
+	r->layer_ns = arena_printf(a, "/proc/self/fd/%d", fd);
+	*out = fd;
+	return 0;
+}
+
 static int create(struct server *s, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
@@ -258,8 +275,11 @@ static int create(struct server *s, struct err *e)
 	struct box *b = box_new(server_main(s));
 	struct launch_opts o;
 	struct plan *p;
+	auto_fd int layers = -1;
 	int r = server_plan(s, &a, &p, e);
 
+	if (r == 0)
+		r = open_layer_ns(p, &a, &layers, e);
 	if (r == 0 && !p->process->terminal)
 		r = pipes_make(&pipes, p->caisson->open_stdin, e);
 	if (r == 0) {

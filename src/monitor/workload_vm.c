@@ -346,10 +346,9 @@ static void stream_ready(struct watch *w, uint32_t events)
 
 static int admit(pid_t pid, void *arg, struct err *e)
 {
-	struct machine *m = arg;
+	const struct machine *m = arg;
 
-	/* Joining oneself is quick, moving another takes a global lock (runtime/cgroup.h). */
-	return pid == getpid() ? cgroup_enter(m->cgroup, e) : cgroup_attach(m->cgroup, pid, e);
+	return cgroup_enter(m->cgroup, e);
 }
 
 /* Memory and processes are the machine's; what its threads may compute is the host's to say. */

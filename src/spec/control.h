@@ -41,7 +41,8 @@ struct control_exec {
 extern const struct jbind control_exec_table;
 
 struct control_stop {
-	int64_t signal, timeout_ms; /* timeout < 0: never kill */
+	int64_t signal;			/* 0: the instance's own */
+	struct jbind_optint timeout_ms; /* unset: the instance's own; < 0: never kill */
 };
 extern const struct jbind control_stop_table;
 

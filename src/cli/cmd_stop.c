@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/err.h"
+#include "base/opt.h"
+#include "cli/cmd.h"
+#include "cli/each.h"
+#include "engine/conn.h"
+#include "engine/lookup.h"
+#include "engine/request.h"
+
+struct stop_args {
+	int64_t time;
+	const char *signal;
+};
+
+#define OWN -2
+
+static const struct opt stop_opts[] = {
+    OPT(struct stop_args, signal, .name = "signal", .letter = 's', .type = OPT_STR, .arg = "SIGNAL",
+	.help = "signal to send first, instead of the instance's own"),
+    OPT(struct stop_args, time, .name = "time", .letter = 't', .type = OPT_INT, .arg = "SECONDS",
+	.min = OWN, .max = 1 << 30, .preset = "-2",
+	.help = "time before SIGKILL, -1 for never; the instance's own (10) by default"),
+    OPT_END,
+};
+
+static int stop(struct session *s, struct lookup *l, const void *arg, struct err *e)
+{
+	int r;
+
+	/* One that does not run is stopped already. */
+	if (l->state.status != INSTANCE_RUNNING && l->state.status != INSTANCE_PAUSED)
+		return 0;
+	r = conn_stop(s, l->i.id, arg, e);
+	/* It ended before we could say so. */
+	return e->kind == ERR_CONFLICT ? 0 : r;
+}
+
+static int run(struct session *s, const void *args, int argc, char **argv, struct err *e)
+{
+	const struct stop_args *a = args;
+	struct control_stop how = {0};
+
+	if (a->time != OWN)
+		how.timeout_ms = (struct jbind_optint){true, a->time < 0 ? -1 : a->time * 1000};
+	if (a->signal) {
+		int sig = request_signal(a->signal, e);
+
+		if (sig < 0)
+			return sig;
+		how.signal = sig;
+	}
+	return each_instance(s, argc, argv, stop, &how);
+}
+
+extern const struct cmd cmd_stop;
+const struct cmd cmd_stop = {
+    .name = "stop",
+    .group = "instances",
+    .operands = "INSTANCE...",
+    .summary = "ask instances to end, and kill those that do not",
+    .opts = stop_opts,
+    .args_size = sizeof(struct stop_args),
+    .operands_min = 1,
+    .operands_max = -1,
+    .run = run,
+};

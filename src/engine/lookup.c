@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/lookup.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "engine/session.h"
+#include "store/instance.h"
+#include "store/store.h"
+#include "sys/file.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NANO 1000000000
+
+/* The ports as they were chosen at the last start, one a line. */
+static void read_ports(int root_fd, struct instance *i, struct arena *a)
+{
+	auto_free char *text = NULL;
+	char path[96];
+	char *at, *line;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "instances/%.64s/ports", i->id);
+	n = file_read(root_fd, path, 1 << 20, &text);
+	if (n <= 0)
+		return;
+	at = arena_dupn(a, text, (size_t)n);
+	while ((line = strsep(&at, "\n")))
+		if (*line)
+			arena_strs_add(a, &i->ports, line);
+}
+
+static int fill(struct store *store, struct arena *a, struct lookup *l, struct err *e)
+{
+	int r = instance_state(store_root_fd(store), store_run_fd(store), l->i.id, a, &l->state, e);
+
+	if (r == 0 && l->state.pid)
+		read_ports(store_root_fd(store), &l->i, a);
+	return r;
+}
+
+int lookup_find(struct session *s, const char *what, struct arena *a, struct lookup *out,
+		struct err *e)
+{
+	struct store *store;
+	int r = session_store(s, &store, e);
+
+	if (r == 0)
+		r = instance_find(store_root_fd(store), what, a, &out->i, e);
+	return r < 0 ? r : fill(store, a, out, e);
+}
+
+struct all {
+	struct store *store;
+	struct arena *a;
+	struct lookups out;
+	size_t cap;
+};
+
+static int add(const char *id, void *arg)
+{
+	struct all *all = arg;
+	struct lookup *l;
+
+	if (all->out.n == all->cap) {
+		size_t cap = all->cap ? 2 * all->cap : 16;
+		struct lookup *v = arena_array(all->a, cap, sizeof(*v));
+
+		if (all->out.n)
+			memcpy(v, all->out.v, all->out.n * sizeof(*v));
+		all->out.v = v;
+		all->cap = cap;
+	}
+	l = &all->out.v[all->out.n];
+	/* One that is being made or removed right now is not listed. */
+	if (instance_load(store_root_fd(all->store), id, all->a, &l->i, NULL) == 0 &&
+	    fill(all->store, all->a, l, NULL) == 0)
+		all->out.n++;
+	return 0;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	const struct lookup *x = a, *y = b;
+
+	return x->i.created_ns < y->i.created_ns ? 1 : x->i.created_ns > y->i.created_ns ? -1 : 0;
+}
+
+int lookup_all(struct session *s, struct arena *a, struct lookups *out, struct err *e)
+{
+	struct all all = {.a = a};
+	int r = session_store(s, &all.store, e);
+
+	if (r == 0)
+		r = instance_each(store_root_fd(all.store), add, &all, e);
+	if (r < 0)
+		return r;
+	if (all.out.n)
+		qsort(all.out.v, all.out.n, sizeof(*all.out.v), newest_first);
+	*out = all.out;
+	return 0;
+}
+
+const char *lookup_status(const struct lookup *l)
+{
+	return instance_status_names[l->state.status];
+}
+
+/* The steps are docker's (github.com/docker/go-units, HumanDuration), because people and scripts
+ * read them. */
+const char *lookup_duration(int64_t ns, struct arena *a)
+{
+	int64_t s = ns / NANO, m = s / 60, h = (m + 30) / 60;
+
+	if (s < 1)
+		return "Less than a second";
+	if (s == 1)
+		return "1 second";
+	if (s < 60)
+		return arena_printf(a, "%" PRId64 " seconds", s);
+	if (m == 1)
+		return "About a minute";
+	if (m < 60)
+		return arena_printf(a, "%" PRId64 " minutes", m);
+	if (h == 1)
+		return "About an hour";
+	if (h < 48)
+		return arena_printf(a, "%" PRId64 " hours", h);
+	if (h < 24 * 7 * 2)
+		return arena_printf(a, "%" PRId64 " days", h / 24);
+	if (h < 24 * 30 * 2)
+		return arena_printf(a, "%" PRId64 " weeks", h / 24 / 7);
+	if (h < 24 * 365 * 2)
+		return arena_printf(a, "%" PRId64 " months", h / 24 / 30);
+	return arena_printf(a, "%" PRId64 " years", h / 24 / 365);
+}
+
+const char *lookup_status_text(const struct lookup *l, int64_t now, struct arena *a)
+{
+	const struct instance_state *st = &l->state;
+
+	switch ((enum instance_status)st->status) {
+	case INSTANCE_RUNNING:
+	case INSTANCE_PAUSED:
+		return arena_printf(a, "Up %s%s", lookup_duration(now - st->started_ns, a),
+				    st->status == INSTANCE_PAUSED ? " (Paused)" : "");
+	case INSTANCE_EXITED:
+		if (st->unseen || !st->finished_ns)
+			return "Exited (unknown)";
+		return arena_printf(a, "Exited (%" PRId64 ") %s ago", st->exit_code,
+				    lookup_duration(now - st->finished_ns, a));
+	case INSTANCE_CREATED:
+	case INSTANCE_STATUS_MAX_:
+		break;
+	}
+	return "Created";
+}
