@@ -15,6 +15,7 @@
 	X(images)                                                                                  \
 	X(pull)                                                                                    \
 	X(load)                                                                                    \
+	X(import)                                                                                  \
 	X(tag)                                                                                     \
 	X(rmi)                                                                                     \
 	X(image_inspect)                                                                           \

@@ -126,6 +126,19 @@ static int open_local(const struct local *l, struct stage *st, struct err *e)
 	return dir || S_ISREG(sb.st_mode) ? take_fd(&fd) : spool(fd, st, l->path, e);
 }
 
+/* Tags are compared as they are, references by what they mean: "x" is "docker.io/library/x:latest".
+ */
+static bool means(const char *a, const char *b, struct arena *ar)
+{
+	struct reference ra, rb;
+
+	if (!a || streq(a, b))
+		return a != NULL;
+	return (strchr(a, '/') || strchr(a, ':')) && reference_parse(a, ar, &ra, NULL) == 0 &&
+	       reference_parse(b, ar, &rb, NULL) == 0 &&
+	       streq(reference_canonical(ar, &ra), reference_canonical(ar, &rb));
+}
+
 static int match_item(struct image_fetch *f, const struct local *l, struct arena *a,
 		      struct fetch_item *out, struct err *e)
 {
@@ -139,7 +152,7 @@ static int match_item(struct image_fetch *f, const struct local *l, struct arena
 			*out = *x;
 			return 0;
 		}
-		if (l->ref && x->name && streq(x->name, l->ref)) {
+		if (l->ref && means(x->name, l->ref, a)) {
 			*out = *x;
 			return 0;
 		}

@@ -19,6 +19,7 @@
 #include "fmt/oci_image.h"
 #include "spec/trace.h"
 #include "store/blob.h"
+#include "store/gc.h"
 #include "store/image.h"
 #include "store/layer.h"
 #include "store/rootfs.h"
@@ -30,9 +31,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/statvfs.h>
 
-#define JOBS_MAX  4 /* at once */
-#define PIPE_SIZE (1 << 20)
+#define JOBS_MAX    4 /* at once */
+#define PIPE_SIZE   (1 << 20)
+#define ROOM_WANTED (64 << 20) /* bytes free below which a disk counts as full */
 
 enum job_state { WAITING, RUNNING, OVER };
 
@@ -424,10 +427,22 @@ static int run(struct transfer *t, struct arena *a, struct image_pulled *out, st
 	return r < 0 ? r : record(t, a, out, e);
 }
 
+/* After a broken connection whole blobs stay for the next try.  When there will be none, or no
+ * room, they go at once. */
+static void tidy(struct store *s, const struct err *why)
+{
+	struct statvfs fs;
+	bool full = fstatvfs(store_root_fd(s), &fs) < 0 || fs.f_bavail * fs.f_bsize < ROOM_WANTED;
+
+	if (full || (why->kind != ERR_SYSTEM && why->kind != ERR_TIMEOUT))
+		gc_run(s, NULL, NULL);
+}
+
 int image_transfer(const struct image_transfer *in, struct arena *a, struct image_pulled *out,
 		   struct err *e)
 {
 	struct transfer *t = calloc(1, sizeof(*t));
+	struct err why = ERR_INIT;
 	int r;
 
 	if (!t)
@@ -435,10 +450,15 @@ int image_transfer(const struct image_transfer *in, struct arena *a, struct imag
 	t->in = in;
 	t->s = in->store;
 	trace_begin(TRACE_FETCH);
-	r = run(t, a, out, e);
+	r = run(t, a, out, &why);
 	trace_end(TRACE_FETCH);
 	stage_free(t->stage);
 	arena_free(&t->arena);
 	free(t);
+	if (r < 0) {
+		tidy(in->store, &why);
+		if (e)
+			*e = why;
+	}
 	return r;
 }

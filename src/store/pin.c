@@ -229,10 +229,16 @@ static int private_dir(const char *path, struct err *e)
 }
 
 /* The child that is the new namespace's first member lives until its parent has bound it. */
-static void hold(int ready, int go)
+static void hold(int ready, int go, int cpu)
 {
+	cpu_set_t set;
 	char c = 0;
 
+	CPU_ZERO(&set);
+	if (cpu >= 0)
+		CPU_SET(cpu, &set);
+	if (cpu >= 0 && sched_setaffinity(0, sizeof(set), &set) < 0)
+		_exit(1);
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		_exit(1);
 	if (write(ready, &c, 1) == 1 && read(go, &c, 1) >= 0)
@@ -240,7 +246,7 @@ static void hold(int ready, int go)
 	_exit(1);
 }
 
-static int bind_child(struct store *s, const char *at, struct err *e)
+static int bind_child(const char *at, int cpu, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
 	int ready[2], go[2], r = 0;
@@ -257,7 +263,7 @@ static int bind_child(struct store *s, const char *at, struct err *e)
 	pid = fork();
 	if (pid == 0) {
 		close(go[1]);
-		hold(ready[1], go[0]);
+		hold(ready[1], go[0], cpu);
 	}
 	close(ready[1]);
 	if (pid < 0 || fd_read_full(ready[0], &c, 1) != 1)
@@ -269,6 +275,25 @@ static int bind_child(struct store *s, const char *at, struct err *e)
 	close(go[1]);
 	if (pid > 0)
 		child_wait(pid, NULL);
+	return r;
+}
+
+/* A mount namespace may be bound only in an older one, and the kernel tells age by a number.  Linux
+ * 6.18 draws these from batches per CPU, so that a new namespace may have the smaller number and
+ * the bind fails with EINVAL (seen in a third of all tries).  On the CPU where ours was made it
+ * cannot. */
+static int bind_any(const char *at, struct err *e)
+{
+	struct err why = ERR_INIT;
+	cpu_set_t allowed;
+	int r = bind_child(at, -1, &why);
+
+	if (r == -EINVAL && sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
+		for (int cpu = 0; cpu < CPU_SETSIZE && r == -EINVAL; cpu++)
+			if (CPU_ISSET(cpu, &allowed))
+				r = bind_child(at, cpu, &why);
+	if (r < 0 && e)
+		*e = why;
 	return r;
 }
 
@@ -300,7 +325,7 @@ static int make_ns(struct store *s, struct err *e)
 	if (fd < 0)
 		return err_sys(e, "'%s/mnt'", dir);
 	close(fd);
-	r = bind_child(s, arena_printf(&a, "%s/mnt", dir), e);
+	r = bind_any(arena_printf(&a, "%s/mnt", dir), e);
 	if (r < 0)
 		return r;
 	fd = open_ns(s);
