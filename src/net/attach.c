@@ -29,12 +29,15 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/if_bridge.h>
 #include <sched.h>
 #include <stdio.h>
+#include <time.h>
 
 /* Sockets handed out to hold published ports; ports beyond are published without. */
 #define HOLD_MAX    256
 #define DEFAULT_MTU 1500
+#define SETTLE_NS   500000000
 
 struct work {
 	const struct attach_request *q;
@@ -221,6 +224,29 @@ static int allow_hairpin(struct work *w, struct err *e)
 	if (r == 0)
 		r = netlink_port_set(&w->route, l.index, NETLINK_PORT_HAIRPIN);
 	return r < 0 ? device_error(w, r, e) : 0;
+}
+
+/* The kernel turns a port, and a bridge that had none, on from a work queue that waits for the lock
+ * of all network changes (linkwatch).  Until then packets are dropped, and the first connection of
+ * an instance would lose a whole second to its retransmission: seen once in 24 starts.  Not in time
+ * is no error. */
+static void settle(struct work *w)
+{
+	int64_t end = trace_now_ns() + SETTLE_NS;
+	long pause = 50000;
+
+	for (;;) {
+		struct netlink_link port, bridge;
+
+		if (netlink_link_get(&w->route, w->at.device, &port) < 0 ||
+		    netlink_link_get(&w->route, w->net.bridge, &bridge) < 0)
+			return;
+		if ((port.port_state == BR_STATE_FORWARDING && bridge.flags & IFF_RUNNING) ||
+		    trace_now_ns() > end)
+			return;
+		nanosleep(&(struct timespec){.tv_nsec = pause}, NULL);
+		pause = pause < 2000000 ? pause * 2 : pause;
+	}
 }
 
 /* ---- attaching ---- */
@@ -418,7 +444,10 @@ static int on_bridge(struct work *w, struct attach_result *out, struct err *e)
 	if (r < 0)
 		return r;
 	describe(w, out);
-	return files(w, w->q, false, w->a, out, e);
+	r = files(w, w->q, false, w->a, out, e);
+	if (r == 0)
+		settle(w);
+	return r;
 }
 
 static int bridge_network(const struct attach_request *q, struct arena *a,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sys/netlink.h"
 #include "base/auto.h"
+#include "base/str.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -70,7 +71,8 @@ int netlink_mac_parse(const char *s, uint8_t mac[6])
 
 static int link_read(const struct nlmsghdr *m, struct netlink_link *l)
 {
-	const struct nlattr *a[IFLA_IFALIAS + 1], *info[IFLA_INFO_KIND + 1];
+	const struct nlattr *a[IFLA_IFALIAS + 1], *info[IFLA_INFO_SLAVE_DATA + 1];
+	const struct nlattr *port[IFLA_BRPORT_STATE + 1];
 	const struct ifinfomsg *i = nlmsg_body(m);
 
 	if (m->nlmsg_type != RTM_NEWLINK || m->nlmsg_len < NLMSG_LENGTH(sizeof(*i)))
@@ -81,14 +83,21 @@ static int link_read(const struct nlmsghdr *m, struct netlink_link *l)
 	    .flags = i->ifi_flags,
 	    .master = (int)nlmsg_get_u32(a[IFLA_MASTER]),
 	    .mtu = nlmsg_get_u32(a[IFLA_MTU]),
+	    .port_state = -1,
 	};
 	nlmsg_get_str(a[IFLA_IFNAME], l->name, sizeof(l->name));
 	nlmsg_get_str(a[IFLA_IFALIAS], l->alias, sizeof(l->alias));
 	if (nlmsg_len(a[IFLA_ADDRESS]) == sizeof(l->mac))
 		memcpy(l->mac, nlmsg_data(a[IFLA_ADDRESS]), sizeof(l->mac));
 	if (a[IFLA_LINKINFO]) {
-		nlmsg_nested(a[IFLA_LINKINFO], info, IFLA_INFO_KIND);
+		char master[sizeof(l->kind)] = "";
+
+		nlmsg_nested(a[IFLA_LINKINFO], info, IFLA_INFO_SLAVE_DATA);
 		nlmsg_get_str(info[IFLA_INFO_KIND], l->kind, sizeof(l->kind));
+		nlmsg_get_str(info[IFLA_INFO_SLAVE_KIND], master, sizeof(master));
+		nlmsg_nested(info[IFLA_INFO_SLAVE_DATA], port, IFLA_BRPORT_STATE);
+		if (streq(master, "bridge") && nlmsg_len(port[IFLA_BRPORT_STATE]) == 1)
+			l->port_state = *(const uint8_t *)nlmsg_data(port[IFLA_BRPORT_STATE]);
 	}
 	return 0;
 }

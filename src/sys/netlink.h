@@ -23,6 +23,7 @@ struct netlink_link {
 	int master;	    /* 0: none */
 	unsigned int flags; /* IFF_UP ... */
 	uint32_t mtu;
+	int port_state; /* of a bridge port: BR_STATE_FORWARDING 3 ...; -1: not one */
 	uint8_t mac[6];
 	char name[IFNAMSIZ];
 	char kind[16]; /* "bridge", "veth", "tun"; "" for hardware */
