@@ -101,7 +101,7 @@ static void disk(struct words *w, const struct machine_disk *d, size_t n)
 	for (size_t i = 0; i < d->extent_count; i++)
 		option(w, "-add-fd", "fd=%d,set=%d", d->extents[i], d->extents[i]);
 	option(w, "-drive", "if=none,id=disk%zu,format=%s,file=/dev/fdset/%d%s", n, d->format,
-	       d->fd, d->readonly ? ",readonly=on" : ",discard=unmap");
+	       d->fd, d->readonly ? ",readonly=on" : ",auto-read-only=off,discard=unmap");
 	option(w, "-device", "virtio-blk-device,drive=disk%zu,serial=%s", n, d->serial);
 }
 
