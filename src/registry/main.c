@@ -59,7 +59,13 @@ static int limits(struct err *e)
 	static const struct {
 		__rlimit_resource_t what;
 		rlim_t value;
-	} l[] = {{RLIMIT_NOFILE, 256}, {RLIMIT_CORE, 0}, {RLIMIT_AS, 4ull << 30}};
+	} l[] = {
+#ifndef __SANITIZE_ADDRESS__ /* whose shadow is terabytes of addresses */
+	    {RLIMIT_AS, 4ull << 30},
+#endif
+	    {RLIMIT_NOFILE, 256},
+	    {RLIMIT_CORE, 0},
+	};
 
 	for (size_t i = 0; i < sizeof(l) / sizeof(*l); i++) {
 		struct rlimit rl = {l[i].value, l[i].value};
