@@ -249,17 +249,20 @@ static int join_tree(struct cgroup *cg, const struct cgroup_tree *t, uint32_t bi
 
 /* An existing directory may be somebody's: with processes in it their limits would change, and in a
  * frozen one our child would sleep for ever (SIGKILL does not end it on v1). */
-static int check_unused(int dir, struct err *e)
+static int check_unused(const struct cgroup *cg, int dir, struct err *e)
 {
 	struct cgroup_pid_list l = {0};
+	size_t n = 0;
 	char state[32];
 	uint64_t frozen;
 	int r = cgroup_pids_below(dir, &l, 0);
 
+	for (size_t i = 0; i < l.n; i++)
+		n += l.v[i] != cg->keeper;
 	free(l.v);
-	if (r == 0 && l.n > 0)
+	if (r == 0 && n > 0)
 		return err_set(e, ERR_CONFLICT,
-			       "container's cgroup is not empty: %zu process(es) found", l.n);
+			       "container's cgroup is not empty: %zu process(es) found", n);
 	if (cgroup_file_key(dir, "cgroup.events", "frozen", &frozen) == 0 && frozen)
 		return err_set(e, ERR_CONFLICT, "container's cgroup unexpectedly frozen");
 	if (cgroup_file_read(dir, "freezer.state", state, sizeof(state)) > 0 &&
@@ -357,7 +360,7 @@ static int join_all(struct cgroup *cg, const struct cgroup_host *h, struct join 
 			if (r < 0)
 				return r;
 			if (r == 0)
-				r = check_unused(cg->place[cg->n - 1].fd, e);
+				r = check_unused(cg, cg->place[cg->n - 1].fd, e);
 			else
 				j->made |= 1U << (cg->n - 1);
 			if (r < 0)

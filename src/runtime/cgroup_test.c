@@ -47,6 +47,25 @@ static void remove_parents(void)
 	}
 }
 
+/* A failed check leaves its function at once; nobody may stay behind on the host. */
+__attribute__((destructor)) static void sweep(void)
+{
+	static const char *const leaves[] = {"limits", "kill",	"frozen", "busy",    "late",
+					     "oom",    "stats", "saved",  "devices", "probe"};
+
+	for (size_t i = 0; i < sizeof(leaves) / sizeof(leaves[0]); i++) {
+		struct cgroup_request rq = {.path = test_path(leaves[i])};
+		struct cgroup *cg = NULL;
+
+		if (cgroup_open(&rq, &cg, NULL) == 0 && cg->n > 0) {
+			cgroup_kill(cg, SIGKILL, NULL);
+			cgroup_remove(cg, NULL);
+		}
+		cgroup_close(cg);
+	}
+	remove_parents();
+}
+
 static struct cgroup *make(const char *leaf, const struct plan_resources *res, unsigned int flags)
 {
 	struct cgroup_request rq = {
@@ -250,8 +269,11 @@ TEST(kill_frozen)
 		CHECK_INT(cgroup_freeze(cg, true, &e), 0);
 		CHECK_INT(cgroup_freeze_state(cg, &frozen, &e), 0);
 		CHECK(frozen);
-		CHECK_INT(cgroup_kill(cg, SIGTERM, &e), 0); /* pending */
-		CHECK_INT(waitpid(pid, NULL, WNOHANG), 0);
+		/* On v1 it is pending until the thaw; the v2 freezer lets a fatal signal through.
+		 */
+		CHECK_INT(cgroup_kill(cg, SIGTERM, &e), 0);
+		if (v1)
+			CHECK_INT(waitpid(pid, NULL, WNOHANG), 0);
 		CHECK_INT(cgroup_kill(cg, SIGKILL, &e), 0);
 		CHECK_INT(waitpid(pid, NULL, 0), pid);
 		cg->unified = unified;

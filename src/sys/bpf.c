@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define ATTACHED_MAX 64
+#define PROGRAM_NAME "caisson_device" /* BPF_OBJ_NAME_LEN is 16 */
 
 void bpf_emit(struct bpf_code *c, uint8_t code, uint8_t dst, uint8_t src, int16_t off, int32_t imm)
 {
@@ -49,8 +50,22 @@ int bpf_load_device(const struct bpf_code *c)
 	a.insns = (uint64_t)(uintptr_t)c->v;
 	a.insn_cnt = (uint32_t)c->n;
 	a.license = (uint64_t)(uintptr_t)licence;
-	memcpy(a.prog_name, "caisson_device", sizeof("caisson_device"));
+	memcpy(a.prog_name, PROGRAM_NAME, sizeof(PROGRAM_NAME));
 	return call(BPF_PROG_LOAD, &a, sizeof(a)); /* descriptors of bpf(2) are close-on-exec */
+}
+
+static int is_ours(int prog)
+{
+	struct bpf_prog_info info;
+	union bpf_attr a;
+
+	memset(&info, 0, sizeof(info));
+	memset(&a, 0, sizeof(a));
+	a.info.bpf_fd = (uint32_t)prog;
+	a.info.info_len = sizeof(info);
+	a.info.info = (uint64_t)(uintptr_t)&info;
+	return call(BPF_OBJ_GET_INFO_BY_FD, &a, sizeof(a)) == 0 &&
+	       strncmp(info.name, PROGRAM_NAME, sizeof(info.name)) == 0;
 }
 
 int bpf_attached_device(int dir, int *progs, size_t max)
@@ -81,7 +96,10 @@ int bpf_attached_device(int dir, int *progs, size_t max)
 				close(progs[--n]);
 			return r;
 		}
-		progs[n++] = r;
+		if (is_ours(r))
+			progs[n++] = r;
+		else
+			close(r);
 	}
 	return 0;
 }

@@ -27,8 +27,9 @@ void bpf_land(struct bpf_code *c, size_t at);
 /* Load a program of type BPF_PROG_TYPE_CGROUP_DEVICE.  Returns its descriptor or -errno. */
 int bpf_load_device(const struct bpf_code *c);
 
-/* The device programs attached to cgroup directory dir itself: at most max descriptors (close
- * them).  Returns how many, or -errno. */
+/* The device programs that bpf_load_device() of any process made and that are attached to cgroup
+ * directory dir itself: at most max descriptors (close them).  Others', such as systemd's, are
+ * left out.  Returns how many, or -errno. */
 int bpf_attached_device(int dir, int *progs, size_t max);
 
 /* Attach prog beside others (BPF_F_ALLOW_MULTI); replace: the attached program whose place it takes
