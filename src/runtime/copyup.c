@@ -108,7 +108,8 @@ int copyup_tree(int from, int to)
 
 	if (r < 0)
 		return r;
-	if (fstat(from, &st) < 0 || fchown(to, st.st_uid, st.st_gid) < 0)
+	/* A mount's descriptor is O_PATH, which fchown() does not take. */
+	if (fstat(from, &st) < 0 || fchownat(to, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) < 0)
 		return -errno;
 	return 0;
 }

@@ -127,8 +127,7 @@ static int default_nodes(const struct job *j, int dev, struct err *e)
 		    .mode = S_IFCHR | 0666,
 		    .dev = makedev((unsigned)nodes[i].major, (unsigned)nodes[i].minor),
 		};
-		int r =
-		    j->new_userns ? bind_node(j, &n, e) : make_node(j, dev, nodes[i].name, &n, e);
+		int r = j->userns ? bind_node(j, &n, e) : make_node(j, dev, nodes[i].name, &n, e);
 
 		if (r < 0)
 			return r;
@@ -176,7 +175,7 @@ static int listed_node(const struct job *j, const struct plan_device *d, struct 
 	n.dev = S_ISFIFO(n.mode) ? 0 : makedev((unsigned)d->major, (unsigned)d->minor);
 	n.uid = d->uid.set ? (uid_t)d->uid.v : 0;
 	n.gid = d->gid.set ? (gid_t)d->gid.v : 0;
-	if (j->new_userns && !S_ISFIFO(n.mode))
+	if (j->userns && !S_ISFIFO(n.mode))
 		return bind_node(j, &n, e);
 	dir = path_parent(j->root, d->path, 0755, PATH_IN_ROOT, &base);
 	if (dir < 0) {

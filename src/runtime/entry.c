@@ -78,11 +78,11 @@ static int take_sources(struct job *j, struct err *e)
 	}
 }
 
-static int enter_cgroup(struct job *j, struct err *e)
+int entry_cgroup(struct job *j, struct err *e)
 {
 	int r;
 
-	if (!j->cgroup)
+	if (!j->cgroup || j->in_cgroup)
 		return 0;
 	j->in_cgroup = true;
 	if (j->placed_by_parent)
@@ -257,7 +257,7 @@ static int set_up(struct job *j, struct err *e)
 		return err_sys(e, "setsid");
 	/* Before the cgroup namespace, whose root is where we are, and before any privilege goes.
 	 */
-	r = enter_cgroup(j, e);
+	r = entry_cgroup(j, e);
 	if (r < 0)
 		return r;
 	if (j->await_map) {

@@ -9,6 +9,9 @@ struct job;
 /* Never returns: ends in execve, or reports over j->sync and exits. */
 _Noreturn void entry_main(struct job *j);
 
+/* Join the instance's cgroup, once: the copies that clone() makes remember it. */
+int entry_cgroup(struct job *j, struct err *e);
+
 /* Take id 0 of the user namespace we are in. */
 int entry_become_root(struct err *e);
 

@@ -224,19 +224,23 @@ static int stage_join(struct job *j, struct err *e)
 	return r;
 }
 
-static _Noreturn void stage_main(struct job *j, unsigned int flags, int cgroup_fd)
+static _Noreturn void stage_main(struct job *j, unsigned int flags)
 {
 	struct err e = ERR_INIT;
 	int r;
 	pid_t pid;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	r = stage_join(j, &e);
+	/* Here and not in the child, and not by CLONE_INTO_CGROUP: both would need the privileges
+	 * that are given up on the way. */
+	r = entry_cgroup(j, &e);
+	if (r == 0)
+		r = stage_join(j, &e);
 	if (r == 0)
 		r = stage_time(j, &flags, &e);
 	if (r == 0) {
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-		pid = clone_it(flags | CLONE_PARENT, cgroup_fd, NULL);
+		pid = clone_it(flags | CLONE_PARENT, -1, NULL);
 		if (pid == 0)
 			entry_main(j);
 		errno = pid < 0 ? -pid : 0;
@@ -289,7 +293,7 @@ static int spawn(struct job *j, struct launch *l, struct err *e)
 	auto_fd int own = -1;
 	bool inner_pid = false;
 	bool stage = needs_stage(j);
-	int dumpable, cgroup_fd = v2_fd(j);
+	int dumpable;
 	pid_t pid;
 
 	if (j->exec && !stage && j->target_flags & CLONE_NEWPID) {
@@ -303,11 +307,11 @@ static int spawn(struct job *j, struct launch *l, struct err *e)
 	dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	j->await_map = j->new_userns;
-	pid = stage ? clone_it(0, -1, NULL) : clone_it(j->exec ? 0 : cloned, cgroup_fd, &l->pidfd);
+	pid = stage ? clone_it(0, -1, NULL) : clone_it(j->exec ? 0 : cloned, v2_fd(j), &l->pidfd);
 	if (pid == 0) {
 		close(take_fd(&j->peer));
 		if (stage)
-			stage_main(j, j->exec ? 0 : cloned, cgroup_fd);
+			stage_main(j, j->exec ? 0 : cloned);
 		entry_main(j);
 	}
 	if (dumpable == 1)
@@ -375,7 +379,7 @@ static int send_sources(struct job *j, pid_t pid, struct err *e)
 	int fd, r = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
-	if (j->new_userns) {
+	if (j->userns) {
 		userns = open(path, O_RDONLY | O_CLOEXEC);
 		if (userns < 0)
 			return err_sys(e, "open '%s'", path);
@@ -548,7 +552,8 @@ static int create(struct job *j, struct launch *l, struct err *e)
 	if (r < 0)
 		return r;
 	j->new_userns = j->ns.make & CLONE_NEWUSER;
-	j->from_parent = (j->new_userns && !j->rootless) || any_idmap(j->plan);
+	j->userns = (j->ns.make | j->ns.join) & CLONE_NEWUSER;
+	j->from_parent = (j->userns && !j->rootless) || any_idmap(j->plan);
 	trace_begin(TRACE_CGROUP);
 	r = cgroup_create(&rq, &l->cgroup, e);
 	trace_end(TRACE_CGROUP);
@@ -624,7 +629,7 @@ static int exec_it(struct job *j, pid_t init, struct launch *l, struct err *e)
 	j->target = (int)syscall(SYS_pidfd_open, init, 0);
 	if (j->target < 0)
 		return err_sys(e, "process %d of the instance", (int)init);
-	j->target_user = j->target_flags & CLONE_NEWUSER;
+	j->target_user = j->userns = j->target_flags & CLONE_NEWUSER;
 	r = j->opts->cgroup_saved ? cgroup_open_saved(j->opts->cgroup_saved, &l->cgroup, e)
 				  : cgroup_open(&rq, &l->cgroup, e);
 	if (r < 0)

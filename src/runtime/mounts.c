@@ -208,7 +208,7 @@ int mounts_source(const struct job *j, size_t i, int userns_fd, struct err *e)
 		return err_wrap(e, r, "mounts[%zu]", i);
 	if (!o.bind && !(m->type && streq(m->type, "bind")))
 		return -ENOTBLK;
-	if (!j->new_userns && !wants_idmap(m, &o))
+	if (!j->userns && !wants_idmap(m, &o))
 		return -ENOTBLK;
 	fd = open_source(j, m, o.recursive, e);
 	if (fd < 0)
@@ -350,7 +350,7 @@ static int sysfs_one(struct one *o, struct err *e)
 	/* sysfs shows the network devices of the mounter's network namespace and may be mounted
 	 * only by who owns that.  With the host's network in a user namespace the host's /sys is
 	 * bound, read-only unless the caller may write there anyway. */
-	if (blocked(r) && (o->j->new_userns || o->j->rootless)) {
+	if (blocked(r) && (o->j->userns || o->j->rootless)) {
 		fd = mountfd_clone(AT_FDCWD, "/sys", true);
 		if (fd >= 0 && mountfd_attach(fd, target) == 0)
 			return settle(o, fd, true, e);

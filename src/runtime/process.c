@@ -415,7 +415,7 @@ static int groups(struct job *j, const struct plan_user *u, struct err *e)
 		return 0;
 	/* setgroups is denied in a user namespace mapped without privilege: no group is fine, and
 	 * asking for one is an error, never silently left out. */
-	if (errno == EPERM && n == 0 && (j->new_userns || j->rootless))
+	if (errno == EPERM && n == 0 && (j->userns || j->rootless))
 		return 0;
 	return err_sys(e, "process.user.additionalGids");
 }

@@ -24,6 +24,7 @@ struct job {
 
 	bool exec;	       /* one more process: no mounts, no hooks */
 	bool rootless;	       /* the caller may not mount in its own mount namespace */
+	bool userns;	       /* the process is in another user namespace than the caller */
 	bool new_userns;       /* the process's user namespace is made here */
 	bool await_map;	       /* and the parent will say when it is mapped */
 	bool placed_by_parent; /* systemd puts us into the cgroup */

@@ -80,8 +80,15 @@ class Runtime:
         d.mkdir()
         if rootfs:
             make_rootfs(d / "rootfs")
-        self.write(d, config or spec(*args))
+        self.write(d, spec(*args) if config is None else config)
         return d
+
+    def bundle_like(self, bundle, *args):
+        """Another bundle with the same root and configuration, but other args."""
+        c = json.loads((bundle / "config.json").read_text())
+        c["process"]["args"] = list(args)
+        c["root"]["path"] = str(bundle / "rootfs")
+        return self.bundle(c, rootfs=False)
 
     def write(self, bundle, config):
         text = config if isinstance(config, str) else json.dumps(config)
