@@ -110,7 +110,7 @@ static int split_name(const char *s, char *name, struct arena *a, struct referen
 		      struct err *e)
 {
 	char *slash = strchr(name, '/');
-	const char *path = name;
+	const char *path = name, *bare;
 
 	r->domain = "docker.io";
 	if (slash && is_domain(name, (size_t)(slash - name))) {
@@ -124,7 +124,9 @@ static int split_name(const char *s, char *name, struct arena *a, struct referen
 	if (!*path || !path_ok(path, strlen(path)))
 		return bad(
 		    s, "expected a name of lower-case letters, digits, '.', '_', '-' and '/'", e);
-	if (strlen(path) == DIGEST_HEX && strspn(path, "0123456789abcdef") == DIGEST_HEX)
+	bare = str_after(path, "library/");
+	bare = bare ? bare : path;
+	if (strlen(bare) == DIGEST_HEX && strspn(bare, "0123456789abcdef") == DIGEST_HEX)
 		return bad(s, "64 hex digits are an image id", e);
 	r->path = streq(r->domain, "docker.io") && !strchr(path, '/')
 		      ? arena_printf(a, "library/%s", path)
@@ -184,9 +186,12 @@ const char *reference_familiar(struct arena *a, const char *canonical)
 	const char *rest = str_after(canonical, "docker.io/");
 	const char *lib = rest ? str_after(rest, "library/") : NULL;
 
-	/* "library/a/b" would be read as the namespace library again. */
+	/* "library/a/b" would be read as the namespace library again, "x.y/b" as the registry x.y.
+	 */
 	if (lib && !strchr(lib, '/'))
 		rest = lib;
+	else if (rest && strchr(rest, '/') && is_domain(rest, strcspn(rest, "/")))
+		rest = NULL;
 	return arena_dup(a, rest ? rest : canonical);
 }
 

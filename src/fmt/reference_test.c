@@ -52,6 +52,7 @@ TEST(familiar_is_what_users_write)
 	CHECK_STR(reference_familiar(&a, "docker.io/library/debian:12"), "debian:12");
 	CHECK_STR(reference_familiar(&a, "docker.io/caisson/tiny:latest"), "caisson/tiny:latest");
 	CHECK_STR(reference_familiar(&a, "localhost:5000/x:1"), "localhost:5000/x:1");
+	CHECK_STR(reference_familiar(&a, "docker.io/x.y/z:1"), "docker.io/x.y/z:1");
 	CHECK_INT(reference_repository("localhost:5000/x:1"), 16);
 	CHECK_INT(reference_repository("localhost:5000/x"), 16);
 }
