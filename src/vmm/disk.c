@@ -13,11 +13,12 @@
 #define SECTOR 512
 
 /* Source: VMware Virtual Disk Format 1.1, "Text Descriptor"; QEMU reads version, CIDs, createType
- * and the extent lines, and ignores the geometry. */
+ * and the extent lines, and ignores the geometry.  No empty line: QEMU 7.2 scans each line with
+ * sscanf(), which skips it and takes the extent that follows twice. */
 void disk_vmdk(const struct disk_extent *v, size_t n, struct buf *out)
 {
 	buf_puts(out, "# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\n"
-		      "createType=\"monolithicFlat\"\n\n");
+		      "createType=\"monolithicFlat\"\n");
 	for (size_t i = 0; i < n; i++)
 		buf_printf(out, "RW %" PRIu64 " FLAT \"/dev/fdset/%d\" 0\n", v[i].bytes / SECTOR,
 			   v[i].fd);

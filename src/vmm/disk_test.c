@@ -15,6 +15,7 @@ TEST(extents_follow_each_other)
 
 	disk_vmdk(v, 2, &b);
 	CHECK(strstr(b.p, "createType=\"monolithicFlat\"\n"));
+	CHECK(!strstr(b.p, "\n\n"));
 	CHECK(strstr(b.p, "\nRW 8 FLAT \"/dev/fdset/6\" 0\nRW 2048 FLAT \"/dev/fdset/7\" 0\n"));
 }
 
