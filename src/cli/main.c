@@ -3,8 +3,9 @@
  * caisson - one command.  Lives for one command; has the store and its locks, keeps nothing open
  * after its exit; parses hostile bytes from nobody but its user.
  *
- * Exit codes: 0, 1 failure, 2 usage; for commands that run something (CMD_RUNS) as Docker: 125
- * ours, 126 cannot be executed, 127 not found, else the process's own, 128 + n by signal.
+ * Exit codes: 0, 1 failure, 2 usage; for commands that run something (CMD_RUNS) as Docker but for
+ * usage: 125 ours, 126 cannot be executed, 127 not found, else the process's own, 128 + n by
+ * signal.
  */
 #include "base/auto.h"
 #include "base/buf.h"
@@ -219,8 +220,10 @@ static int exit_code(const struct cmd *c, int r, const struct err *e)
 	if (r >= 0)
 		return r;
 	fprintf(stderr, "caisson: %s\n", e->msg);
+	if (e->kind == ERR_USAGE)
+		return 2;
 	if (!c || !(c->flags & CMD_RUNS))
-		return e->kind == ERR_USAGE ? 2 : 1;
+		return 1;
 	switch (e->kind) {
 	case ERR_NOT_EXEC:
 		return 126;
