@@ -19,7 +19,7 @@ static const struct opt stop_opts[] = {
 	.help = "signal to send first, instead of the instance's own"),
     OPT(struct stop_args, time, .name = "time", .letter = 't', .type = OPT_INT, .arg = "SECONDS",
 	.min = OWN, .max = 1 << 30, .preset = "-2",
-	.help = "time before SIGKILL, -1 for never; the instance's own (10) by default"),
+	.help = "time before SIGKILL, -1 for never, -2 for the instance's own"),
     OPT_END,
 };
 

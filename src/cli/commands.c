@@ -6,16 +6,19 @@
 /* In help order, one a line. */
 #define COMMANDS(X)                                                                                \
 	X(run)                                                                                     \
+	X(create)                                                                                  \
+	X(start)                                                                                   \
 	X(stop)                                                                                    \
+	X(restart)                                                                                 \
 	X(kill)                                                                                    \
 	X(pause)                                                                                   \
 	X(unpause)                                                                                 \
 	X(rm)                                                                                      \
 	X(wait)                                                                                    \
+	X(exec)                                                                                    \
 	X(images)                                                                                  \
 	X(pull)                                                                                    \
 	X(load)                                                                                    \
-	X(import)                                                                                  \
 	X(tag)                                                                                     \
 	X(rmi)                                                                                     \
 	X(image_inspect)                                                                           \

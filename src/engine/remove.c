@@ -12,7 +12,9 @@
 #include "store/store.h"
 #include "store/volume.h"
 #include "sys/child.h"
+#include "sys/file.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -48,15 +50,26 @@ static int remove_locked(struct session *s, const struct instance *i, bool volum
 	return r < 0 ? r : instance_remove(root, run, i, e);
 }
 
-static void clean_if_unseen(struct session *s, const char *id)
+void remove_traces(struct session *s, const char *id)
 {
+	static const char unknown[] =
+	    "{\"code\":255,\"error\":\"ended unseen: its monitor was killed or the host went "
+	    "down\"}";
 	auto_arena struct arena a = ARENA_INIT;
 	struct instance_state st;
+	auto_fd int dir = -1;
+	char path[96];
 
-	if (instance_state(store_root_fd(s->store), store_run_fd(s->store), id, &a, &st, NULL) ==
-		0 &&
-	    st.unseen)
-		clean_cgroup(s, id);
+	if (instance_state(store_root_fd(s->store), store_run_fd(s->store), id, &a, &st, NULL) <
+		0 ||
+	    !st.unseen)
+		return;
+	clean_cgroup(s, id);
+	snprintf(path, sizeof(path), "instances/%.64s", id);
+	dir = openat(store_root_fd(s->store), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* The record stays "unseen" when this fails, and the next command tries again. */
+	if (dir >= 0)
+		file_replace(dir, "exit.json", unknown, sizeof(unknown) - 1, 0600, FILE_LAZY);
 }
 
 int remove_instance(struct session *s, const struct instance *i, unsigned int flags, struct err *e)
@@ -90,7 +103,7 @@ int remove_instance(struct session *s, const struct instance *i, unsigned int fl
 		if (r < 0)
 			return r;
 	}
-	clean_if_unseen(s, i->id);
+	remove_traces(s, i->id);
 	return remove_locked(s, i, flags & REMOVE_VOLUMES, e);
 }
 
@@ -115,7 +128,7 @@ int remove_ended(struct session *s, const char *id, struct err *e)
 	r = instance_load(store_root_fd(store), id, &a, &i, e);
 	if (r < 0)
 		return r;
-	clean_if_unseen(s, id);
+	remove_traces(s, id);
 	if (i.auto_remove)
 		return remove_locked(s, &i, true, e);
 	return attach_remove(store_run_fd(store), id, e);

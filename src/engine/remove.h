@@ -21,6 +21,9 @@ int remove_instance(struct session *s, const struct instance *i, unsigned int fl
  * Waits for the monitor to go.  Does nothing to one that was started again meanwhile. */
 int remove_ended(struct session *s, const char *id, struct err *e);
 
+/* Of an instance that ended unseen: its cgroup; from then on it has an exit record, "unknown". */
+void remove_traces(struct session *s, const char *id);
+
 /* What killed commands and monitors left behind: half-made instances, networks of instances that
  * do not run, instances that were to be removed at their end.  Never fails. */
 void remove_leftovers(struct session *s);

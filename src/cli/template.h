@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * template - what may stand behind --format: the part of Go's templates that docker's documentation
+ * shows, over a JSON document.
+ *
+ *	{{.Names}}  {{.State.Pid}}  {{json .Config}}  {{upper .X}} {{lower .X}} {{title .X}} {{len
+ *.X}}
+ *	{{index .Labels "k"}}  {{index .List 0}}  {{join .List ", "}}  {{.X | json}}  {{println .X}}
+ *	{{range .List}}..{{.}}..{{end}}  {{range $k, $v := .Map}}..{{end}}  {{if
+ *.X}}..{{else}}..{{end}}
+ *	{{with .X}}..{{end}}  {{eq .X "y"}} {{ne .X "y"}}  {{$k}}  {{- .X -}}
+ *
+ * "\t" and "\n" in the text mean what they say.  A path that leads nowhere prints "<no value>".
+ */
+#ifndef CLI_TEMPLATE_H
+#define CLI_TEMPLATE_H
+
+struct buf;
+struct err;
+struct json;
+
+/* Append the template filled from j.  ERR_USAGE names what is not understood. */
+int template_print(const char *text, const struct json *j, struct buf *out, struct err *e);
+
+/* The rest of a --format behind "table " when it asks for a table, else NULL. */
+const char *template_table(const char *format);
+/* "{{.Names}}\t{{.ID}}" to "NAMES\tCONTAINER ID\n": heads[] are pairs of member and heading. */
+void template_head(const char *text, const char *const (*heads)[2], struct buf *out);
+/* Lines of tab-separated cells to aligned columns, three blanks between, as docker's. */
+void template_align(const struct buf *lines, struct buf *out);
+
+#endif
