@@ -14,8 +14,10 @@
 	X(pause)                                                                                   \
 	X(unpause)                                                                                 \
 	X(rm)                                                                                      \
-	X(wait)                                                                                    \
+	X(ps)                                                                                      \
 	X(exec)                                                                                    \
+	X(wait)                                                                                    \
+	X(inspect)                                                                                 \
 	X(images)                                                                                  \
 	X(pull)                                                                                    \
 	X(load)                                                                                    \

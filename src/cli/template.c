@@ -59,6 +59,22 @@ static int bad(struct run *r, const char *at, size_t n)
 
 /* ---- values ---- */
 
+static const char *text_of(struct run *r, const struct val *v);
+
+struct printing {
+	struct run *r;
+	struct buf *b;
+};
+
+static int print_member(const char *key, struct json *value, void *arg)
+{
+	struct printing *p = arg;
+	struct val m = {.j = value};
+
+	buf_printf(p->b, "%s%s:%s", p->b->len > 4 ? " " : "", key, text_of(p->r, &m));
+	return 0;
+}
+
 static const char *text_of(struct run *r, const struct val *v)
 {
 	auto_buf struct buf b = BUF_INIT(8 << 20);
@@ -81,6 +97,12 @@ static const char *text_of(struct run *r, const struct val *v)
 
 			buf_printf(&b, "%s%s", i ? " " : "", text_of(r, &m));
 		}
+		buf_puts(&b, "]");
+	} else if (json_is_object(v->j)) {
+		struct printing p = {r, &b};
+
+		buf_puts(&b, "map[");
+		json_each(v->j, print_member, &p);
 		buf_puts(&b, "]");
 	} else {
 		json_dump(v->j, &b);

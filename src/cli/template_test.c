@@ -29,6 +29,7 @@ TEST(members_and_functions)
 {
 	CHECK_STR(fill("{{.Name}}\\t{{.State.Pid}}"), "/web\t42");
 	CHECK_STR(fill("{{json .Args}} {{.Args}}"), "[\"a\",\"b\"] [a b]");
+	CHECK_STR(fill("{{.Labels}} {{.Nets}}"), "map[x:1 y:2] map[bridge:map[IP:1.2]]");
 	CHECK_STR(fill("{{.Nope}} {{.State.Error}}."), "<no value> .");
 	CHECK_STR(fill("{{upper .Name}} {{len .Args}} {{join .Args \"-\"}}"), "/WEB 2 a-b");
 	CHECK_STR(fill("{{index .Labels \"x\"}}{{index .Args 1}}{{index .Labels \"q\"}}"), "1b");
