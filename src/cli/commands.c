@@ -25,6 +25,7 @@
 	X(rmi)                                                                                     \
 	X(image_inspect)                                                                           \
 	X(compare)                                                                                 \
+	X(info)                                                                                    \
 	X(version)                                                                                 \
 	X(reap)
 

@@ -8,18 +8,18 @@
  * which the engine speaks as the first client, the instance's lock, for a VM a tap device.  Others
  * that it should only hold (published ports) are just left open.
  *
- * `caisson-monitor --probe DIR` tells what accelerator a VM would have, as JSON; the answer is
+ * `caisson-monitor --probe DIR --data DIR` tells what this host has for VMs, as JSON; the probe is
  * cached in DIR.
  */
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/opt.h"
+#include "monitor/hostinfo.h"
 #include "monitor/server.h"
 #include "runtime/cgroup.h"
 #include "spec/trace.h"
 #include "sys/fd.h"
-#include "vmm/probe.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -62,15 +62,13 @@ static void signal_ignore(int sig)
 	sigaction(sig, &sa, NULL);
 }
 
-static int probe(const char *dir, struct err *e)
+static int probe(const char *dir, const char *data, struct err *e)
 {
-	auto_buf struct buf b = BUF_INIT(4096);
-	struct probe_result res;
-	int r = probe_accel(dir, &res, e);
+	auto_buf struct buf b = BUF_INIT(8192);
+	int r = hostinfo_write(dir, data, &b, e);
 
 	if (r < 0)
 		return r;
-	probe_write(&res, &b);
 	puts(b.p);
 	return 0;
 }
@@ -127,7 +125,9 @@ int main(int argc, char **argv)
 	int r = opt_parse(opts, argc, argv, OPT_FIRST, &a, &e);
 
 	if (r >= 0)
-		r = a.probe ? probe(a.probe, &e) : a.cleanup ? cleanup(a.cleanup, &e) : run(&a, &e);
+		r = a.probe	? probe(a.probe, a.data, &e)
+		    : a.cleanup ? cleanup(a.cleanup, &e)
+				: run(&a, &e);
 	/* The engine hears of errors on its connection; this is for people and for the probe. */
 	if (r < 0)
 		fprintf(stderr, "caisson-monitor: %s\n", e.msg);

@@ -11,6 +11,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "monitor/hostinfo.h"
 #include "monitor/server.h"
 #include "runtime/cgroup.h"
 #include "spec/plan.h"
@@ -366,11 +367,8 @@ static int make_cgroup(struct machine *m, const struct plan *p, struct err *e)
 static int run_machine(struct machine *m, const struct plan *p, struct arena *a, struct err *e)
 {
 	const struct server_setup *set = m->server->setup;
-	const char *const dirs[] = {arena_printf(a, "%s/kernels", set->data),
-				    "/usr/local/share/caisson/kernels",
-				    "/usr/share/caisson/kernels", NULL};
 	struct vm_files files = {
-	    .kernel_dirs = dirs,
+	    .kernel_dirs = hostinfo_kernel_dirs(set->data, a),
 	    .agent = arena_printf(a, "%s/caisson-guest", set->libexec),
 	    .cache_dir = arena_printf(a, "%s/cache/vm", set->root),
 	    .taps = &set->tap_fd,

@@ -241,21 +241,25 @@ static int accelerator(struct vm *vm, const struct vm_files *files, struct machi
 	return 0;
 }
 
-static int find_qemu(const struct vm_files *files, const char **out, struct err *e)
+const char *vm_find_qemu(void)
 {
 	static const char *const places[] = {"/usr/bin/qemu-system-x86_64",
 					     "/usr/local/bin/qemu-system-x86_64",
 					     "/usr/libexec/qemu-kvm", "/usr/bin/qemu-kvm"};
 
-	if (files->qemu) {
-		*out = files->qemu;
-		return access(files->qemu, X_OK) < 0 ? err_sys(e, "%s", files->qemu) : 0;
-	}
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if (access(places[i], X_OK) == 0) {
-			*out = places[i];
-			return 0;
-		}
+		if (access(places[i], X_OK) == 0)
+			return places[i];
+	return NULL;
+}
+
+static int find_qemu(const struct vm_files *files, const char **out, struct err *e)
+{
+	if (files->qemu && access(files->qemu, X_OK) < 0)
+		return err_sys(e, "%s", files->qemu);
+	*out = files->qemu ? files->qemu : vm_find_qemu();
+	if (*out)
+		return 0;
 	return err_set(e, ERR_NOT_FOUND,
 		       "qemu-system-x86_64 is not installed: a virtual machine needs it (Debian "
 		       "package qemu-system-x86)");

@@ -39,6 +39,9 @@ struct vm_files {
 	void *arg;
 };
 
+/* Path of the QEMU that is used when the caller names none, or NULL. */
+const char *vm_find_qemu(void);
+
 /* Start QEMU.  Returns when it runs (not when the guest is up: that is its HELLO).
  * Errors: ERR_NOT_FOUND no kernel, QEMU or virtiofsd (the message says what to install),
  * ERR_UNSUPPORTED a plan that a VM cannot keep, ERR_SYSTEM. */

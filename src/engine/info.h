@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * info - what this installation can do on this host, and what is missing for the rest.
+ *
+ * Everything is looked at when asked: nothing here is a constant of the build but the version.
+ */
+#ifndef ENGINE_INFO_H
+#define ENGINE_INFO_H
+
+#include "base/arena.h"
+#include "fmt/jbind.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct err;
+struct session;
+
+struct info_isolation {
+	bool usable;
+	const char *why; /* when it is not usable */
+};
+
+struct info_vm {
+	bool usable;
+	const char *why;
+	const char *accel;	/* "kvm" or "tcg" */
+	const char *accel_why;	/* what the probe saw */
+	const char *kvm;	/* "usable" "emulated" "absent" "denied" */
+	const char *hypervisor; /* path of QEMU, or NULL */
+	const char *kernel;	/* version of the newest guest kernel, or NULL */
+};
+
+struct info_counts {
+	int64_t running, paused, stopped;
+};
+
+struct info {
+	const char *version, *root, *run_root;
+	const char *kernel, *os, *machine;
+	int64_t cpus;
+	uint64_t memory_bytes;
+	const char *cgroup;	/* "v1", "v2", "hybrid", "none" */
+	const char *layer_form; /* "erofs" or "directory" */
+	int64_t images;
+	struct info_counts instances;
+	struct info_isolation container;
+	struct info_vm vm;
+	struct strs security; /* walls the kernel offers: "seccomp" "apparmor" "selinux" "userns" */
+	bool nftables;	      /* the nft program is here: bridge networks work */
+	struct strs warnings;
+};
+
+extern const struct jbind info_table;
+
+/* Strings live in a.  A part that cannot be read becomes a warning, not a failure. */
+int info_gather(struct session *s, struct arena *a, struct info *out, struct err *e);
+
+#endif
