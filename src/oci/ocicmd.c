@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oci/ocicmd.h"
+#include "base/err.h"
 #include "oci/ocicreate.h"
 #include "oci/ocictl.h"
 #include "oci/ociexec.h"
+#include "oci/ocispec.h"
+#include "oci/ociupdate.h"
 
 #include <stddef.h>
+
+static int no_criu(const struct ocicmd_globals *g, int argc, char **argv, struct err *e)
+{
+	return err_set(e, ERR_UNSUPPORTED, "%s: checkpointing with CRIU is not supported", argv[0]);
+}
 
 const struct ocicmd ocicmd_all[] = {
     {"create", "ID", "create an instance; its process waits", ocicreate_create, 1, true},
@@ -18,5 +26,11 @@ const struct ocicmd ocicmd_all[] = {
     {"ps", "ID [OPTION...]", "list the processes of an instance", ocictl_ps, 1, false},
     {"pause", "ID", "freeze an instance", ocictl_pause, 1, false},
     {"resume", "ID", "thaw an instance", ocictl_resume, 1, false},
+    {"update", "ID", "change the limits of an instance", ociupdate_update, 1, false},
+    {"events", "ID", "print statistics and OOM events", ociupdate_events, 1, false},
+    {"spec", "", "write a config.json to begin with", ocispec_spec, 1, false},
+    {"features", "", "print what this runtime can do", ocispec_features, 1, false},
+    {"checkpoint", "ID", "not supported", no_criu, 1, false},
+    {"restore", "ID", "not supported", no_criu, 1, false},
     {NULL, NULL, NULL, NULL, 0, false},
 };

@@ -525,7 +525,7 @@ static bool any_idmap(const struct plan *p)
 
 static int prepare(struct job *j, struct err *e)
 {
-	const char *bundle = j->opts->bundle ? j->opts->bundle : "/";
+	const char *bundle = j->opts->bundle ? j->opts->bundle : "/", *cache;
 	int pair[2], r;
 
 	j->rootless = geteuid() != 0 || !capset_have(CAP_SYS_ADMIN);
@@ -537,7 +537,10 @@ static int prepare(struct job *j, struct err *e)
 		return err_sys(e, "socketpair");
 	j->sync = pair[0];
 	j->peer = pair[1];
-	r = seccomp_prepare(j->plan, j->opts->seccomp_cache, &j->seccomp, e);
+	cache = j->opts->seccomp_cache;
+	if (!cache && j->plan->caisson)
+		cache = j->plan->caisson->seccomp_cache;
+	r = seccomp_prepare(j->plan, cache, &j->seccomp, e);
 	return r < 0 ? r : connect_listener(j, e);
 }
 

@@ -333,4 +333,34 @@ def errors_go_to_the_log_as_json(env):
     check(j["level"] == "error" and "does not exist" in j["msg"] and j["time"], j)
 
 
+@test(needs="root")
+def update_and_events(env):
+    oci = Runtime(env)
+    oci("run", "-d", "-b", oci.bundle(None, "/bin/sleep", "100"), "c1", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).ok()
+    oci("update", "c1", "--pids-limit", "7", "--memory", "64m", "--cpu-quota", "-1").ok()
+    j = oci("events", "--stats", "c1").json()
+    same((j["type"], j["id"], j["data"]["pids"]["limit"], j["data"]["memory"]["usage"]["limit"]), ("stats", "c1", 7, 64 << 20), "stats")
+    check(j["data"]["pids"]["current"] == 1 and j["data"]["cpu"]["usage"]["total"] > 0, j)
+    oci("update", "-r", "-", "c1", stdin=json.dumps({"pids": {"limit": 9}})).ok()
+    same(oci("events", "--stats", "c1").json()["data"]["pids"]["limit"], 9, "limit")
+    r = oci("update", "c1", "--memory", "lots")
+    check(r.code == 1 and "memory" in r.err, r.err)
+    p = oci.start("events", "--interval", "50ms", "c1")
+    p.until('"type":"stats".*"type":"stats"')
+    oci("delete", "-f", "c1").ok()
+    same(p.finish().code, 0, "events at the end")
+
+
+@test
+def spec_and_features(env):
+    oci = Runtime(env)
+    r = subprocess.run([oci.binary, "spec"], cwd=oci.base, capture_output=True, text=True)
+    same((r.returncode, r.stderr), (0, ""), "spec")
+    c = json.loads((oci.base / "config.json").read_text())
+    same((c["process"]["args"], c["root"]["path"]), (["sh"], "rootfs"), "spec")
+    check(subprocess.run([oci.binary, "spec"], cwd=oci.base, capture_output=True).returncode == 1, "config.json was overwritten")
+    f = oci("features").json()
+    check("rro" in f["mountOptions"] and "time" in f["linux"]["namespaces"] and f["linux"]["seccomp"]["enabled"], f)
+
+
 main()

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "oci/ociupdate.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/opt.h"
+#include "base/str.h"
+#include "fmt/jbind.h"
+#include "fmt/json.h"
+#include "oci/ocistate.h"
+#include "runtime/cgroup.h"
+#include "spec/plan.h"
+#include "sys/fd.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+
+#define RESOURCES_MAX (1u << 20)
+
+/* An instance and its cgroup. */
+struct target {
+	int root_fd, dir;
+	struct arena a;
+	struct ocistate s;
+	struct cgroup *cg;
+};
+#define TARGET_INIT ((struct target){.root_fd = -1, .dir = -1})
+
+static void target_done(struct target *t)
+{
+	cgroup_close(t->cg);
+	fd_close(t->dir);
+	fd_close(t->root_fd);
+	arena_free(&t->a);
+}
+#define auto_target __attribute__((cleanup(target_done)))
+
+static int target_open(struct target *t, const struct ocicmd_globals *g, const char *id,
+		       struct err *e)
+{
+	int r;
+
+	t->root_fd = ocistate_open_root(g->root, false, e);
+	if (t->root_fd < 0)
+		return t->root_fd;
+	r = ocistate_load(t->root_fd, id, &t->dir, &t->s, &t->a, e);
+	if (r < 0)
+		return r;
+	if (ocistate_now(t->dir, &t->s) == OCISTATE_STOPPED)
+		return err_set(e, ERR_CONFLICT, "container not running");
+	if (!t->s.cgroup)
+		return err_set(e, ERR_UNSUPPORTED, "container has no cgroup");
+	return cgroup_open_saved(t->s.cgroup, &t->cg, e);
+}
+
+/* ---- update ---- */
+
+struct update_args {
+	const char *resources, *cpus, *mems, *l3, *bw;
+	const char *blkio_weight, *cpu_period, *cpu_quota, *cpu_burst, *cpu_share, *rt_period,
+	    *rt_runtime, *cpu_idle, *memory, *reservation, *swap, *pids;
+};
+
+#define LIMIT(field_, name_, help_)                                                                \
+	OPT(struct update_args, field_, .name = (name_), .type = OPT_STR, .arg = "N",              \
+	    .help = (help_))
+
+static const struct opt update_opts[] = {
+    OPT(struct update_args, resources, .name = "resources", .letter = 'r', .type = OPT_STR,
+	.arg = "FILE", .help = "linux.resources as JSON, - for stdin; other options are ignored"),
+    LIMIT(blkio_weight, "blkio-weight", "block io weight, 10 to 1000"),
+    LIMIT(cpu_period, "cpu-period", "length of a CPU period in microseconds"),
+    LIMIT(cpu_quota, "cpu-quota", "CPU time in a period in microseconds, -1: unlimited"),
+    LIMIT(cpu_burst, "cpu-burst", "unused CPU time that may be carried over, in microseconds"),
+    LIMIT(cpu_share, "cpu-share", "CPU weight against others"),
+    LIMIT(rt_period, "cpu-rt-period", "realtime period in microseconds"),
+    LIMIT(rt_runtime, "cpu-rt-runtime", "realtime CPU time in a period in microseconds"),
+    LIMIT(cpu_idle, "cpu-idle", "1: run only when nothing else wants to"),
+    OPT(struct update_args, cpus, .name = "cpuset-cpus", .type = OPT_STR, .arg = "LIST",
+	.help = "CPUs to use"),
+    OPT(struct update_args, mems, .name = "cpuset-mems", .type = OPT_STR, .arg = "LIST",
+	.help = "memory nodes to use"),
+    LIMIT(memory, "memory", "memory in bytes (k, m, g), -1: unlimited"),
+    LIMIT(reservation, "memory-reservation", "soft limit in bytes"),
+    LIMIT(swap, "memory-swap", "memory and swap in bytes, -1: unlimited"),
+    LIMIT(pids, "pids-limit", "processes, -1: unlimited"),
+    OPT(struct update_args, l3, .name = "l3-cache-schema", .type = OPT_STR, .arg = "TEXT",
+	.help = "Intel RDT: not supported"),
+    OPT(struct update_args, bw, .name = "mem-bw-schema", .type = OPT_STR, .arg = "TEXT",
+	.help = "Intel RDT: not supported"),
+    OPT_END,
+};
+
+/* A number, perhaps negative, perhaps with a size suffix; NULL leaves *out alone. */
+static int limit(const char *text, const char *name, bool bytes, struct jbind_optint *out,
+		 bool *any, struct err *e)
+{
+	uint64_t size;
+	char *end;
+	long long v;
+
+	if (!text)
+		return 0;
+	errno = 0;
+	v = strtoll(text, &end, 10);
+	if (errno || end == text || *end) {
+		if (!bytes || opt_parse_bytes(text, &size) < 0 || size > INT64_MAX)
+			return err_set(e, ERR_USAGE, "invalid value for %s: '%s'", name, text);
+		v = (long long)size;
+	}
+	*out = (struct jbind_optint){.set = true, .v = v};
+	*any = true;
+	return 0;
+}
+
+static int from_file(const char *path, struct plan_resources *r, struct arena *a, struct err *e)
+{
+	auto_fd int fd = streq(path, "-") ? dup(0) : open(path, O_RDONLY | O_CLOEXEC);
+	auto_free char *text = NULL;
+	ssize_t n = fd < 0 ? -errno : fd_slurp(fd, RESOURCES_MAX, &text);
+
+	if (n < 0) {
+		errno = (int)-n;
+		return err_sys(e, "resources '%s'", path);
+	}
+	return jbind_parse(&plan_resources_table, text, (size_t)n, r, a, "resources", e);
+}
+
+static int memory_options(const struct update_args *x, struct plan_memory *m, bool *any,
+			  struct err *e)
+{
+	int r = limit(x->memory, "memory", true, &m->limit, any, e);
+
+	if (r == 0)
+		r = limit(x->reservation, "memory-reservation", true, &m->reservation, any, e);
+	return r < 0 ? r : limit(x->swap, "memory-swap", true, &m->swap, any, e);
+}
+
+static int cpu_options(const struct update_args *x, struct plan_cpu *c, bool *any, struct err *e)
+{
+	const struct {
+		const char *text, *name;
+		struct jbind_optint *out;
+	} all[] = {
+	    {x->cpu_period, "cpu-period", &c->period},
+	    {x->cpu_quota, "cpu-quota", &c->quota},
+	    {x->cpu_burst, "cpu-burst", &c->burst},
+	    {x->cpu_share, "cpu-share", &c->shares},
+	    {x->rt_period, "cpu-rt-period", &c->realtime_period},
+	    {x->rt_runtime, "cpu-rt-runtime", &c->realtime_runtime},
+	    {x->cpu_idle, "cpu-idle", &c->idle},
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof(all) / sizeof(all[0]); i++)
+		r = limit(all[i].text, all[i].name, false, all[i].out, any, e);
+	c->cpus = x->cpus;
+	c->mems = x->mems;
+	*any |= x->cpus || x->mems;
+	return r;
+}
+
+static int from_options(const struct update_args *x, struct plan_resources *out, struct arena *a,
+			struct err *e)
+{
+	struct plan_memory *m = arena_alloc(a, sizeof(*m));
+	struct plan_cpu *c = arena_alloc(a, sizeof(*c));
+	struct plan_pids *p = arena_alloc(a, sizeof(*p));
+	struct plan_blkio *b = arena_alloc(a, sizeof(*b));
+	bool memory = false, cpu = false, pids = false, blkio = false;
+	int r = memory_options(x, m, &memory, e);
+
+	if (r == 0)
+		r = cpu_options(x, c, &cpu, e);
+	if (r == 0)
+		r = limit(x->pids, "pids-limit", false, &p->limit, &pids, e);
+	if (r == 0)
+		r = limit(x->blkio_weight, "blkio-weight", false, &b->weight, &blkio, e);
+	out->memory = memory ? m : NULL;
+	out->cpu = cpu ? c : NULL;
+	out->pids = pids ? p : NULL;
+	out->block_io = blkio ? b : NULL;
+	return r;
+}
+
+int ociupdate_update(const struct ocicmd_globals *g, int argc, char **argv, struct err *e)
+{
+	auto_target struct target t = TARGET_INIT;
+	struct plan_resources res = {0};
+	struct update_args x = {0};
+	int r, i = opt_parse(update_opts, argc, argv, OPT_MIXED, &x, e);
+
+	if (i < 0)
+		return i;
+	if (argc - i != 1)
+		return err_set(e, ERR_USAGE, "\"update\" requires exactly 1 argument");
+	if (x.l3 || x.bw)
+		return err_set(e, ERR_UNSUPPORTED, "Intel RDT is not supported");
+	r = target_open(&t, g, argv[i], e);
+	if (r == 0)
+		r = x.resources ? from_file(x.resources, &res, &t.a, e)
+				: from_options(&x, &res, &t.a, e);
+	return r < 0 ? r : cgroup_update(t.cg, &res, e);
+}
+
+/* ---- events ---- */
+
+struct events_args {
+	int64_t interval;
+	bool stats;
+};
+static const struct opt events_opts[] = {
+    OPT(struct events_args, interval, .name = "interval", .type = OPT_DURATION, .arg = "TIME",
+	.preset = "5s", .help = "how often statistics are printed"),
+    OPT(struct events_args, stats, .name = "stats", .type = OPT_BOOL,
+	.help = "print the statistics once"),
+    OPT_END,
+};
+
+static unsigned long long u(uint64_t v)
+{
+	return (unsigned long long)v;
+}
+
+static void print_stats(const char *id, const struct cgroup_stats *s, struct buf *b)
+{
+	/* runc shows "no limit" of pids as 0 and of memory as the kernel's largest number. */
+	buf_puts(b, "{\"type\":\"stats\",\"id\":");
+	json_quote(b, id);
+	buf_printf(b,
+		   ",\"data\":{\"cpu\":{\"usage\":{\"total\":%llu,\"kernel\":%llu,\"user\":%llu},"
+		   "\"throttling\":{\"periods\":%llu,\"throttledPeriods\":%llu,\"throttledTime\":"
+		   "%llu}},",
+		   u(s->cpu_ns), u(s->cpu_system_ns), u(s->cpu_user_ns), u(s->cpu_periods),
+		   u(s->cpu_throttled), u(s->cpu_throttled_ns));
+	buf_printf(
+	    b,
+	    "\"memory\":{\"cache\":%llu,\"usage\":{\"limit\":%llu,\"usage\":%llu,\"max\":%llu,"
+	    "\"failcnt\":%llu},\"swap\":{\"limit\":%llu,\"usage\":%llu,\"failcnt\":0},"
+	    "\"kernel\":{\"limit\":0,\"usage\":%llu,\"failcnt\":0},\"raw\":{\"rss\":%llu,"
+	    "\"inactive_file\":%llu,\"oom_kill\":%llu}},",
+	    u(s->memory_cache_bytes), u(s->memory_limit_bytes), u(s->memory_bytes),
+	    u(s->memory_peak_bytes), u(s->memory_failures), u(s->memory_swap_limit_bytes),
+	    u(s->memory_swap_bytes), u(s->memory_kernel_bytes), u(s->memory_anon_bytes),
+	    u(s->memory_inactive_bytes), u(s->oom_kills));
+	buf_printf(
+	    b,
+	    "\"pids\":{\"current\":%llu,\"limit\":%llu},\"blkio\":{\"ioServiceBytesRecursive\":"
+	    "[{\"major\":0,\"minor\":0,\"op\":\"Read\",\"value\":%llu},{\"major\":0,\"minor\":"
+	    "0,\"op\":\"Write\",\"value\":%llu}]},\"hugetlb\":{},\"intel_rdt\":{}}}\n",
+	    u(s->pids), u(s->pids_limit == UINT64_MAX ? 0 : s->pids_limit), u(s->io_read_bytes),
+	    u(s->io_write_bytes));
+}
+
+static int stats_once(const struct target *t, struct err *e)
+{
+	auto_buf struct buf b = BUF_INIT(64 * 1024);
+	struct cgroup_stats s = {0};
+	int r = cgroup_stats(t->cg, &s, e);
+
+	if (r < 0)
+		return r;
+	print_stats(t->s.id, &s, &b);
+	r = fd_write_all(1, b.p, b.len);
+	return r < 0 ? err_set(e, ERR_SYSTEM, "write statistics") : 0;
+}
+
+static void on_oom(const struct target *t, int fd, uint64_t *seen)
+{
+	auto_buf struct buf b = BUF_INIT(4096);
+	uint64_t count = 0;
+	char drop[4096];
+
+	if (read(fd, drop, sizeof(drop)) < 0 || cgroup_oom_kills(t->cg, &count, NULL) < 0 ||
+	    count <= *seen)
+		return;
+	*seen = count;
+	buf_puts(&b, "{\"type\":\"oom\",\"id\":");
+	json_quote(&b, t->s.id);
+	buf_puts(&b, "}\n");
+	fd_write_all(1, b.p, b.len);
+}
+
+/* Until process 1 has ended. */
+static int follow(const struct target *t, int64_t interval_ns, struct err *e)
+{
+	auto_fd int pidfd = (int)syscall(SYS_pidfd_open, (pid_t)t->s.pid, 0);
+	auto_fd int oom = cgroup_oom_fd(t->cg, NULL);
+	struct pollfd p[2] = {{.fd = pidfd, .events = POLLIN},
+			      {.fd = oom < 0 ? -1 : oom, .events = POLLIN | POLLPRI}};
+	uint64_t seen = 0;
+	int r;
+
+	if (pidfd < 0)
+		return err_set(e, ERR_CONFLICT, "container not running");
+	cgroup_oom_kills(t->cg, &seen, NULL);
+	for (;;) {
+		int n = poll(p, 2, (int)(interval_ns / 1000000));
+
+		if (n < 0 && errno != EINTR)
+			return err_sys(e, "poll");
+		if (n > 0 && p[1].revents)
+			on_oom(t, oom, &seen);
+		if (n > 0 && p[0].revents)
+			return 0;
+		if (n == 0) {
+			r = stats_once(t, e);
+			if (r < 0)
+				return r;
+		}
+	}
+}
+
+int ociupdate_events(const struct ocicmd_globals *g, int argc, char **argv, struct err *e)
+{
+	auto_target struct target t = TARGET_INIT;
+	struct events_args x = {0};
+	int r, i = opt_parse(events_opts, argc, argv, OPT_MIXED, &x, e);
+
+	if (i < 0)
+		return i;
+	if (argc - i != 1)
+		return err_set(e, ERR_USAGE, "\"events\" requires exactly 1 argument");
+	if (x.interval < 1000000 || x.interval > 86400LL * 1000000000)
+		return err_set(e, ERR_USAGE, "--interval must be between 1ms and 24h");
+	r = target_open(&t, g, argv[i], e);
+	if (r < 0)
+		return r;
+	return x.stats ? stats_once(&t, e) : follow(&t, x.interval, e);
+}
