@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sha256 - the digest of small documents of ours (manifests, configurations, names of files), where
- * mapping a crypto library would cost more than the sum.  About 0.3 GB/s: streams of layers are
- * hashed by the fetch and unpack programs with OpenSSL.  Source: FIPS 180-4, section 6.2.
+ * mapping a crypto library would cost more than the sum.  About 0.2 GB/s, 1.2 with the processor's
+ * SHA instructions: streams of layers are hashed by the fetch and unpack programs with OpenSSL.
+ * Source: FIPS 180-4, section 6.2.
  */
 #ifndef BASE_SHA256_H
 #define BASE_SHA256_H

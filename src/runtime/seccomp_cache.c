@@ -63,13 +63,23 @@ static bool take(const struct head *h, const char *insns, size_t len,
 	return true;
 }
 
+bool seccomp_cache_parse(const char *text, size_t n, const struct seccomp_cache_key *key,
+			 struct seccomp_program *out)
+{
+	struct head h;
+
+	if (n < sizeof(h))
+		return false;
+	memcpy(&h, text, sizeof(h));
+	return take(&h, text + sizeof(h), n - sizeof(h), key, out);
+}
+
 bool seccomp_cache_load(const char *dir, const struct seccomp_cache_key *key,
 			struct seccomp_program *out)
 {
 	auto_fd int dir_fd = -1, fd = -1;
 	auto_free char *text = NULL;
 	char name[80];
-	struct head h;
 	ssize_t n;
 
 	if (!dir)
@@ -79,11 +89,8 @@ bool seccomp_cache_load(const char *dir, const struct seccomp_cache_key *key,
 	fd = dir_fd < 0 ? -1 : openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 || !is_ours(fd))
 		return false;
-	n = fd_slurp(fd, sizeof(h) + BPF_MAXINSNS * sizeof(struct sock_filter), &text);
-	if (n < (ssize_t)sizeof(h))
-		return false;
-	memcpy(&h, text, sizeof(h));
-	return take(&h, text + sizeof(h), (size_t)n - sizeof(h), key, out);
+	n = fd_slurp(fd, sizeof(struct head) + BPF_MAXINSNS * sizeof(struct sock_filter), &text);
+	return n >= 0 && seccomp_cache_parse(text, (size_t)n, key, out);
 }
 
 void seccomp_cache_save(const char *dir, const struct seccomp_cache_key *key,

@@ -12,6 +12,7 @@
 #include "base/sha256.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct seccomp_program;
 
@@ -22,6 +23,10 @@ struct seccomp_cache_key {
 /* Whether *out (insns, len, notify, cached) was filled.  dir NULL: never. */
 bool seccomp_cache_load(const char *dir, const struct seccomp_cache_key *key,
 			struct seccomp_program *out);
+
+/* The same from the bytes of a file. */
+bool seccomp_cache_parse(const char *text, size_t n, const struct seccomp_cache_key *key,
+			 struct seccomp_program *out);
 
 /* Keep a program; the directory is made (0700) when missing.  A cache is a help, so that it cannot
  * be written is no error. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/seccomp_default.h"
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/str.h"
 #include "spec/plan.h"
 
@@ -81,20 +82,23 @@ static const struct {
 
 /* AF_VSOCK reaches the hypervisor past every network rule; AF_ALG is a kernel parser of keys with a
  * long list of holes.  32-bit x86 can also make sockets through socketcall(2), whose arguments lie
- * in memory where a filter cannot look; since Linux 4.3 the direct calls exist there, and libraries
- * fall back to them on ENOSYS.  TIOCSTI and TIOCLINUX push input into the terminal of whoever
- * started us. */
+ * in memory where a filter cannot look, so its call 1 (SYS_SOCKET) does not exist here; the others
+ * work on sockets that were made otherwise and pass.  Since Linux 4.3 the direct call is there:
+ * musl uses it, but a 32-bit glibc built for older kernels (Debian's) then has no sockets except
+ * socketpair(); docs/seccomp.md says so.  TIOCSTI and TIOCLINUX push input into the terminal of
+ * whoever started us. */
 const struct seccomp_denied seccomp_default_denied[] = {
     {.name = "socket", .by_arg = true, .arg = 0, .value = 40 /* AF_VSOCK */, .error = EPERM},
     {.name = "socket", .by_arg = true, .arg = 0, .value = 38 /* AF_ALG */, .error = EPERM},
-    {.name = "socketcall", .error = ENOSYS},
+    {.name = "socketcall", .by_arg = true, .arg = 0, .value = 1, .error = ENOSYS},
     {.name = "ioctl", .by_arg = true, .arg = 1, .value = 0x5412 /* TIOCSTI */, .error = EPERM},
     {.name = "ioctl", .by_arg = true, .arg = 1, .value = 0x541c /* TIOCLINUX */, .error = EPERM},
 };
 const unsigned int seccomp_default_denied_n =
     sizeof(seccomp_default_denied) / sizeof(seccomp_default_denied[0]);
 
-#define RULES_MAX (sizeof(by_cap) / sizeof(by_cap[0]) + 16)
+#define CUBES_MAX 256 /* rules that say which arguments are not denied: 32 a value at most */
+#define RULES_MAX (sizeof(by_cap) / sizeof(by_cap[0]) + 16 + CUBES_MAX)
 
 static bool has(const struct strs *caps, const char *name)
 {
@@ -168,4 +172,64 @@ const struct plan_seccomp *seccomp_default_profile(const struct strs *caps, stru
 	arena_strs_add(a, &s->architectures, "SCMP_ARCH_ARM");
 #endif
 	return s;
+}
+
+/* ---- the same for other engines ---- */
+
+/* Say with comparisons that can only allow what `denied` says by refusing: every value of an int
+ * that is not in the list, as the fewest (mask, value) pairs.  mask fixes the bits above `bit`. */
+static void allow_others(struct plan_seccomp *s, const char *name, uint32_t mask, uint32_t value,
+			 int bit, struct arena *a)
+{
+	struct plan_seccomp_rule *r;
+	bool inside = false;
+	uint32_t arg = 0;
+
+	for (unsigned int i = 0; i < seccomp_default_denied_n; i++) {
+		const struct seccomp_denied *d = &seccomp_default_denied[i];
+
+		if (!streq(d->name, name))
+			continue;
+		arg = d->arg;
+		inside = inside || (d->value & mask) == value;
+	}
+	if (inside && bit >= 0) {
+		allow_others(s, name, mask | 1u << bit, value, bit - 1, a);
+		allow_others(s, name, mask | 1u << bit, value | 1u << bit, bit - 1, a);
+	}
+	if (inside)
+		return;
+	r = add(s, name, "SCMP_ACT_ALLOW", a);
+	condition(r, mask, value, "SCMP_CMP_MASKED_EQ", a);
+	r->args.v[0].index = arg;
+}
+
+static void drop_name(struct strs *l, const char *name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (!streq(l->v[i], name))
+			l->v[n++] = l->v[i];
+	l->n = n;
+}
+
+void seccomp_default_write(const struct strs *caps, struct buf *out)
+{
+	struct arena a = ARENA_INIT;
+	const struct plan_seccomp *made = seccomp_default_profile(caps, &a);
+	struct plan_seccomp s = *made;
+
+	/* socketcall has no arguments that a profile could compare: see the header. */
+	for (unsigned int i = 0; i < seccomp_default_denied_n; i++) {
+		const char *name = seccomp_default_denied[i].name;
+
+		if (streq(name, "socketcall") ||
+		    (i > 0 && streq(name, seccomp_default_denied[i - 1].name)))
+			continue;
+		drop_name(&s.syscalls.v[0].names, name);
+		allow_others(&s, name, 0, 0, 31, &a);
+	}
+	jbind_write(&plan_seccomp_table, &s, out);
+	arena_free(&a);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * seccomp_default - the built-in profile of the default wall (docs/security.md).
+ * seccomp_default - the built-in profile of the default wall (docs/seccomp.md).
  *
  * An allow list: what Docker's documented default profile lets through, by capability, less what
  * lets a process reach rarely used kernel code without need.  What a list of names cannot say (an
@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct arena;
+struct buf;
 struct plan_seccomp;
 struct strs;
 
@@ -30,9 +31,14 @@ extern const struct seccomp_denied seccomp_default_denied[];
 extern const unsigned int seccomp_default_denied_n;
 
 /* Changes whenever the lists do: part of the cache's key. */
-#define SECCOMP_DEFAULT_VERSION "caisson-1"
+#define SECCOMP_DEFAULT_VERSION "caisson-2"
 
 /* caps: names of the capabilities in the plan's bounding set. */
 const struct plan_seccomp *seccomp_default_profile(const struct strs *caps, struct arena *a);
+
+/* The same as the JSON text of OCI's linux.seccomp, for other engines and for documents.  `denied`
+ * is in it as rules that allow everything else, except for socketcall: libseccomp lets 32-bit x86
+ * programs make any socket through that where a profile allows sockets at all. */
+void seccomp_default_write(const struct strs *caps, struct buf *out);
 
 #endif

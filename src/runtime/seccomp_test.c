@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/arena.h"
 #include "base/auto.h"
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/sha256.h"
 #include "base/test.h"
 #include "runtime/seccomp.h"
+#include "runtime/seccomp_default.h"
 #include "spec/plan.h"
 #include "sys/path.h"
 
@@ -81,6 +84,8 @@ TEST(the_default_profile_answers_every_entry)
 	CHECK_INT(ask(&sp, 0x40000000 | 165 /* mount */, 0, 0), eperm);
 	/* i386: socketcall hides its arguments in memory; 359 is socket, 54 ioctl, 21 mount. */
 	CHECK_INT(seccomp_answer(&sp, AUDIT_ARCH_I386, 102, one), enosys);
+	CHECK_INT(seccomp_answer(&sp, AUDIT_ARCH_I386, 102, (uint64_t[6]){8 /* socketpair */}),
+		  SECCOMP_RET_ALLOW);
 	CHECK_INT(seccomp_answer(&sp, AUDIT_ARCH_I386, 359, (uint64_t[6]){AF_ALG}), eperm);
 	CHECK_INT(seccomp_answer(&sp, AUDIT_ARCH_I386, 359, (uint64_t[6]){AF_UNIX}),
 		  SECCOMP_RET_ALLOW);
@@ -110,6 +115,90 @@ TEST(capabilities_open_their_calls)
 	CHECK(seccomp_count_allowed(&admin, NULL) > n);
 }
 #endif
+
+/* What is given to other engines must mean the same, wherever a profile can say it. */
+TEST(the_profile_as_json_answers_alike)
+{
+	static const uint64_t values[] = {0,	   1,	       2,
+					  10,	   16,	       31,
+					  38,	   39,	       40,
+					  41,	   63,	       1ull << 31,
+					  TIOCSTI, 0x541c,     TIOCSTI + 1,
+					  0x541d,  0x10000000, 0x7e020000,
+					  0x20008, 0xffffffff, AF_ALG | 1ull << 32};
+	const size_t n = sizeof(values) / sizeof(values[0]);
+	auto_arena struct arena a = ARENA_INIT;
+	auto_program struct seccomp_program ours = SECCOMP_PROGRAM_INIT,
+					    theirs = SECCOMP_PROGRAM_INIT;
+	auto_buf struct buf b = BUF_INIT(1 << 20), plan = BUF_INIT(1 << 20);
+	static const struct strs none;
+	struct err e = ERR_INIT;
+
+	seccomp_default_write(&none, &b);
+	buf_printf(&plan, "{\"ociVersion\":\"1\",\"linux\":{\"seccomp\":%s}}", b.p);
+	CHECK(!b.failed && !plan.failed);
+	CHECK_INT(prepare(plan.p, NULL, &a, &theirs, &e), 0);
+	CHECK_INT(prepare(BUILT_IN(""), NULL, &a, &ours, &e), 0);
+	for (uint32_t nr = 0; nr < 600; nr++)
+		for (size_t i = 0; i < n * n; i++) {
+			const uint64_t args[6] = {values[i / n], values[i % n]};
+
+			CHECK_INT(seccomp_answer(&theirs, AUDIT_ARCH_X86_64, nr, args),
+				  seccomp_answer(&ours, AUDIT_ARCH_X86_64, nr, args));
+			CHECK_INT(seccomp_answer(&theirs, AUDIT_ARCH_X86_64, nr | 0x40000000, args),
+				  seccomp_answer(&ours, AUDIT_ARCH_X86_64, nr | 0x40000000, args));
+			if (nr != 102)
+				CHECK_INT(seccomp_answer(&theirs, AUDIT_ARCH_I386, nr, args),
+					  seccomp_answer(&ours, AUDIT_ARCH_I386, nr, args));
+		}
+}
+
+/* The cache's key holds only the version of the lists: a change without a new version would leave
+ * old filters in force.  When this fails, raise SECCOMP_DEFAULT_VERSION and write the new sum. */
+TEST(the_version_follows_the_lists)
+{
+	static const char *const caps[] = {"CAP_BPF",
+					   "CAP_DAC_READ_SEARCH",
+					   "CAP_PERFMON",
+					   "CAP_SYS_ADMIN",
+					   "CAP_SYS_BOOT",
+					   "CAP_SYS_CHROOT",
+					   "CAP_SYS_MODULE",
+					   "CAP_SYS_NICE",
+					   "CAP_SYS_PACCT",
+					   "CAP_SYS_PTRACE",
+					   "CAP_SYS_RAWIO",
+					   "CAP_SYS_TIME",
+					   "CAP_SYS_TTY_CONFIG",
+					   "CAP_SYSLOG"};
+	auto_arena struct arena a = ARENA_INIT;
+	struct sha256 h;
+	unsigned char sum[32];
+	struct strs list = {0};
+	char hex[9];
+
+	sha256_init(&h);
+	sha256_add(&h, SECCOMP_DEFAULT_VERSION, sizeof(SECCOMP_DEFAULT_VERSION));
+	for (size_t i = 0; i <= sizeof(caps) / sizeof(caps[0]); i++) {
+		auto_buf struct buf b = BUF_INIT(1 << 20);
+
+		seccomp_default_write(&list, &b);
+		sha256_add(&h, b.p, b.len);
+		if (i < sizeof(caps) / sizeof(caps[0]))
+			arena_strs_add(&a, &list, caps[i]);
+	}
+	for (unsigned int i = 0; i < seccomp_default_denied_n; i++) {
+		const struct seccomp_denied *d = &seccomp_default_denied[i];
+		char text[128];
+
+		sha256_add(&h, text,
+			   (size_t)snprintf(text, sizeof(text), "%s %d %u %u %d\n", d->name,
+					    d->by_arg, d->arg, d->value, d->error));
+	}
+	sha256_done(&h, sum);
+	snprintf(hex, sizeof(hex), "%02x%02x%02x%02x", sum[0], sum[1], sum[2], sum[3]);
+	CHECK_STR(hex, "50d3ec46");
+}
 
 /* A child under the filter reports which of the calls failed, and how. */
 TEST(the_kernel_takes_it_and_agrees)
@@ -284,6 +373,7 @@ TEST(the_cache_gives_the_same_program_and_distrusts_others)
 TEST_MAIN(
 #ifdef __x86_64__
     T(the_default_profile_answers_every_entry), T(capabilities_open_their_calls),
+    T(the_profile_as_json_answers_alike), T(the_version_follows_the_lists),
 #endif
     T(the_kernel_takes_it_and_agrees), T(a_profile_of_the_caller_is_followed),
     T(a_listed_profile_hides_newer_calls), T(nonsense_is_named),
