@@ -302,6 +302,9 @@ int erofs_read_xattrs(const struct erofs_inode *in,
 		memcpy(name, prefix, plen);
 		memcpy(name + plen, p, x.name_len);
 		name[plen + x.name_len] = '\0';
+		/* "user." alone is no name; whoever writes it again would find no place for it. */
+		if (erofs_xattr_index(name, &prefix) != x.index)
+			return corrupt(e, in->nid, "attribute");
 		r = fn(arg, name, p + x.name_len, vlen, e);
 		vlen = (x.name_len + vlen + 3) & ~(size_t)3;
 		p += vlen < (size_t)(end - p) ? vlen : (size_t)(end - p);

@@ -159,7 +159,7 @@ uint64_t erofs_data_block(const struct erofs_data *d)
 uint32_t erofs_data_xattr_bytes(const struct tree_inode *inode)
 {
 	uint32_t n = EROFS_XATTR_HEAD;
-	const char *suffix;
+	const char *suffix = "";
 
 	if (!inode->xattrs)
 		return 0;

@@ -466,7 +466,10 @@ static int one_entry(struct untar *u, struct archive_entry *ae, struct err *e)
 	int r;
 
 	if (!name)
-		return err_set(e, ERR_CORRUPT, "entry %llu has no readable name",
+		/* libarchive refuses to guess; names that are plain bytes come through in the
+		 * other header forms, and in pax with hdrcharset=BINARY. */
+		return err_set(e, ERR_CORRUPT,
+			       "entry %llu has no name, or one in a pax header that is not UTF-8",
 			       (unsigned long long)u->stats->entries);
 	r = tar_name_parse(name, strlen(name), &u->name, e);
 	if (r >= 0) {
@@ -504,6 +507,14 @@ static int check_rest(struct untar *u, struct err *e)
 	return 0;
 }
 
+/* A link whose target libarchive could not convert looks like a file afterwards.  Names of owners
+ * do not matter: the numbers count. */
+static bool lost_name(const char *warning)
+{
+	return warning && strstr(warning, "can't be converted") && !str_after(warning, "Uname") &&
+	       !str_after(warning, "Gname");
+}
+
 static int run(struct untar *u, struct err *e)
 {
 	struct archive_entry *ae;
@@ -521,6 +532,8 @@ static int run(struct untar *u, struct err *e)
 		/* A warning is an attribute that libarchive could not make sense of (an ACL in
 		 * words, a time beyond time_t); name and data are good or one_entry() says no. */
 		if (r < ARCHIVE_WARN)
+			return archive_failed(u, "tar", e);
+		if (r == ARCHIVE_WARN && lost_name(archive_error_string(u->a)))
 			return archive_failed(u, "tar", e);
 		if (u->stats->entries++ >= LIMIT_ENTRIES)
 			return err_set(e, ERR_LIMIT, "more than %d entries in one layer",

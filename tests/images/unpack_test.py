@@ -206,6 +206,21 @@ def long_and_odd_names(env):
         same(t[b"s"][4], b"latin-\xe4\xff", "link")
 
 
+def pax_record(key, value):
+    n = len(key) + len(value) + 3
+    while n != len(str(n)) + len(key) + len(value) + 3:
+        n = len(str(n)) + len(key) + len(value) + 3
+    return str(n).encode() + b" " + key + b"=" + value + b"\n"
+
+
+@test
+def names_that_cannot_be_kept_are_refused(env):
+    for key, type in ((b"path", tarfile.REGTYPE), (b"linkpath", SYM), (b"linkpath", LNK)):
+        body = pax_record(key, b"bad-\xe4\xff")
+        head = entry("x", type=b"x", size=len(body))[0].tobuf(USTAR) + body.ljust(512, b"\0")
+        unpack(env, entry("bad", "")[0].tobuf(USTAR) + head + entry("f", type=type, linkname="bad")[0].tobuf(USTAR) + bytes(1024)).refused()
+
+
 @test(needs="root")
 def many_names_in_one_directory(env):
     names = [f"{'x' * (i % 97)}{i}" for i in range(5000)]
