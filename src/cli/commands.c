@@ -21,6 +21,7 @@
 	X(images)                                                                                  \
 	X(pull)                                                                                    \
 	X(load)                                                                                    \
+	X(import)                                                                                  \
 	X(tag)                                                                                     \
 	X(rmi)                                                                                     \
 	X(image_inspect)                                                                           \
