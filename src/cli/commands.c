@@ -15,6 +15,8 @@
 	X(unpause)                                                                                 \
 	X(rm)                                                                                      \
 	X(ps)                                                                                      \
+	X(logs)                                                                                    \
+	X(attach)                                                                                  \
 	X(exec)                                                                                    \
 	X(wait)                                                                                    \
 	X(inspect)                                                                                 \
