@@ -514,9 +514,9 @@ static int remove_one(int net_fd, struct nlmsg_sock *nf, const struct attachment
 
 int attach_remove(int run_fd, const char *id, struct err *e)
 {
-	/* Closed after the lock: the kernel holds the last close of a socket that deleted elements
-	 * until a grace period is over, 4 to 15 ms (nft_rcv_nl_event()).  Others need not wait. */
-	auto_nlmsg struct nlmsg_sock nf = NLMSG_SOCK_INIT;
+	/* The kernel holds the last close of a socket that deleted elements until a grace period is
+	 * over, 4 to 15 ms (nft_rcv_nl_event()): neither the lock nor the caller waits for that. */
+	struct nlmsg_sock nf = NLMSG_SOCK_INIT;
 	auto_fd int net = attachment_dir(run_fd, e), lock = -1;
 	auto_arena struct arena a = ARENA_INIT;
 	struct attachment at;
@@ -539,7 +539,9 @@ int attach_remove(int run_fd, const char *id, struct err *e)
 		errno = -r;
 		return err_sys(e, "netlink");
 	}
-	return remove_one(net, &nf, &at, e);
+	r = remove_one(net, &nf, &at, e);
+	nlmsg_close_behind(&nf);
+	return r;
 }
 
 int attach_sweep(int run_fd, bool (*alive)(const char *id, void *arg), void *arg, struct err *e)

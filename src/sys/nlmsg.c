@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sys/nlmsg.h"
 #include "base/auto.h"
+#include "sys/fd.h"
 
 #include <arpa/inet.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 /* A dump answers in pieces of at most 32 KiB (netlink_dump() in the kernel). */
 #define REPLY_MAX 65536
@@ -37,6 +39,30 @@ void nlmsg_close(struct nlmsg_sock *s)
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
+	errno = saved;
+}
+
+/* Only async-signal-safe calls: the caller may have threads. */
+static void wait_elsewhere(int fd)
+{
+	if (fork() != 0)
+		_exit(0);
+	dup2(fd, 0);
+	fd_close_from(1);
+	close(0);
+	_exit(0);
+}
+
+void nlmsg_close_behind(struct nlmsg_sock *s)
+{
+	int saved = errno, status;
+	pid_t pid = s->fd < 0 ? -1 : fork();
+
+	if (pid == 0)
+		wait_elsewhere(s->fd);
+	nlmsg_close(s); /* not the last one, unless the fork failed */
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
 	errno = saved;
 }
 

@@ -29,6 +29,9 @@ struct nlmsg_sock {
 int nlmsg_open(struct nlmsg_sock *s, int protocol);
 void nlmsg_close(struct nlmsg_sock *s);
 #define auto_nlmsg __attribute__((cleanup(nlmsg_close)))
+/* The same, where the last close waits for a grace period of the kernel: a process of its own,
+ * which holds nothing else and which nobody has to reap, does the waiting. */
+void nlmsg_close_behind(struct nlmsg_sock *s);
 
 /* Begin a message: header and the family's own header.  Returns its offset, for nlmsg_end(). */
 size_t nlmsg_start(struct buf *b, uint16_t type, uint16_t flags, const void *header, size_t len);
