@@ -53,6 +53,7 @@ struct gate {
 	size_t may_send;  /* stdin bytes */
 	size_t ungranted; /* output bytes taken and not yet granted anew */
 	bool eof_sent;
+	unsigned int rows, columns; /* asked for before it ran; 0: not */
 };
 
 static struct machine *machine_of(struct server *s)
@@ -241,6 +242,15 @@ static int on_hello(struct machine *m, struct err *e)
 	return 0;
 }
 
+static void send_size(struct proc *p)
+{
+	unsigned int rows = gate_of(p)->rows, columns = gate_of(p)->columns;
+	unsigned char b[4] = {(unsigned char)rows, (unsigned char)(rows >> 8),
+			      (unsigned char)columns, (unsigned char)(columns >> 8)};
+
+	put(machine_of(p->server), WIRE_RESIZE, p->number, b, sizeof(b));
+}
+
 static int on_output(struct proc *p, const struct wire_frame *f, struct err *e)
 {
 	struct gate *g = gate_of(p);
@@ -283,6 +293,8 @@ static int on_frame(struct machine *m, const struct wire_frame *f, struct err *e
 			return broken(e, f);
 		/* On the host the process to look at is QEMU. */
 		server_started(p, p->number == 1 ? vm_pid(m->vm) : (int64_t)v);
+		if (gate_of(p)->rows) /* it may have changed while the machine booted */
+			send_size(p);
 		return 0;
 	case WIRE_ERR:
 		wire_err(f, &why);
@@ -422,8 +434,13 @@ static void start(struct server *s)
 	struct machine *m = machine_of(s);
 	struct err e = ERR_INIT;
 	struct plan *p;
+	const struct gate *g = gate_of(server_main(s));
 	int r = server_plan(s, &a, &p, &e);
 
+	/* The terminal has its size from the first moment: the client told it before the start. */
+	if (r == 0 && p->process && g->rows)
+		p->process->console_size =
+		    (struct plan_console){.height = g->rows, .width = g->columns};
 	if (r == 0)
 		r = make_cgroup(m, p, &e);
 	if (r == 0)
@@ -481,11 +498,10 @@ static int send_signal(struct server *s, struct proc *p, int sig, struct err *e)
 
 static void resize(struct server *s, struct proc *p, unsigned int rows, unsigned int columns)
 {
-	unsigned char b[4] = {(unsigned char)rows, (unsigned char)(rows >> 8),
-			      (unsigned char)columns, (unsigned char)(columns >> 8)};
-
+	gate_of(p)->rows = rows;
+	gate_of(p)->columns = columns;
 	if (p->started)
-		put(machine_of(s), WIRE_RESIZE, p->number, b, sizeof(b));
+		send_size(p);
 }
 
 static int freeze(struct server *s, bool frozen, struct err *e)

@@ -45,7 +45,7 @@ static int find_user(const char *users, const char *name, struct passwd_user *u,
 	if (passwd_find_user(users, name, 0, u))
 		return 0;
 	if (!all_digits(name))
-		return err_set(e, ERR_USAGE,
+		return err_set(e, ERR_NOT_FOUND,
 			       "unable to find user '%s': no matching entries in passwd file",
 			       name);
 	if (!passwd_id(name, strlen(name), &u->uid))
