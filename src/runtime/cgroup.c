@@ -22,12 +22,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Always joined: what accounts, what update and fair scheduling need, and the device wall. */
+/* Always joined: what accounts, what update and fair scheduling need, and the device wall.  cpuacct
+ * also on hybrid hosts, where we count by the v2 tree: docker and kubelet look a container's CPU
+ * time up there, and would be shown the root's, that is the whole host's. */
 #define BASE                                                                                       \
 	(CGROUP_BIT(CGROUP_MEMORY) | CGROUP_BIT(CGROUP_PIDS) | CGROUP_BIT(CGROUP_CPU) |            \
-	 CGROUP_BIT(CGROUP_BLKIO) | CGROUP_BIT(CGROUP_DEVICES))
-/* Also, where no v2 tree gives CPU time and freezing. */
-#define BASE_V1 (CGROUP_BIT(CGROUP_CPUACCT) | CGROUP_BIT(CGROUP_FREEZER))
+	 CGROUP_BIT(CGROUP_CPUACCT) | CGROUP_BIT(CGROUP_BLKIO) | CGROUP_BIT(CGROUP_DEVICES))
+/* Also, where no v2 tree freezes. */
+#define BASE_V1 CGROUP_BIT(CGROUP_FREEZER)
 
 static uint32_t bit_if(bool yes, enum cgroup_ctl c)
 {
@@ -232,7 +234,7 @@ static int join_tree(struct cgroup *cg, const struct cgroup_tree *t, uint32_t bi
 	made = make_dir(mount, path);
 	if (made < 0)
 		return no_such(e, t, path, made);
-	if (t->version == 2 && t->controllers)
+	if (t->version == 2 && t->controllers & bits)
 		enable_above(mount, path, bits & t->controllers);
 	if (t->version == 1 && (t->controllers & CGROUP_BIT(CGROUP_CPUSET))) {
 		int r = inherit_cpuset(mount, path, e);

@@ -13,9 +13,10 @@
  * not -1, then the (single-threaded) child calls cgroup_enter() first thing.  cgroup_attach() is
  * for processes that are not ours to run code in.
  *
- * On v1 only the hierarchies that are needed are joined: those that account (memory, pids, cpuacct,
- * blkio), devices, the freezer when there is no v2 tree, and those a limit was asked for.
- * cgroup_update() joins more when a new limit needs one.  CGROUP_ALL joins all that are mounted.
+ * On v1 only the hierarchies that are needed are joined: those that account or schedule (memory,
+ * pids, cpu, cpuacct, blkio), devices, the freezer when there is no v2 tree, and those a limit was
+ * asked for.  cgroup_update() joins more when a new limit needs one.  CGROUP_ALL joins all that are
+ * mounted.
  */
 #ifndef RUNTIME_CGROUP_H
 #define RUNTIME_CGROUP_H

@@ -15,7 +15,9 @@
 #include "runtime/cgroup_int.h"
 #include "spec/plan.h"
 #include "sys/bpf.h"
+#include "sys/file.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -345,14 +347,18 @@ static bool parse_line(const char *line, struct cgroup_device *d)
  * allow-by-default one as "a *:* rwm", without them. */
 static int read_wall(int dir, struct arena *a, struct wall *w, struct err *e)
 {
-	char *text = arena_alloc(a, 65536), *line, *next;
-	ssize_t n = cgroup_file_read(dir, "devices.list", text, 65536);
+	auto_free char *text = NULL;
+	char *line, *next;
+	size_t lines = 1;
+	ssize_t n = file_read(dir, "devices.list", 1 << 20, &text);
 
 	if (n < 0) {
 		errno = (int)-n;
 		return err_sys(e, "cgroup: read devices.list");
 	}
-	w->v = arena_array(a, 65536 / 8, sizeof(*w->v));
+	for (line = text; *line; line++)
+		lines += *line == '\n';
+	w->v = arena_array(a, lines, sizeof(*w->v));
 	for (line = text; line && *line; line = next) {
 		struct cgroup_device d = {0};
 
@@ -369,13 +375,14 @@ static int read_wall(int dir, struct arena *a, struct wall *w, struct err *e)
 	return 0;
 }
 
-/* Write the exceptions of `to` that `now` has not (file: devices.allow or devices.deny). */
+/* Write the exceptions of `to` that `now` has not (file: devices.allow or devices.deny), one write
+ * each, through one descriptor. */
 static int put_missing(int dir, const char *file, const struct wall *to, const struct wall *now,
 		       struct err *e)
 {
-	int r = 0;
+	auto_fd int fd = -1;
 
-	for (size_t i = 0; r == 0 && i < to->n; i++) {
+	for (size_t i = 0; i < to->n; i++) {
 		struct cgroup_device d = to->v[i];
 		const struct cgroup_device *have = in_wall(now, &d);
 		char text[64];
@@ -383,10 +390,15 @@ static int put_missing(int dir, const char *file, const struct wall *to, const s
 		d.access &= have ? ~have->access : ~0U;
 		if (!d.access)
 			continue;
+		if (fd < 0)
+			fd = openat(dir, file, O_WRONLY | O_CLOEXEC);
+		if (fd < 0)
+			return err_sys(e, "cgroup: %s", file);
 		print_rule(&d, text);
-		r = cgroup_file_put(dir, file, e, "%s", text);
+		if (write(fd, text, strlen(text)) < 0)
+			return err_sys(e, "cgroup: write '%s' to %s", text, file);
 	}
-	return r;
+	return 0;
 }
 
 int cgroup_devices_v1(int dir, const struct plan_device_rules *rules, struct err *e)
