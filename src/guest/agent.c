@@ -88,7 +88,7 @@ static struct launch_opts options(const int child[3])
 	for (int i = 0; i < 3; i++)
 		o.stdio[i] = child[i];
 	o.bundle = "/";
-	o.seccomp_cache = "/run/caisson/seccomp";
+	o.seccomp_cache = "/run/caisson/files"; /* the host has sent what it has compiled */
 	return o;
 }
 

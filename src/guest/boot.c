@@ -46,12 +46,8 @@ static int new_root(struct err *e)
 		return err_sys(e, "mkdir /new");
 	if (mount("root", "/new", "tmpfs", 0, "mode=755") < 0)
 		return err_sys(e, "mount the root");
-	if (mkdir("/new/run", 0755) < 0 || mkdir("/new/run/caisson", 0700) < 0 ||
-	    mkdir("/new/run/caisson/seccomp", 0700) < 0)
+	if (mkdir("/new/run", 0755) < 0 || mkdir("/new/run/caisson", 0700) < 0)
 		return err_sys(e, "mkdir /run/caisson");
-	if (mount("/seccomp", "/new/run/caisson/seccomp", NULL, MS_BIND, NULL) < 0 &&
-	    errno != ENOENT)
-		return err_sys(e, "filters");
 	if (chdir("/new") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 ||
 	    chdir("/") < 0)
 		return err_sys(e, "change of root");

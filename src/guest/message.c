@@ -59,8 +59,8 @@ static int get_resize(const struct wire_frame *f, struct message *out, struct er
 	return 0;
 }
 
-/* The name becomes a file name: letters and digits only, so it can neither leave the directory nor
- * be hidden. */
+/* The name becomes a file name: letters, digits and inner dots, so it can neither leave the
+ * directory nor be hidden. */
 static int get_file(const struct wire_frame *f, struct arena *a, struct message *out, struct err *e)
 {
 	uint16_t v;
@@ -74,8 +74,8 @@ static int get_file(const struct wire_frame *f, struct arena *a, struct message 
 		return bad(f, "a name that does not fit", e);
 	out->name = arena_dupn(a, (const char *)f->data + sizeof(v), n);
 	for (size_t i = 0; i < n; i++)
-		if (!isalnum((unsigned char)out->name[i]))
-			return bad(f, "a name of other than letters and digits", e);
+		if (!isalnum((unsigned char)out->name[i]) && (out->name[i] != '.' || i == 0))
+			return bad(f, "a name of other than letters, digits and dots", e);
 	out->data = f->data + sizeof(v) + n;
 	out->len = f->len - sizeof(v) - n;
 	return 0;

@@ -14,7 +14,7 @@ struct err;
 
 #define MESSAGE_DATA_MAX    65536
 #define MESSAGE_ENTROPY_MAX 4096
-#define MESSAGE_NAME_MAX    64
+#define MESSAGE_NAME_MAX    80
 
 struct message {
 	uint16_t type; /* enum wire_type */

@@ -16,7 +16,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define FILES_DIR "/run/caisson/files"
+#define FILES_DIR	"/run/caisson/files"
+#define CARRIER_WAIT_MS 500
 
 int settings_time(int64_t ns, struct err *e)
 {
@@ -108,6 +109,24 @@ static int rename_link(const char *from, const char *to)
 	return ioctl(fd, SIOCSIFNAME, &rq) < 0 ? -errno : 0;
 }
 
+/* The driver reports its carrier from a work item a moment after the interface is up; until then
+ * the kernel drops what a fast process sends.  A tap that nobody has plugged in stays without: that
+ * is no reason not to start. */
+static int wait_carrier(struct nlmsg_sock *s, const char *name)
+{
+	struct timespec step = {.tv_nsec = 1000000};
+	struct netlink_link l;
+	int r = 0;
+
+	for (int ms = 0; ms < CARRIER_WAIT_MS; ms++) {
+		r = netlink_link_get(s, name, &l);
+		if (r < 0 || l.flags & IFF_RUNNING)
+			break;
+		nanosleep(&step, NULL);
+	}
+	return r;
+}
+
 static int configure(struct nlmsg_sock *s, const struct plan_nic *nic)
 {
 	struct by_mac b = {0};
@@ -127,6 +146,8 @@ static int configure(struct nlmsg_sock *s, const struct plan_nic *nic)
 		r = add_address(s, b.link.index, nic->address6);
 	if (r == 0)
 		r = netlink_link_up(s, b.link.index);
+	if (r == 0)
+		r = wait_carrier(s, nic->name);
 	if (r == 0)
 		r = add_gateway(s, b.link.index, nic->gateway);
 	if (r == 0)

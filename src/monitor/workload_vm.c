@@ -14,6 +14,7 @@
 #include "monitor/hostinfo.h"
 #include "monitor/server.h"
 #include "runtime/cgroup.h"
+#include "runtime/seccomp.h"
 #include "spec/plan.h"
 #include "spec/wire.h"
 #include "sys/fd.h"
@@ -376,11 +377,26 @@ static int make_cgroup(struct machine *m, const struct plan *p, struct err *e)
 	return cgroup_create(&rq, &m->cgroup, e);
 }
 
+/* The path of the plan's filter in the cache, compiled now if it is not there: 12 ms here once,
+ * against 200 in an emulated guest each time.  NULL: no filter, or no cache. */
+static const char *compiled_filter(const struct plan *p, struct arena *a)
+{
+	struct seccomp_program sp = SECCOMP_PROGRAM_INIT;
+	const char *dir = p->caisson->seccomp_cache, *path = NULL;
+
+	if (dir && seccomp_prepare(p, dir, &sp, NULL) == 0 && sp.name[0])
+		path = arena_printf(a, "%s/%s", dir, sp.name);
+	seccomp_done(&sp);
+	return path;
+}
+
 static int run_machine(struct machine *m, const struct plan *p, struct arena *a, struct err *e)
 {
 	const struct server_setup *set = m->server->setup;
+	const char *send[] = {compiled_filter(p, a), NULL};
 	struct vm_files files = {
 	    .kernel_dirs = hostinfo_kernel_dirs(set->data, a),
+	    .send = send,
 	    .agent = arena_printf(a, "%s/caisson-guest", set->libexec),
 	    .cache_dir = arena_printf(a, "%s/cache/vm", set->root),
 	    .taps = &set->tap_fd,

@@ -97,6 +97,7 @@ static int prepare_default(const struct plan *p, const char *cache_dir, struct s
 			return r;
 		seccomp_cache_save(cache_dir, &key, out);
 	}
+	seccomp_cache_name(&key, out->name);
 	out->flags = FLAGS_DEFAULT;
 	return 0;
 }
@@ -125,6 +126,7 @@ static int prepare_profile(const struct plan_seccomp *s, const char *cache_dir,
 			return r;
 		seccomp_cache_save(cache_dir, &key, out);
 	}
+	seccomp_cache_name(&key, out->name);
 	out->flags = fl;
 	out->listener_path = s->listener_path;
 	out->listener_metadata = s->listener_metadata;

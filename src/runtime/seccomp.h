@@ -29,6 +29,7 @@ struct seccomp_program {
 	uint32_t flags;		   /* SECCOMP_FILTER_FLAG_*, without NEW_LISTENER */
 	bool notify;		   /* some rule notifies: installing gives a listener */
 	bool cached;		   /* it came from the cache */
+	char name[80];		   /* of its file in the cache, "" without a filter */
 	const char *listener_path, *listener_metadata; /* the plan's, borrowed */
 };
 #define SECCOMP_PROGRAM_INIT ((struct seccomp_program){0})

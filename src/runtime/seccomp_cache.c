@@ -24,7 +24,7 @@ struct head {
 static const char magic[8] = "CAISBPF";
 #define VERSION 1
 
-static void file_name(const struct seccomp_cache_key *key, char out[80])
+void seccomp_cache_name(const struct seccomp_cache_key *key, char out[80])
 {
 	char *p = out;
 
@@ -84,7 +84,7 @@ bool seccomp_cache_load(const char *dir, const struct seccomp_cache_key *key,
 
 	if (!dir)
 		return false;
-	file_name(key, name);
+	seccomp_cache_name(key, name);
 	dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	fd = dir_fd < 0 ? -1 : openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 || !is_ours(fd))
@@ -112,6 +112,6 @@ void seccomp_cache_save(const char *dir, const struct seccomp_cache_key *key,
 	sha256_of(sp->insns, sp->len * sizeof(*sp->insns), h.sum);
 	buf_add(&b, &h, sizeof(h));
 	buf_add(&b, sp->insns, sp->len * sizeof(*sp->insns));
-	file_name(key, name);
+	seccomp_cache_name(key, name);
 	(void)file_replace(dir_fd, name, b.p, b.len, 0600, FILE_LAZY);
 }

@@ -20,6 +20,9 @@ struct seccomp_cache_key {
 	unsigned char sum[32];
 };
 
+/* The name of the key's file. */
+void seccomp_cache_name(const struct seccomp_cache_key *key, char out[80]);
+
 /* Whether *out (insns, len, notify, cached) was filled.  dir NULL: never. */
 bool seccomp_cache_load(const char *dir, const struct seccomp_cache_key *key,
 			struct seccomp_program *out);

@@ -196,7 +196,7 @@ static void caisson_part(const struct plan *p, struct arena *a, struct guestplan
 	    .disk = {image, p->caisson->rootfs.disk.n ? 1 : 0},
 	    .disk_rw = p->caisson->rootfs.disk_rw ? "rw" : NULL,
 	};
-	out->seccomp_cache = "/run/caisson/seccomp";
+	out->seccomp_cache = FILES_DIR;
 	if (p->root)
 		*root = *p->root;
 	root->path = "/run/caisson/root";

@@ -8,7 +8,6 @@
 #include "vmm/cpio.h"
 #include "vmm/kernel.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -77,34 +76,6 @@ static int add_modules(const struct kernel *k, struct buf *out, struct err *e)
 	return 0;
 }
 
-/* Files of a directory in the order of their names, so that the archive is the same every time. */
-static int plain_name(const struct dirent *d)
-{
-	return d->d_name[0] != '.';
-}
-
-static int add_seccomp(const char *dir, struct buf *out, struct err *e)
-{
-	struct dirent **list;
-	int n = scandir(dir, &list, plain_name, alphasort), r = 0;
-
-	if (n < 0)
-		return err_sys(e, "initramfs: %s", dir);
-	cpio_dir(out, "seccomp", 0700);
-	for (int i = 0; i < n; i++) {
-		auto_free char *host = NULL, *guest = NULL;
-
-		if (asprintf(&host, "%s/%s", dir, list[i]->d_name) < 0 ||
-		    asprintf(&guest, "seccomp/%s", list[i]->d_name) < 0)
-			abort();
-		if (r == 0)
-			r = add_file(out, host, guest, 0600, e);
-		free(list[i]);
-	}
-	free(list);
-	return r;
-}
-
 int initramfs_build(const struct initramfs_parts *parts, struct buf *out, struct err *e)
 {
 	int r;
@@ -117,11 +88,6 @@ int initramfs_build(const struct initramfs_parts *parts, struct buf *out, struct
 	r = add_modules(parts->kernel, out, e);
 	if (r < 0)
 		return r;
-	if (parts->seccomp_dir) {
-		r = add_seccomp(parts->seccomp_dir, out, e);
-		if (r < 0)
-			return r;
-	}
 	cpio_end(out);
 	return buf_fail(out, "initramfs", e);
 }
@@ -167,8 +133,6 @@ static int key_of(const struct initramfs_parts *parts, uint64_t *key, struct err
 		r = mix_file(&h, modules, e);
 	if (r == 0)
 		r = mix_file(&h, parts->agent, e);
-	if (r == 0 && parts->seccomp_dir)
-		r = mix_file(&h, parts->seccomp_dir, e);
 	*key = h;
 	return r;
 }

@@ -6,7 +6,6 @@
  *	/modules/list    lines "<group> <file>", in load order (groups: kernel.h)
  *	/modules/NAME.ko
  *	/dev/console     for the kernel's messages of the agent's death
- *	/seccomp/FILE    filters the agent would otherwise compile in every guest
  *
  * Uncompressed: unpacking gzip costs an emulated CPU more than copying.
  */
@@ -21,7 +20,6 @@ struct kernel;
 struct initramfs_parts {
 	const struct kernel *kernel;
 	const char *agent;	 /* path of the static caisson-guest */
-	const char *seccomp_dir; /* regular files go to /seccomp; NULL: none */
 };
 
 /* Append the whole archive to out, whose limit must have room for the agent and the modules. */

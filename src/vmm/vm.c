@@ -48,6 +48,7 @@ struct vm {
 	struct arena arena;
 	const struct plan *plan; /* our own copy: the greeting needs it after vm_start() */
 	struct guestplan guest;
+	struct strs send; /* vm_files.send */
 	struct share *shares; /* guest.share_count */
 	struct qmp qmp;
 	int agent_fd, text_fd, pidfd;
@@ -368,6 +369,8 @@ int vm_start(const struct plan *p, const struct vm_files *files, struct vm **out
 		abort();
 	vm->qmp = QMP_INIT;
 	vm->agent_fd = vm->text_fd = vm->pidfd = -1;
+	for (size_t i = 0; files->send && files->send[i]; i++)
+		arena_strs_add(&vm->arena, &vm->send, arena_dup(&vm->arena, files->send[i]));
 	r = copy_plan(vm, p, e);
 	if (r == 0)
 		r = gather_and_spawn(vm, files, e);
@@ -492,23 +495,37 @@ int vm_why(struct vm *vm, struct err *e)
 
 /* ---- what the guest is told first ---- */
 
+static int put_file(const char *source, const char *name, struct buf *out)
+{
+	auto_buf struct buf b = BUF_INIT(GUESTPLAN_FILE_MAX + 128);
+	auto_free char *data = NULL;
+	uint16_t len = htole16((uint16_t)strlen(name));
+	ssize_t n = file_read(AT_FDCWD, source, GUESTPLAN_FILE_MAX, &data);
+
+	if (n < 0)
+		return (int)n;
+	buf_add(&b, &len, sizeof(len));
+	buf_puts(&b, name);
+	buf_add(&b, data, (size_t)n);
+	wire_put(out, WIRE_FILE, 1, b.p, b.len);
+	return 0;
+}
+
 static int put_files(const struct vm *vm, struct buf *out, struct err *e)
 {
+	for (size_t i = 0; i < vm->send.n; i++) {
+		const char *slash = strrchr(vm->send.v[i], '/');
+
+		put_file(vm->send.v[i], slash ? slash + 1 : vm->send.v[i], out);
+	}
 	for (size_t i = 0; i < vm->guest.file_count; i++) {
 		const struct guestplan_file *f = &vm->guest.files[i];
-		auto_buf struct buf b = BUF_INIT(GUESTPLAN_FILE_MAX + 64);
-		auto_free char *data = NULL;
-		uint16_t len = htole16((uint16_t)strlen(f->name));
-		ssize_t n = file_read(AT_FDCWD, f->source, GUESTPLAN_FILE_MAX, &data);
+		int r = put_file(f->source, f->name, out);
 
-		if (n < 0) {
-			errno = (int)-n;
+		if (r < 0) {
+			errno = -r;
 			return err_sys(e, "mount %s", f->source);
 		}
-		buf_add(&b, &len, sizeof(len));
-		buf_puts(&b, f->name);
-		buf_add(&b, data, (size_t)n);
-		wire_put(out, WIRE_FILE, 1, b.p, b.len);
 	}
 	return 0;
 }

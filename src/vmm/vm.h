@@ -30,6 +30,9 @@ struct vm_files {
 	const char *agent;		/* path of the static caisson-guest */
 	const char *cache_dir;		/* made when missing: initramfs images, probe result */
 	const char *qemu, *virtiofsd;	/* NULL: searched in the usual places */
+	const char *const *send; /* NULL-terminated, may be NULL: compiled seccomp filters of the
+				    host, kept by the guest under their base names, because
+				    compiling is slow there.  One that is not there is skipped. */
 	const int *taps;		/* tap descriptors, in the order of plan.caisson.nics */
 	size_t tap_count;
 	uid_t uid; /* QEMU runs as this user and group when we are root; 0: chosen by the id */
