@@ -133,7 +133,7 @@ static int container(struct store *s, const struct image *i, struct arena *a,
 		     struct plan_rootfs *out, struct err *e)
 {
 	struct layers l = {.n = 0};
-	enum layer_form form;
+	enum layer_form form = LAYER_EROFS;
 	int r = rootfs_form(s, &form, e);
 
 	if (r >= 0)
@@ -142,6 +142,8 @@ static int container(struct store *s, const struct image *i, struct arena *a,
 		r = pin_mount(s, l.v, l.n, e);
 		out->layer_ns = arena_printf(a, "%s/ns/mnt", s->run);
 	}
+	if (form == LAYER_DIR && geteuid() != 0)
+		out->userns_options = "userxattr";
 	for (size_t k = l.n; r >= 0 && k-- > 0;)
 		arena_strs_add(a, &out->lower,
 			       form == LAYER_EROFS ? arena_printf(a, "%s/layers/%s", s->run,

@@ -117,6 +117,9 @@ int unpacker_start(struct store *s, struct stage *st, const struct unpacker_job 
 	arena_strs_add(&a, &args, "--in=3");
 	arena_strs_add(&a, &args, job->form == LAYER_DIR ? "--out-dir=4" : "--out=4");
 	arena_strs_add(&a, &args, "--err-fd=5");
+	/* trusted.* is for root; an ordinary user's overlay reads user.* (rootfs.c, userxattr). */
+	if (job->form == LAYER_DIR && geteuid() != 0)
+		arena_strs_add(&a, &args, "--marks=user");
 	if (job->blob_digest)
 		arena_strs_add(&a, &args, arena_printf(&a, "--blob-digest=%s", job->blob_digest));
 	if (job->blob_size)
