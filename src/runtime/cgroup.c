@@ -11,6 +11,7 @@
 #include "fmt/mountinfo.h"
 #include "runtime/cgroup_int.h"
 #include "spec/plan.h"
+#include "sys/fd.h"
 #include "sys/file.h"
 #include "sys/path.h"
 
@@ -30,85 +31,6 @@
 	 CGROUP_BIT(CGROUP_CPUACCT) | CGROUP_BIT(CGROUP_BLKIO) | CGROUP_BIT(CGROUP_DEVICES))
 /* Also, where no v2 tree freezes. */
 #define BASE_V1 CGROUP_BIT(CGROUP_FREEZER)
-
-static uint32_t bit_if(bool yes, enum cgroup_ctl c)
-{
-	return yes ? CGROUP_BIT(c) : 0;
-}
-
-static bool given(struct jbind_optint o)
-{
-	return o.set && o.v != 0;
-}
-
-static uint32_t asked_cpu(const struct plan_cpu *c)
-{
-	bool cpu = given(c->shares) || given(c->quota) || given(c->burst) || given(c->period) ||
-		   given(c->realtime_runtime) || given(c->realtime_period) || given(c->idle);
-	bool set = (c->cpus && *c->cpus) || (c->mems && *c->mems);
-
-	return bit_if(cpu, CGROUP_CPU) | bit_if(set, CGROUP_CPUSET);
-}
-
-static uint32_t asked_unified(const struct jbind_map *m)
-{
-	uint32_t bits = 0;
-
-	for (size_t i = 0; i < m->n; i++)
-		for (int c = 0; c < CGROUP_CTL_MAX_; c++) {
-			const char *name = cgroup_host_name((enum cgroup_ctl)c, 2);
-			const char *rest = *name ? str_after(m->v[i].key, name) : NULL;
-
-			bits |= bit_if(rest && *rest == '.', (enum cgroup_ctl)c);
-		}
-	return bits;
-}
-
-/* The controllers these limits need.  Device rules are not limits: everybody has some. */
-static uint32_t asked(const struct plan_resources *r)
-{
-	uint32_t bits = 0;
-
-	if (!r)
-		return 0;
-	if (r->memory) {
-		const struct plan_memory *m = r->memory;
-
-		bits |= bit_if(given(m->limit) || given(m->reservation) || given(m->swap) ||
-				   given(m->kernel_tcp) || given(m->swappiness) ||
-				   m->disable_oom_killer,
-			       CGROUP_MEMORY);
-	}
-	if (r->cpu)
-		bits |= asked_cpu(r->cpu);
-	if (r->block_io) {
-		const struct plan_blkio *b = r->block_io;
-
-		bits |=
-		    bit_if(given(b->weight) || given(b->leaf_weight) || b->weight_devices.n ||
-			       b->read_bps.n || b->write_bps.n || b->read_iops.n || b->write_iops.n,
-			   CGROUP_BLKIO);
-	}
-	if (r->network) {
-		bits |= bit_if(given(r->network->class_id), CGROUP_NET_CLS);
-		bits |= bit_if(r->network->priorities.n > 0, CGROUP_NET_PRIO);
-	}
-	bits |= bit_if(r->pids && r->pids->limit.set, CGROUP_PIDS);
-	bits |= bit_if(r->hugepages.n > 0, CGROUP_HUGETLB);
-	bits |= bit_if(r->rdma_json && strlen(r->rdma_json) > 2, CGROUP_RDMA);
-	return bits | asked_unified(&r->unified);
-}
-
-static void list_names(char out[128], uint32_t bits)
-{
-	size_t used = 0;
-
-	out[0] = '\0';
-	for (int c = 0; c < CGROUP_CTL_MAX_ && used < 100; c++)
-		if (bits & CGROUP_BIT(c))
-			used += (size_t)snprintf(out + used, 128 - used, "%s%s", used ? "," : "",
-						 cgroup_host_name((enum cgroup_ctl)c, 1));
-}
 
 /* ---- one directory ---- */
 
@@ -316,7 +238,7 @@ static int delegate(struct err *e, const struct cgroup_host *h, uint32_t limits)
 {
 	char list[128];
 
-	list_names(list, limits);
+	cgroup_need_names(list, limits);
 	if (h->unified >= 0 && h->n == 1)
 		return err_set(e, ERR_DENIED,
 			       "limits need the cgroup controllers %s, which are not delegated to "
@@ -379,13 +301,13 @@ static int check_asked(struct cgroup *cg, const struct cgroup_host *h, uint32_t 
 	char list[128];
 
 	for (int c = 0; c < CGROUP_CTL_MAX_; c++)
-		missing |= bit_if(limits & CGROUP_BIT(c) && cg->of[c] < 0, (enum cgroup_ctl)c);
+		missing |= limits & CGROUP_BIT(c) && cg->of[c] < 0 ? CGROUP_BIT(c) : 0;
 	if (!missing)
 		return 0;
 	/* The tree has it, but an ancestor did not hand it down. */
 	if (h->unified >= 0 && h->tree[h->unified].controllers & missing)
 		return delegate(e, h, missing);
-	list_names(list, missing);
+	cgroup_need_names(list, missing);
 	return err_set(e, ERR_UNSUPPORTED, "cgroup: limits need %s, which this host does not have",
 		       list);
 }
@@ -415,7 +337,7 @@ static int make(struct cgroup *cg, const struct cgroup_request *rq, const struct
 		struct err *e)
 {
 	static const struct plan_device_rules no_rules;
-	uint32_t limits = asked(rq->resources);
+	uint32_t limits = cgroup_need_asked(rq->resources);
 	struct join j = {
 	    .want = wanted(h, limits), .limits = limits, .all = rq->flags & CGROUP_ALL};
 	int r = join_all(cg, h, &j, e);
@@ -441,6 +363,7 @@ static struct cgroup *new_cgroup(void)
 
 	cg->arena = a;
 	cg->unified = -1;
+	cg->entry = -1;
 	memset(cg->of, -1, sizeof(cg->of));
 	return cg;
 }
@@ -509,6 +432,7 @@ int cgroup_open(const struct cgroup_request *rq, struct cgroup **cg, struct err 
 		if (fd >= 0)
 			add_place(c, t, path, fd);
 	}
+	cgroup_enter_find(c);
 	*cg = take_ptr(&c);
 	return 0;
 }
@@ -593,6 +517,7 @@ int cgroup_open_saved(const char *json, struct cgroup **cg, struct err *e)
 		if (fd >= 0)
 			add_place(c, &t, p->path, fd);
 	}
+	cgroup_enter_find(c);
 	*cg = take_ptr(&c);
 	return 0;
 }
@@ -608,6 +533,7 @@ void cgroup_close(struct cgroup *cg)
 	for (size_t i = 0; i < cg->n; i++)
 		if (cg->place[i].fd >= 0)
 			close(cg->place[i].fd);
+	fd_close(cg->entry);
 	a = cg->arena;
 	arena_free(&a);
 	errno = saved;
@@ -621,63 +547,12 @@ size_t cgroup_places(const struct cgroup *cg, const struct cgroup_place **places
 
 int cgroup_dir_fd(const struct cgroup *cg)
 {
-	return cg->unified < 0 ? -1 : cg->place[cg->unified].fd;
+	if (cg->unified < 0)
+		return -1;
+	return cg->entry >= 0 ? cg->entry : cg->place[cg->unified].fd;
 }
 
 /* ---- getting in ---- */
-
-/* "0" to the file of threads is the one write that takes no global lock and so waits for no grace
- * period (kernel/cgroup/cgroup.c, cgroup_procs_write_start(), since 5.7).  On v2 it is refused
- * unless we are inside already, which is what CLONE_INTO_CGROUP gave. */
-static int enter_dir(int dir, int version)
-{
-	int r = file_put(dir, version == 1 ? "tasks" : "cgroup.threads", "0");
-
-	return version == 1 || r == 0 ? r : file_put(dir, "cgroup.procs", "0");
-}
-
-int cgroup_enter(const struct cgroup *cg, struct err *e)
-{
-	for (size_t i = 0; i < cg->n; i++) {
-		const struct cgroup_place *p = &cg->place[i];
-		int r = enter_dir(p->fd, p->version);
-
-		if (r < 0) {
-			errno = -r;
-			return err_sys(e, "cgroup: join %s/%s", p->mount, p->path);
-		}
-	}
-	return 0;
-}
-
-int cgroup_enter_sub(const struct cgroup *cg, const char *controllers, const char *sub,
-		     struct err *e)
-{
-	struct arena a = ARENA_INIT;
-	const char *clean;
-	int r = cgroup_path_clean(&a, sub, &clean, e), found = 0;
-
-	for (size_t i = 0; r == 0 && i < cg->n; i++) {
-		const struct cgroup_place *p = &cg->place[i];
-		auto_fd int dir = -1;
-
-		if (controllers && !streq(controllers, p->controllers) &&
-		    !mountinfo_has(p->controllers, controllers))
-			continue;
-		found++;
-		dir = path_open(p->fd, clean, O_PATH | O_DIRECTORY, 0, PATH_NO_LINKS);
-		r = dir < 0 ? dir : enter_dir(dir, p->version);
-		if (r < 0) {
-			errno = -r;
-			r = err_sys(e, "cgroup: join %s/%s/%s", p->mount, p->path, sub);
-		}
-	}
-	arena_free(&a);
-	if (r == 0 && !found)
-		return err_set(e, ERR_NOT_FOUND, "cgroup: no controller '%s' here",
-			       controllers ? controllers : "");
-	return r;
-}
 
 int cgroup_attach(struct cgroup *cg, pid_t pid, struct err *e)
 {
@@ -686,7 +561,7 @@ int cgroup_attach(struct cgroup *cg, pid_t pid, struct err *e)
 	snprintf(text, sizeof(text), "%d", pid);
 	for (size_t i = 0; i < cg->n; i++) {
 		const struct cgroup_place *p = &cg->place[i];
-		int r = file_put(p->fd, "cgroup.procs", text);
+		int r = file_put(p->version == 2 ? cgroup_dir_fd(cg) : p->fd, "cgroup.procs", text);
 
 		if (r < 0) {
 			errno = -r;
@@ -740,7 +615,7 @@ static int move_all(struct cgroup *cg, int from, size_t to, struct err *e)
 int cgroup_update(struct cgroup *cg, const struct plan_resources *res, struct err *e)
 {
 	const struct cgroup_host *h = cgroup_host_get(e);
-	uint32_t limits = asked(res);
+	uint32_t limits = cgroup_need_asked(res);
 	struct join j = {.want = limits, .limits = limits};
 	size_t before = cg->n;
 	int from = cgroup_pids_place(cg), r;
@@ -777,7 +652,7 @@ int cgroup_update(struct cgroup *cg, const struct plan_resources *res, struct er
 int cgroup_chown(const struct cgroup *cg, uid_t uid, struct err *e)
 {
 	auto_free char *list = NULL;
-	int dir = cgroup_dir_fd(cg);
+	int dir = cg->unified < 0 ? -1 : cg->place[cg->unified].fd;
 	const char *files = "cgroup.procs\ncgroup.subtree_control\ncgroup.threads\n";
 
 	if (dir < 0)

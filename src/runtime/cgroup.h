@@ -66,7 +66,8 @@ int cgroup_open_saved(const char *json, struct cgroup **cg, struct err *e);
 void cgroup_save(const struct cgroup *cg, struct buf *json);
 void cgroup_close(struct cgroup *cg); /* NULL is fine; removes nothing */
 
-/* The v2 directory for CLONE_INTO_CGROUP, or -1 where there is none.  Borrowed. */
+/* The v2 directory for CLONE_INTO_CGROUP, or -1 where there is none.  Borrowed.  Below the
+ * instance's top when the instance has handed controllers down, which forbids processes there. */
 int cgroup_dir_fd(const struct cgroup *cg);
 
 /* For the child itself, single-threaded, right after clone: join every hierarchy (again is fine).

@@ -67,6 +67,9 @@ struct cgroup {
 	struct cgroup_place place[CGROUP_TREES_MAX];
 	signed char of[CGROUP_CTL_MAX_];
 	int unified;
+	/* v2: where a new process can go when the instance hands controllers down itself (systemd
+	 * inside), which leaves no room for processes in its top directory; -1: the top. */
+	int entry;
 	bool denied;	  /* we may not write here and nobody asked us to */
 	const char *path; /* what was asked for, cleaned; CGROUP_SYSTEMD: slices and unit */
 	bool absolute;
@@ -82,6 +85,13 @@ int cgroup_host_parse(struct cgroup_host *h, char *mountinfo, char *self_cgroup)
 uint32_t cgroup_host_bits(const char *list, int version); /* comma-separated */
 const char *cgroup_host_name(enum cgroup_ctl c, int version);
 bool cgroup_host_restricted(void); /* not root of the initial user namespace */
+
+/* cgroup_need: what limits ask for, as CGROUP_BIT()s; their names, comma-separated. */
+uint32_t cgroup_need_asked(const struct plan_resources *r);
+void cgroup_need_names(char out[128], uint32_t bits);
+
+/* cgroup_enter: set cg->entry. */
+void cgroup_enter_find(struct cgroup *cg);
 
 /* cgroup_path: what cgroupsPath means. */
 int cgroup_path_clean(struct arena *a, const char *path, const char **out, struct err *e);

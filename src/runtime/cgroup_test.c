@@ -50,8 +50,8 @@ static void remove_parents(void)
 /* A failed check leaves its function at once; nobody may stay behind on the host. */
 __attribute__((destructor)) static void sweep(void)
 {
-	static const char *const leaves[] = {"limits", "kill",	"frozen", "busy",    "late",
-					     "oom",    "stats", "saved",  "devices", "probe"};
+	static const char *const leaves[] = {"limits", "kill",	"frozen",  "busy",  "late",  "oom",
+					     "stats",  "saved", "devices", "probe", "closed"};
 
 	for (size_t i = 0; i < sizeof(leaves) / sizeof(leaves[0]); i++) {
 		struct cgroup_request rq = {.path = test_path(leaves[i])};
@@ -332,6 +332,48 @@ TEST(late_controller_and_subgroups)
 	CHECK_INT(cgroup_kill(cg, SIGKILL, &e), 0);
 	waitpid(pid, NULL, 0);
 	CHECK_INT(cgroup_remove(cg, &e), 0);
+	remove_parents();
+}
+
+/* As systemd inside an instance: everybody below, the top hands controllers down. */
+TEST(one_more_process_where_the_top_is_closed)
+{
+	auto_cgroup struct cgroup *cg = NULL;
+	auto_cgroup struct cgroup *again = NULL;
+	auto_buf struct buf b = BUF_INIT(65536);
+	pid_t pid, more;
+	char text[64];
+	int top;
+
+	NEEDS_CGROUP;
+	cg = make("closed", NULL, 0);
+	CHECK(cg);
+	if (cg->unified < 0 || cg->of[CGROUP_PIDS] != cg->unified) {
+		cgroup_remove(cg, &e);
+		SKIP("no v2 controllers here");
+	}
+	top = cg->place[cg->unified].fd;
+	pid = child_in(cg, run_pause);
+	CHECK(pid > 0);
+	CHECK_INT(mkdirat(top, "init.scope", 0755), 0);
+	snprintf(text, sizeof(text), "%d", pid);
+	CHECK_INT(file_put(top, "init.scope/cgroup.procs", text), 0);
+	CHECK_INT(file_put(top, "cgroup.subtree_control", "+pids"), 0);
+	cgroup_save(cg, &b);
+	CHECK_INT(cgroup_open_saved(b.p, &again, &e), 0);
+	more = child_in(again, run_pause);
+	CHECK(more > 0);
+	snprintf(text, sizeof(text), "%d\n%d", pid, more);
+	{
+		char procs[64];
+
+		cgroup_file_read(top, "init.scope/cgroup.procs", procs, sizeof(procs));
+		CHECK_STR(procs, text);
+	}
+	CHECK_INT(cgroup_kill(again, SIGKILL, &e), 0);
+	waitpid(pid, NULL, 0);
+	waitpid(more, NULL, 0);
+	CHECK_INT(cgroup_remove(again, &e), 0);
 	remove_parents();
 }
 
@@ -662,5 +704,5 @@ TEST(v2_files)
 
 TEST_MAIN(T(paths), T(hosts), T(conversions), T(v2_files), T(limits_are_written),
 	  T(enter_pids_kill_remove), T(kill_frozen), T(busy_and_frozen_are_refused),
-	  T(late_controller_and_subgroups), T(oom_is_told), T(stats_move), T(saved_opens),
-	  T(devices_are_refused), T(without_rights))
+	  T(late_controller_and_subgroups), T(one_more_process_where_the_top_is_closed),
+	  T(oom_is_told), T(stats_move), T(saved_opens), T(devices_are_refused), T(without_rights))
