@@ -116,6 +116,20 @@ static void collect(struct sweep *w, int dir, const char *name)
 	}
 }
 
+/* Records are replaced under the shared lock, so a half-written one has no writer now. */
+static void sweep_records(struct store *s)
+{
+	int fd = store_dir(s, "images", NULL);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *de;
+
+	while (d && (de = readdir(d)))
+		if (de->d_name[0] == '.' && strstr(de->d_name, ".tmp-"))
+			unlinkat(fd, de->d_name, 0);
+	if (d)
+		closedir(d);
+}
+
 static int sweep_dir(struct sweep *w, const char *name, struct err *e)
 {
 	int fd = store_dir(w->s, name, e);
@@ -158,6 +172,7 @@ int gc_run(struct store *s, struct gc_result *out, struct err *e)
 		r = sweep_dir(&layers, "layers", e);
 	if (r >= 0)
 		r = sweep_dir(&blobs, "blobs/sha256", e);
+	sweep_records(s);
 	stage_sweep(s);
 	if (r >= 0 && out)
 		*out = (struct gc_result){blobs.n, layers.n, metas.n,

@@ -7,6 +7,7 @@
 #include "spec/plan.h"
 #include "store/image.h"
 #include "store/pin.h"
+#include "store/stage.h"
 #include "store/store.h"
 #include "store/store_int.h"
 #include "store/unpacker.h"
@@ -171,7 +172,7 @@ static const char *find_program(const char *name, struct arena *a)
  * to.  No journal: a crashed guest's writable layer is worth no more than its instance. */
 static int make_template(struct store *s, const char *name, struct arena *a, struct err *e)
 {
-	const char *program = find_program("mke2fs", a), *path, *tmp;
+	const char *program = find_program("mke2fs", a), *tmp, *path;
 	const char *argv[] = {"mke2fs",
 			      "-q",
 			      "-F",
@@ -189,33 +190,31 @@ static int make_template(struct store *s, const char *name, struct arena *a, str
 			      NULL};
 	struct child_fd null[] = {{-1, 2}};
 	struct child_opts o = {.path = program, .argv = argv, .fds = null, .nfds = 1};
-	int status = 0;
+	auto_fd int fd = -1;
+	struct stage *st = NULL;
+	int status = 0, r;
 	pid_t pid;
-	int fd;
 
 	if (!program)
 		return err_set(e, ERR_UNSUPPORTED,
 			       "mke2fs (package e2fsprogs) is needed for a VM's writable disk");
-	tmp = arena_printf(a, "cache/.%s.tmp-%d", name, (int)getpid());
+	r = stage_new(s, &st, e);
+	if (r < 0)
+		return r;
+	tmp = arena_printf(a, "%s/%s", stage_path(st), name);
 	path = arena_printf(a, "%s/%s", s->root, tmp);
-	fd = openat(s->root_fd, tmp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_sys(e, "'%s'", path);
-	if (ftruncate(fd, ROOTFS_DISK_BYTES) < 0) {
-		close(fd);
-		unlinkat(s->root_fd, tmp, 0);
-		return err_sys(e, "'%s'", path);
-	}
-	close(fd);
 	argv[13] = path;
-	pid = child_start(&o);
-	if (pid < 0 || child_wait(pid, &status) < 0 || status ||
-	    renameat(s->root_fd, tmp, s->root_fd, arena_printf(a, "cache/%s", name)) < 0) {
-		unlinkat(s->root_fd, tmp, 0);
-		return err_set(e, ERR_SYSTEM, "mke2fs could not make a disk in '%s/cache'",
-			       s->root);
+	fd = openat(s->root_fd, tmp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || ftruncate(fd, ROOTFS_DISK_BYTES) < 0) {
+		r = err_sys(e, "'%s'", path);
+	} else {
+		pid = child_start(&o);
+		if (pid < 0 || child_wait(pid, &status) < 0 || status ||
+		    renameat(s->root_fd, tmp, s->root_fd, arena_printf(a, "cache/%s", name)) < 0)
+			r = err_set(e, ERR_SYSTEM, "mke2fs could not make a disk in '%s'", s->root);
 	}
-	return 0;
+	stage_free(st);
+	return r;
 }
 
 /* Only what was written: the holes stay holes. */
