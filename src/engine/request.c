@@ -147,8 +147,9 @@ static int check_vm(const struct request *q, struct err *e)
 		return err_set(e, ERR_UNSUPPORTED,
 			       "--network host is not possible with --isolation vm: a guest kernel "
 			       "has its own interfaces");
-	if (q->memory_bytes && q->memory_bytes < 64u << 20)
-		return err_set(e, ERR_USAGE, "--memory of a vm is at least 64m");
+	if (q->memory_bytes && q->memory_bytes < 96u << 20)
+		return err_set(e, ERR_USAGE,
+			       "--memory of a vm is at least 96m: its kernel needs some");
 	return 0;
 }
 

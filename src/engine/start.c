@@ -124,7 +124,7 @@ static int prepare(struct starting *st, struct err *e)
 	return r < 0 ? r : network(st, e);
 }
 
-static int make_plan(struct starting *st, struct err *e)
+static int make_plan(struct starting *st, const struct start_opts *o, struct err *e)
 {
 	char ns[48];
 	struct plan_input in = {
@@ -151,6 +151,9 @@ static int make_plan(struct starting *st, struct err *e)
 	trace_begin(TRACE_PLAN);
 	r = plan_build(&in, &st->arena, &st->plan, e);
 	trace_end(TRACE_PLAN);
+	/* The process finds its terminal in the right size; RESIZE is for later changes. */
+	if (r == 0 && o->rows)
+		st->plan.process->console_size = (struct plan_console){o->rows, o->columns};
 	return r;
 }
 
@@ -316,7 +319,7 @@ int start_instance(struct session *s, const struct instance *i, int dir_fd,
 		return lock;
 	r = prepare(&st, e);
 	if (r == 0)
-		r = make_plan(&st, e);
+		r = make_plan(&st, o, e);
 	if (r == 0)
 		r = launch_monitor(&st, lock, o, out, e);
 	attach_done(&st.net);

@@ -60,7 +60,7 @@ static int find_group(const char *groups, const char *name, uint32_t *gid, struc
 	if (passwd_find_group(groups, name, gid))
 		return 0;
 	if (!all_digits(name))
-		return err_set(e, ERR_USAGE,
+		return err_set(e, ERR_NOT_FOUND,
 			       "unable to find group '%s': no matching entries in group file",
 			       name);
 	if (!passwd_id(name, strlen(name), gid))

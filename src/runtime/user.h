@@ -17,7 +17,7 @@ struct plan_process;
  * (keeping those already there) when user.username is set, and appends HOME to the environment
  * when it has none.  The account files may be anything the image's author likes: only regular
  * files are read, without blocking, up to a limit; a FIFO as /etc/passwd counts as absent.
- * Errors: ERR_USAGE no such user or group, or an id outside 0 .. 2^32 - 2. */
+ * Errors: ERR_NOT_FOUND no such user or group, ERR_USAGE an id outside 0 .. 2^32 - 2. */
 int user_resolve(struct plan_process *p, struct arena *a, struct err *e);
 
 #endif
