@@ -13,6 +13,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "guest/boot.h"
 #include "guest/guestroot.h"
 #include "guest/message.h"
 #include "guest/procio.h"
@@ -113,6 +114,16 @@ static int launch_main(struct procio *st, const struct plan *p, const int child[
 	return r;
 }
 
+/* Balloon and random device, which nobody waits for: in a child, because a module takes some 10 ms
+ * of an emulated CPU.  The loop reaps it; a machine without them runs as well. */
+static void load_late(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(boot_modules("late", NULL) < 0);
+}
+
 static int start(struct agent *s, const struct message *m, struct err *e)
 {
 	struct procio *st = &s->streams[0];
@@ -134,6 +145,7 @@ static int start(struct agent *s, const struct message *m, struct err *e)
 	}
 	s->main_ready = true;
 	put_started(s, st);
+	load_late();
 	return 0;
 }
 

@@ -108,11 +108,7 @@ static int mount_root(const struct plan *p, struct err *e)
 				   : make_dir(IMAGE, e);
 	if (r < 0)
 		return r;
-	if (p->root->readonly) {
-		if (mount(IMAGE, p->root->path, NULL, MS_BIND, NULL) < 0)
-			return err_sys(e, "mount the root");
-		return 0;
-	}
+	/* Also for a read-only root: the runtime makes mount points in it before it closes it. */
 	r = mount_upper(rootfs, e);
 	if (r == 0)
 		r = copy_root_attributes(e);

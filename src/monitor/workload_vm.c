@@ -30,6 +30,7 @@
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define GUEST_WINDOW   (256u << 10)
@@ -523,8 +524,20 @@ static void resize(struct server *s, struct proc *p, unsigned int rows, unsigned
 static int freeze(struct server *s, bool frozen, struct err *e)
 {
 	struct machine *m = machine_of(s);
+	struct timespec t;
+	uint64_t ns;
+	int r;
 
-	return frozen ? vm_pause(m->vm, e) : vm_resume(m->vm, e);
+	if (frozen)
+		return vm_pause(m->vm, e);
+	r = vm_resume(m->vm, e);
+	if (r < 0)
+		return r;
+	/* The guest's clock stood still with it. */
+	clock_gettime(CLOCK_REALTIME, &t);
+	ns = htole64((uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec);
+	put(m, WIRE_TIME, 0, &ns, sizeof(ns));
+	return 0;
 }
 
 static int stats(struct server *s, struct buf *out, struct err *e)

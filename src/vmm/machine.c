@@ -34,7 +34,7 @@ __attribute__((format(printf, 3, 4))) static void option(struct words *w, const 
 	free(text);
 }
 
-/* Every word was measured; see docs/decisions/vm-boot.md for the times. */
+/* Every word was measured; docs/decisions/0007-how-a-vm-boots.md has the times. */
 static void kernel_line(struct words *w, const struct machine *m)
 {
 	auto_buf struct buf b = BUF_INIT(4096);

@@ -22,11 +22,11 @@ def u32(n):
 
 class Machine:
     """A driver and the host's side of the guest protocol."""
-    def __init__(self, plan, base, fds=()):
+    def __init__(self, plan, base, fds=(), agent=None):
         self.frames, self.bytes, self.log = [], b"", b""
         path = base / f"plan-{time.monotonic_ns()}.json"
         path.write_text(json.dumps(plan))
-        args = [str(BUILD / "vm-driver"), str(path), str(BUILD / "share/caisson/kernels"), str(BUILD / "caisson-guest"), str(base / "cache"),
+        args = [str(BUILD / "vm-driver"), str(path), str(BUILD / "share/caisson/kernels"), str(agent or BUILD / "caisson-guest"), str(base / "cache"),
                 *map(str, fds)]
         self.p = subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=fds)
         self.next_stream = 2
@@ -400,6 +400,30 @@ def a_broken_image_is_named(env):
         check("image" in error(data) and "erofs" in error(data), error(data))
     with Machine(plan([env.tmp / "missing"], "/bin/true"), env.tmp) as m:
         check("missing" in m.why(), m.log)
+
+
+@test(needs=NEEDS, timeout=300)
+def the_last_words_of_the_guest_kernel(env):
+    # Any static program that ends by itself: process 1 may not.
+    agent = env.tmp / "no-agent"
+    with Machine(plan(image(env), "/bin/true"), env.tmp, agent="/nonexistent-agent") as m:
+        check("/nonexistent-agent" in m.why(), m.log)
+    subprocess.run(["cc", "-static", "-x", "c", "-o", str(agent), "-"], input=b"int main(void) { return 7; }", check=True)
+    with Machine(plan(image(env), "/bin/true"), env.tmp, agent=agent) as m:
+        check(m.why().startswith("guest kernel panicked: Attempted to kill init! exitcode=0x00000700"), m.log)
+
+
+@test(needs=NEEDS, timeout=300)
+def memory_and_processors(env):
+    p = plan(image(env), "/bin/sh", "-c", "grep -c ^processor /proc/cpuinfo; grep MemTotal /proc/meminfo", readonly=True)
+    p["caisson"]["vm"] = {"memoryBytes": 128 << 20, "cpus": 2}
+    with Machine(p, env.tmp) as m:
+        out = m.started().until_exit(1)[0].split()
+        same(out[0], b"2", "processors")
+        check(80000 < int(out[2]) < 128 << 10, f"memory {out}")
+    p["caisson"]["vm"]["memoryBytes"] = 64 << 20
+    with Machine(p, env.tmp) as m:
+        check("at least 96 MiB" in m.why(), m.log)
 
 
 @test(needs=NEEDS, timeout=300)
