@@ -57,10 +57,11 @@ int plan_build_command(const struct request *q, const struct oci_process *image,
 
 	if (!args->n && !q->entrypoint_set)
 		args = &image->cmd;
+	/* Copies: the instance's record outlives the image that is open now. */
 	for (size_t i = 0; i < entry->n; i++)
-		arena_strs_add(a, &l, entry->v[i]);
+		arena_strs_add(a, &l, arena_dup(a, entry->v[i]));
 	for (size_t i = 0; i < args->n; i++)
-		arena_strs_add(a, &l, args->v[i]);
+		arena_strs_add(a, &l, arena_dup(a, args->v[i]));
 	if (!l.n)
 		return err_set(e, ERR_USAGE,
 			       "no command specified: neither the image '%.100s' nor the command "

@@ -1,0 +1,406 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One behaviour list for both walls: the two files both_container_test.py and both_vm_test.py run it.
+
+A case may not ask which wall it is behind.  A difference is a bug, or a line in docs/differences.md and a case here
+that shows it."""
+import os, re, signal, time, urllib.request
+
+from caisson_test import Failed, check, same, test, wait_for
+from oci_image import free_port
+
+T = "caisson/tiny"
+NEEDS = "root,netns"
+
+
+def case(fn=None, **kw):
+    kw.setdefault("needs", NEEDS + os.environ.get("CAISSON_TEST_MORE_NEEDS", ""))
+    kw.setdefault("timeout", 90)
+    return test(fn, **kw) if fn else test(**kw)
+
+
+def name_of(env, what):
+    return f"t-{what}-{env.isolation}"
+
+
+def detached(env, what, *cmd, flags=()):
+    name = name_of(env, what)
+    env.run("run", "-d", "--name", name, *flags, T, *cmd).ok()
+    return name
+
+
+# ---- exit codes and streams ----
+
+@case
+def stdin_reaches_the_process_and_comes_back(env):
+    env.run("run", "--rm", "-i", T, "cat", stdin="hi\n").ok(out="hi\n", err="")
+
+
+@case
+def a_megabyte_goes_through_unchanged(env):
+    text = "".join(f"{n:015d}\n" for n in range(65536))
+    env.run("run", "--rm", "-i", T, "cat", stdin=text).ok(out=text)
+
+
+@case
+def without_i_stdin_is_empty(env):
+    env.run("run", "--rm", T, "cat", stdin="not for you\n").ok(out="")
+
+
+@case
+def stdout_and_stderr_are_apart(env):
+    env.run("run", "--rm", T, "sh", "-c", "echo out; echo err >&2").ok(out="out\n", err="err\n")
+
+
+@case
+def exit_code_is_the_process_own(env):
+    for code in (0, 7, 125, 255):
+        env.run("run", "--rm", T, "sh", "-c", f"exit {code}").expect(code)
+
+
+@case
+def death_by_signal_is_128_and_the_number(env):
+    # Process 1 of a PID namespace ignores its own signals, so a child dies and the shell says so.
+    env.run("run", "--rm", T, "sh", "-c", "sh -c 'kill -9 $$'; exit $?").expect(137)
+
+
+@case
+def a_command_that_is_not_there_is_127(env):
+    env.run("run", "--rm", T, "/no/such/command").error(127, "/no/such/command")
+
+
+@case
+def a_command_that_cannot_be_executed_is_126(env):
+    env.run("run", "--rm", T, "/etc/passwd").error(126, "/etc/passwd")
+
+
+@case
+def term_is_forwarded(env):
+    p = env.start("run", "--rm", T, "sh", "-c", "trap 'echo got; exit 9' TERM; echo ready; while :; do sleep 0.1; done")
+    p.until("ready\n")
+    p.signal(signal.SIGTERM)
+    p.finish().expect(9, out="ready\ngot\n")
+
+
+@case
+def hangup_and_user_signals_are_forwarded(env):
+    p = env.start("run", "--rm", T, "sh", "-c",
+                  "trap 'echo usr1' USR1; trap 'echo hup; exit 3' HUP; echo ready; while :; do sleep 0.1; done")
+    p.until("ready\n")
+    p.signal(signal.SIGUSR1)
+    p.until("usr1\n")
+    p.signal(signal.SIGHUP)
+    p.finish().expect(3)
+
+
+# ---- terminal ----
+
+@case
+def a_terminal_has_the_callers_size_and_follows_it(env):
+    t = env.tty("run", "--rm", "-it", T, "sh", rows=33, cols=101)
+    t.send("stty size\n")
+    t.until(r"33 101\r?\n")
+    t.resize(40, 120)
+    def again():
+        t.send("stty size\n")
+        try:
+            return t.until(r"40 120\r?\n", timeout=1)
+        except Failed:
+            return None
+    wait_for(again, 15, "the new size")
+    t.send("exit 5\n")
+    t.finish().expect(5)
+
+
+@case
+def a_terminal_is_a_terminal_and_interrupts(env):
+    t = env.tty("run", "--rm", "-it", T, "sh")
+    t.send("test -t 0 && test -t 1 && echo is-a-$((1+1))tty\n")
+    t.until("is-a-2tty")
+    t.send("sleep 100\n")
+    time.sleep(0.5)
+    t.send("\x03")
+    t.send("echo after-$((40+2))\n")
+    t.until("after-42")
+    t.send("exit 4\n")
+    t.finish().expect(4)
+
+
+@case
+def t_without_a_terminal_still_runs(env):
+    env.run("run", "--rm", "-t", T, "sh", "-c", "test -t 1 && echo yes").ok(out=re.compile(r"^yes\r?\n$"))
+
+
+# ---- what the process sees ----
+
+@case
+def environment(env):
+    out = env.run("run", "--rm", "-e", "A=1 2", "-e", "FROM_HERE", "-e", "NOT_SET_ANYWHERE", T, "env", env={"FROM_HERE": "x", "SECRET": "no"}).ok().out
+    lines = set(out.splitlines())
+    for want in ("A=1 2", "FROM_HERE=x"):
+        check(want in lines, f"{want} not in {lines}")
+    check(not any(line.startswith(("SECRET", "NOT_SET", "CAISSON")) for line in lines), f"too much in {lines}")
+    check(any(line.startswith("PATH=") for line in lines) and any(line.startswith("HOSTNAME=") for line in lines), f"PATH, HOSTNAME: {lines}")
+
+
+@case
+def working_directory(env):
+    env.run("run", "--rm", "-w", "/usr", T, "pwd").ok(out="/usr\n")
+    env.run("run", "--rm", "-w", "/made/on/demand", T, "pwd").ok(out="/made/on/demand\n")
+
+
+@case
+def user_and_groups(env):
+    env.run("run", "--rm", "-u", "1234:4321", T, "sh", "-c", "id -u; id -g").ok(out="1234\n4321\n")
+    env.run("run", "--rm", "-u", "nobody", T, "id", "-un").ok(out="nobody\n")
+    env.run("run", "--rm", "-u", "no-such-user", T, "true").error(125, "no-such-user")
+
+
+@case
+def hostname(env):
+    env.run("run", "--rm", "--hostname", "box.example", T, "hostname").ok(out="box.example\n")
+
+
+@case
+def process_1_and_a_proc_of_its_own(env):
+    out = env.run("run", "--rm", T, "sh", "-c", "echo $$; ls /proc | grep -c '^[0-9]'").ok().out.split()
+    same(out[0], "1", "process id")
+    check(int(out[1]) <= 4, f"{out[1]} processes visible")
+
+
+@case
+def devices_and_their_directory(env):
+    env.run("run", "--rm", T, "sh", "-c", "for d in null zero full random urandom tty; do test -c /dev/$d || echo no $d; done; "
+            "echo x >/dev/null; test -d /dev/shm && test -d /dev/pts && echo ok").ok(out="ok\n")
+    env.run("run", "--rm", T, "sh", "-c", "ls /dev/vda /dev/sda /dev/mem 2>/dev/null | wc -l").ok(out="0\n")
+
+
+@case
+def kernel_settings_are_out_of_reach(env):
+    for f in ("/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern"):
+        env.run("run", "--rm", T, "sh", "-c", f"echo x >{f} 2>/dev/null && echo wrote").expect(1, out="")
+    env.run("run", "--rm", T, "sh", "-c", "cat /proc/kcore 2>/dev/null | head -c 1 | wc -c").ok(out="0\n")
+    env.run("run", "--rm", T, "sh", "-c", "mount -t tmpfs x /tmp 2>/dev/null && echo mounted").expect(1, out="")
+
+
+# ---- files ----
+
+@case
+def what_is_written_stays_in_the_instance(env):
+    name = name_of(env, "write")
+    env.run("run", "--name", name, T, "sh", "-c", "echo changed >/etc/motd; rm /bin/true; cat /etc/motd").ok(out="changed\n")
+    env.run("rm", name).ok()
+    env.run("run", "--rm", T, "sh", "-c", "cat /etc/motd 2>/dev/null; /bin/true").ok(out=re.compile(r"^(?!changed)"))
+
+
+@case
+def read_only_root(env):
+    env.run("run", "--rm", "--read-only", T, "sh", "-c", "echo x >/file").expect(1, out="")
+    env.run("run", "--rm", "--read-only", T, "sh", "-c", "echo x >/dev/shm/file && cat /dev/shm/file").ok(out="x\n")
+
+
+@case
+def a_host_directory_is_shared_both_ways(env):
+    d = env.tmp / f"share-{env.isolation}"
+    d.mkdir(exist_ok=True)
+    (d / "in").write_text("from the host\n")
+    env.run("run", "--rm", "-v", f"{d}:/data", T, "sh", "-c", "cat /data/in; echo from inside >/data/out").ok(out="from the host\n")
+    same((d / "out").read_text(), "from inside\n", "file made inside")
+
+
+@case
+def a_read_only_volume_cannot_be_written(env):
+    d = env.tmp / f"ro-{env.isolation}"
+    d.mkdir(exist_ok=True)
+    (d / "in").write_text("x\n")
+    env.run("run", "--rm", "-v", f"{d}:/data:ro", T, "sh", "-c", "cat /data/in; echo y >/data/in").expect(1, out="x\n")
+    same((d / "in").read_text(), "x\n", "file on the host")
+
+
+@case
+def a_named_volume_outlives_the_instance(env):
+    v = f"vol-{env.isolation}"
+    env.run("run", "--rm", "-v", f"{v}:/data", T, "sh", "-c", "echo kept >/data/f").ok()
+    env.run("run", "--rm", "-v", f"{v}:/data", T, "cat", "/data/f").ok(out="kept\n")
+
+
+# ---- limits ----
+
+@case
+def memory_limit_is_felt(env):
+    # Three times the limit is touched; what exceeds it is killed, and the engine survives.
+    env.run("run", "--rm", "--memory", "128m", T, "sh", "-c", "head -c 400m /dev/zero | tail >/dev/null; exit $?").expect(137, out="")
+    env.run("run", "--rm", "--memory", "256m", T, "sh", "-c", "head -c 20m /dev/zero | tail >/dev/null; echo $?").ok(out="0\n")
+
+
+@case
+def process_limit_is_felt(env):
+    r = env.run("run", "--rm", "--pids-limit", "8", T, "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1 & done; wait")
+    check(r.code != 0 or "fork" in r.err, f"twelve processes with a limit of eight: {r.code} {r.err}")
+
+
+@case
+def cpus_are_accepted_and_wrong_ones_refused(env):
+    env.run("run", "--rm", "--cpus", "0.5", T, "true").ok()
+    env.run("run", "--rm", "--cpus", "-1", T, "true").error(2, "--cpus")
+    env.run("run", "--rm", "--memory", "1x", T, "true").error(2, "--memory", "1x")
+
+
+# ---- life cycle ----
+
+@case
+def detached_logs_and_wait(env):
+    name = detached(env, "logs", "sh", "-c", "echo one; echo two >&2; exit 4")
+    env.run("wait", name).ok(out="4\n")
+    env.run("logs", name).ok(out="one\n", err="two\n")
+    env.run("rm", name).ok()
+
+
+@case
+def detach_prints_the_id(env):
+    name = name_of(env, "id")
+    r = env.run("run", "-d", "--name", name, T, "sleep", "100").ok(out=re.compile(r"^[0-9a-f]{64}\n$"))
+    env.run("inspect", r.out[:12]).ok(out=re.compile(name))
+    env.run("rm", "-f", r.out[:12]).ok()
+
+
+@case
+def ps_shows_what_runs_and_with_a_what_ended(env):
+    name = detached(env, "ps", "sleep", "100")
+    check(name in env.run("ps").ok().out, "not in ps")
+    env.run("kill", name).ok()
+    env.run("wait", name).ok(out="137\n")
+    check(name not in env.run("ps").ok().out, "still in ps")
+    check(name in env.run("ps", "-a").ok().out, "not in ps -a")
+    env.run("rm", name).ok()
+    check(name not in env.run("ps", "-a").ok().out, "removed, and in ps -a")
+
+
+@case
+def names_are_unique(env):
+    name = detached(env, "name", "sleep", "100")
+    env.run("run", "--rm", "--name", name, T, "true").error(125, name)
+    env.run("rm", "-f", name).ok()
+    env.run("run", "--rm", "--name", name, T, "true").ok()
+
+
+@case
+def exec_runs_beside_the_main_process(env):
+    name = detached(env, "exec", "sh", "-c", "echo mark >/tmp/mark; sleep 1000")
+    env.run("exec", name, "sh", "-c", "until test -e /tmp/mark; do sleep 0.1; done; cat /tmp/mark").ok(out="mark\n")
+    env.run("exec", "-i", name, "cat", stdin="through\n").ok(out="through\n")
+    env.run("exec", name, "sh", "-c", "exit 6").expect(6)
+    env.run("exec", "-e", "E=v", "-w", "/usr", "-u", "7:8", name, "sh", "-c", "echo $E $(pwd) $(id -u) $(id -g)").ok(out="v /usr 7 8\n")
+    env.run("exec", name, "/no/such").error(127, "/no/such")
+    check(env.run("exec", name, "cat", "/proc/1/comm").ok().out in ("sh\n", "sleep\n"), "process 1 is not the workload")
+    env.run("rm", "-f", name).ok()
+    check(env.run("exec", name, "true").code != 0, "exec in what is gone")
+
+
+@case
+def exec_on_a_terminal(env):
+    name = detached(env, "exectty", "sleep", "1000")
+    t = env.tty("exec", "-it", name, "sh", rows=20, cols=70)
+    t.send("stty size\n")
+    t.until(r"20 70\r?\n")
+    t.send("exit 2\n")
+    t.finish().expect(2)
+    env.run("rm", "-f", name).ok()
+
+
+@case
+def stop_asks_first_and_kills_then(env):
+    name = detached(env, "stop", "sh", "-c", "trap 'echo asked; exit 0' TERM; echo up; while :; do sleep 0.1; done")
+    wait_for(lambda: "up" in env.run("logs", name).out, 20, "the workload is up")
+    env.run("stop", name).ok()
+    check("asked" in env.run("logs", name).ok().out, "TERM did not come")
+    env.run("wait", name).ok(out="0\n")
+    env.run("rm", name).ok()
+    name = detached(env, "deaf", "sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.1; done")
+    wait_for(lambda: "up" in env.run("logs", name).out, 20, "the workload is up")
+    t0 = time.monotonic()
+    env.run("stop", "-t", "1", name).ok()
+    check(0.9 < time.monotonic() - t0 < 9, "a deaf process is killed after its time")
+    env.run("wait", name).ok(out="137\n")
+    env.run("rm", name).ok()
+
+
+@case
+def kill_sends_any_signal(env):
+    name = detached(env, "kill", "sh", "-c", "trap 'echo usr2' USR2; echo up; while :; do sleep 0.1; done")
+    wait_for(lambda: "up" in env.run("logs", name).out, 20, "the workload is up")
+    env.run("kill", "-s", "USR2", name).ok()
+    wait_for(lambda: "usr2" in env.run("logs", name).out, 20, "the signal arrives")
+    env.run("kill", name).ok()
+    env.run("wait", name).ok(out="137\n")
+    env.run("rm", name).ok()
+
+
+@case
+def rm_refuses_what_runs_and_f_does_not(env):
+    name = detached(env, "rm", "sleep", "1000")
+    env.run("rm", name).error(1, name)
+    env.run("rm", "-f", name).ok()
+    check(env.run("inspect", name).code != 0, "inspect of what was removed")
+
+
+@case
+def inspect_tells_state_and_isolation(env):
+    name = detached(env, "inspect", "sh", "-c", "exit 3")
+    env.run("wait", name).ok(out="3\n")
+    doc = env.run("inspect", name).ok().json()
+    doc = doc[0] if isinstance(doc, list) else doc
+    same(doc["State"]["ExitCode"], 3, "exit code")
+    check(env.isolation in env.run("inspect", name).out, "isolation is not told")
+    env.run("rm", name).ok()
+
+
+@case
+def a_killed_monitor_does_not_lie(env):
+    name = detached(env, "monitor", "sleep", "1000")
+    monitors = [int(p) for p in os.listdir("/proc") if p.isdigit() and is_monitor(p)]
+    same(len(monitors), 1, "monitors")
+    os.kill(monitors[0], signal.SIGKILL)
+    wait_for(lambda: name not in env.run("ps").out, 20, "ps tells that it ended")
+    check(env.run("wait", name).out != "0\n", "an unknown end is not success")
+    env.run("rm", "-f", name).ok()
+
+
+def is_monitor(pid):
+    try:
+        return "caisson-monitor" in os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return False
+
+
+# ---- network ----
+
+@case
+def network_none_has_loopback_alone(env):
+    env.run("run", "--rm", "--network", "none", T, "sh", "-c", "ls /sys/class/net 2>/dev/null || ip -o link | cut -d: -f2 | tr -d ' '").ok(out="lo\n")
+
+
+@case
+def a_published_port_answers(env):
+    port = free_port()
+    name = detached(env, "http", "sh", "-c", "mkdir -p /www; echo page >/www/index.html; exec httpd -f -p 80 -h /www",
+                    flags=("-p", f"127.0.0.1:{port}:80"))
+    def get():
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as r:
+                return r.read()
+        except OSError:
+            return None
+    same(wait_for(get, 30, "httpd answers"), b"page\n", "page")
+    env.run("run", "--rm", "-p", f"127.0.0.1:{port}:80", T, "true").error(125, str(port))
+    env.run("rm", "-f", name).ok()
+    check(get() is None, "the port is still open")
+
+
+@case
+def instances_on_the_bridge_reach_each_other(env):
+    name = detached(env, "peer", "sh", "-c", "mkdir -p /www; echo hello >/www/index.html; exec httpd -f -p 80 -h /www")
+    doc = env.run("inspect", name).ok().json()
+    doc = doc[0] if isinstance(doc, list) else doc
+    ip = doc["NetworkSettings"]["IPAddress"]
+    env.run("run", "--rm", T, "sh", "-c", f"for i in 1 2 3 4 5 6 7 8 9; do wget -q -O- http://{ip}/ && exit 0; sleep 0.5; done; exit 1").ok(out="hello\n")
+    env.run("rm", "-f", name).ok()
