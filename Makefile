@@ -32,6 +32,8 @@ build:
 ## make install     into PREFIX (/usr/local), DESTDIR is respected
 install: build
 	meson install -C $(BUILD) --no-rebuild
+	@if [ -d $(BUILD)/share/caisson/kernels ]; then mkdir -p $(DESTDIR)$(PREFIX)/share/caisson && \
+		cp -a $(BUILD)/share/caisson/kernels $(DESTDIR)$(PREFIX)/share/caisson/; fi
 
 ## make demo        one image behind both walls, then the comparison
 demo: deps-build build

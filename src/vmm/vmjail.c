@@ -37,6 +37,7 @@ struct child {
 	const struct vmjail *j;
 	int report; /* write end of the error pipe */
 	uid_t caller;
+	gid_t caller_gid;
 };
 
 /* ---- the root ---- */
@@ -239,7 +240,7 @@ static int place_fds(const struct child *c, int *report, struct err *e)
 	return 0;
 }
 
-static int map_self(uid_t uid, struct err *e)
+static int map_self(uid_t uid, gid_t gid, struct err *e)
 {
 	char line[64];
 	int r = file_put(AT_FDCWD, "/proc/self/setgroups", "deny");
@@ -247,6 +248,10 @@ static int map_self(uid_t uid, struct err *e)
 	if (r == 0) {
 		snprintf(line, sizeof(line), "0 %u 1", (unsigned int)uid);
 		r = file_put(AT_FDCWD, "/proc/self/uid_map", line);
+	}
+	if (r == 0) {
+		snprintf(line, sizeof(line), "0 %u 1", (unsigned int)gid);
+		r = file_put(AT_FDCWD, "/proc/self/gid_map", line);
 	}
 	if (r < 0) {
 		errno = -r;
@@ -299,7 +304,7 @@ static int child_prepare(const struct child *c, int *report, struct err *e)
 		r = place_fds(c, report, e);
 	gone.fd = *report;
 	if (r == 0 && userns)
-		r = map_self(c->caller, e);
+		r = map_self(c->caller, c->caller_gid, e);
 	if (r < 0)
 		return r;
 	/* Slave, not private: what the host unmounts goes here as well and is not kept busy. */
@@ -359,7 +364,7 @@ static void abandon(pid_t pid, int *pidfd)
 int vmjail_spawn(const struct vmjail *j, pid_t *pid, int *pidfd, struct err *e)
 {
 	int report[2], child_pidfd = -1, r = 0;
-	struct child c = {.j = j, .caller = geteuid()};
+	struct child c = {.j = j, .caller = geteuid(), .caller_gid = getegid()};
 	struct err said;
 	long flags = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID |
 		     CLONE_PIDFD | SIGCHLD;

@@ -6,7 +6,7 @@ Nothing here waits for a time: every step waits for the frame that ends it, with
 """
 import fcntl, json, os, pathlib, re, select, shutil, signal, struct, subprocess, tempfile, time
 
-from caisson_test import BUILD, check, main, same, test, wait_for
+from caisson_test import BUILD, check, main, same, skip, test, wait_for
 
 NEEDS = "root,qemu,kernel"
 PATIENCE = 120.0
@@ -22,11 +22,11 @@ def u32(n):
 
 class Machine:
     """A driver and the host's side of the guest protocol."""
-    def __init__(self, plan, base, fds=(), agent=None):
+    def __init__(self, plan, base, fds=(), agent=None, before=()):
         self.frames, self.bytes, self.log = [], b"", b""
         path = base / f"plan-{time.monotonic_ns()}.json"
         path.write_text(json.dumps(plan))
-        args = [str(BUILD / "vm-driver"), str(path), str(BUILD / "share/caisson/kernels"), str(agent or BUILD / "caisson-guest"), str(base / "cache"),
+        args = [*before, str(BUILD / "vm-driver"), str(path), str(BUILD / "share/caisson/kernels"), str(agent or BUILD / "caisson-guest"), str(base / "cache"),
                 *map(str, fds)]
         self.p = subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=fds)
         self.next_stream = 2
@@ -411,6 +411,27 @@ def the_last_words_of_the_guest_kernel(env):
     subprocess.run(["cc", "-static", "-x", "c", "-o", str(agent), "-"], input=b"int main(void) { return 7; }", check=True)
     with Machine(plan(image(env), "/bin/true"), env.tmp, agent=agent) as m:
         check(m.why().startswith("guest kernel panicked: Attempted to kill init! exitcode=0x00000700"), m.log)
+
+
+@test(needs=NEEDS + ",userns", timeout=300)
+def without_root(env):
+    base = pathlib.Path(tempfile.mkdtemp(prefix="caisson-test-", dir="/tmp"))
+    try:
+        base.chmod(0o777)
+        disks = [shutil.copy(f, base) for f in image(env)]
+        (base / "shared").mkdir()
+        (base / "shared").chmod(0o777)
+        user = ("setpriv", "--reuid=1000", "--regid=1000", "--clear-groups")
+        if subprocess.run([*user, "test", "-x", str(BUILD / "vm-driver")]).returncode:
+            skip("the build directory is not readable for other users")
+        p = plan(disks, "/bin/sh", "-c", "id -u; echo rootless > /data/made",
+                 mounts=[{"destination": "/data", "type": "bind", "source": str(base / "shared"), "options": ["rbind"]}])
+        with Machine(p, base, before=user) as m:
+            same(m.started().until_exit(1), (b"0\n", b"", 0), "output")
+            same(os.stat(base / "shared/made").st_uid, 1000, "owner of what the guest wrote")
+            same(m.stop(), 0, "driver")
+    finally:
+        shutil.rmtree(base)
 
 
 @test(needs=NEEDS, timeout=300)
