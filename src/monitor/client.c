@@ -69,7 +69,8 @@ static void input_gone(struct link *l)
 
 	for (struct link *o = p->links; o; o = o->next_of_proc)
 		others |= o != l && o->in;
-	if (!l->in || others || p->ended || !p->wants_input ||
+	/* A terminal has no end of input; who detaches may come back. */
+	if (!l->in || others || p->ended || !p->wants_input || p->tty ||
 	    (p->number == 1 && !p->server->stdin_once))
 		return;
 	p->in_eof = true;

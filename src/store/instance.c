@@ -172,15 +172,10 @@ static void drop_name(int root_fd, const char *id, const char *name)
 		unlinkat(names, name, 0);
 }
 
-/* Built in tmp/ and locked there, so that it appears locked and no sweep takes it for garbage. */
-static int make_dir(int root_fd, const char *id)
+static int make_dir_once(int tmp, int all, const char *id)
 {
-	auto_fd int tmp = subdir(root_fd, "tmp");
-	auto_fd int all = subdir(root_fd, "instances");
 	auto_fd int fd = -1;
 
-	if (tmp < 0 || all < 0)
-		return tmp < 0 ? tmp : all;
 	if (mkdirat(tmp, id, 0700) < 0)
 		return -errno;
 	fd = openat(tmp, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -191,6 +186,24 @@ static int make_dir(int root_fd, const char *id)
 		return r;
 	}
 	return take_fd(&fd);
+}
+
+/* Built in tmp/ and locked there, so that it appears locked and no sweep takes it for garbage. */
+static int make_dir(int root_fd, const char *id)
+{
+	auto_fd int tmp = subdir(root_fd, "tmp");
+	auto_fd int all = subdir(root_fd, "instances");
+	int r = -ENOENT;
+
+	if (tmp < 0 || all < 0)
+		return tmp < 0 ? tmp : all;
+	/* A sweep may come between making and locking. */
+	for (int tries = 0; tries < 8; tries++) {
+		r = make_dir_once(tmp, all, id);
+		if (r != -ENOENT)
+			return r;
+	}
+	return r;
 }
 
 int instance_create(int root_fd, const char *id, const char *name, struct err *e)
@@ -525,9 +538,32 @@ static int sweep_one(const char *id, void *arg)
 	return 0;
 }
 
+/* What was being made under tmp/ when its maker was killed. */
+static void sweep_tmp(int root_fd)
+{
+	int fd = openat(root_fd, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *de;
+
+	if (!d)
+		return;
+	while ((de = readdir(d))) {
+		const char *id = str_after(de->d_name, "volume-");
+		auto_fd int lock = -1;
+
+		if (!is_id(id ? id : de->d_name))
+			continue;
+		lock = openat(fd, de->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0)
+			path_remove(fd, de->d_name);
+	}
+	closedir(d);
+}
+
 int instance_sweep(int root_fd, int run_fd, int (*gone)(const char *id, void *arg), void *arg)
 {
 	struct sweep s = {root_fd, run_fd, gone, arg};
 
+	sweep_tmp(root_fd);
 	return instance_each(root_fd, sweep_one, &s, NULL);
 }

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #define NAME_LEN (32 + INSTANCE_NAME_MAX)
@@ -14,6 +15,7 @@
 int volume_ensure(int root_fd, const char *name, struct err *e)
 {
 	char at[NAME_LEN], beside[NAME_LEN], data[NAME_LEN + 8], id[INSTANCE_ID + 1];
+	auto_fd int lock = -1;
 	int r = instance_check_name(name, e);
 
 	if (r < 0)
@@ -26,7 +28,11 @@ int volume_ensure(int root_fd, const char *name, struct err *e)
 	snprintf(data, sizeof(data), "%s/_data", beside);
 	if ((mkdirat(root_fd, "volumes", 0711) < 0 && errno != EEXIST) ||
 	    (mkdirat(root_fd, "tmp", 0700) < 0 && errno != EEXIST) ||
-	    mkdirat(root_fd, beside, 0711) < 0 || mkdirat(root_fd, data, 0755) < 0)
+	    mkdirat(root_fd, beside, 0711) < 0)
+		return err_sys(e, "volume '%s'", name);
+	/* Locked until it has its name: a sweep takes what is in tmp/ and not locked. */
+	lock = openat(root_fd, beside, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (lock < 0 || flock(lock, LOCK_EX) < 0 || mkdirat(root_fd, data, 0755) < 0)
 		return err_sys(e, "volume '%s'", name);
 	if (renameat(root_fd, beside, root_fd, at) == 0)
 		return 1;
