@@ -101,7 +101,7 @@ void wire_fed(struct wire_reader *r, size_t n)
 
 int wire_next(struct wire_reader *r, struct wire_frame *f, struct err *e)
 {
-	const unsigned char *h = r->p + r->used;
+	const unsigned char *h;
 	size_t size;
 
 	if (r->failed)
@@ -109,6 +109,7 @@ int wire_next(struct wire_reader *r, struct wire_frame *f, struct err *e)
 	size = frame_size(r);
 	if (!size)
 		return 0;
+	h = r->p + r->used;
 	if (size > WIRE_HEADER + WIRE_PAYLOAD_MAX || get16(h + 6)) {
 		r->failed = 1;
 		return err_set(e, ERR_CORRUPT, "control stream: frame of %zu bytes with flags 0x%x",
