@@ -249,8 +249,11 @@ static int set_up(struct job *j, struct err *e)
 	struct handshake h;
 	int r;
 
-	/* Not traceable, and /proc/PID of ours closed, from here to execve (CVE-2016-9962). */
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	/* Not traceable, and /proc/PID of ours closed, from here to execve (CVE-2016-9962).  Only
+	 * an unprivileged caller has to wait until it has written our id maps, which it may not
+	 * when /proc/PID belongs to root; we are alone in our namespaces as yet. */
+	if (!(j->await_map && j->rootless))
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	reset_signals();
 	if (setsid() < 0 && errno != EPERM)

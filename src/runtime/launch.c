@@ -165,12 +165,27 @@ static int write_offsets(const struct plan_time_offsets *t, struct err *e)
 	return 0;
 }
 
+/* The namespace of the instance for the children made now, and back: only launch_exec() does.
+ * Whether there is a way back is tried before: inside a user namespace the own pid namespace may
+ * belong to the outer one. */
+static int own_pid_namespace(void)
+{
+	return open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+}
+
+static bool can_return(void)
+{
+	auto_fd int own = own_pid_namespace();
+
+	return own >= 0 && setns(own, CLONE_NEWPID) == 0;
+}
+
 static bool needs_stage(const struct job *j)
 {
 	const unsigned int first = CLONE_NEWPID | CLONE_NEWUSER;
 
 	if (j->exec)
-		return j->rootless && j->target_flags & first;
+		return j->target_flags & first && (j->rootless || !can_return());
 	return j->ns.join & first || (j->ns.join && j->ns.make & CLONE_NEWUSER) ||
 	       (j->ns.make & CLONE_NEWTIME && has_offsets(j->plan));
 }
@@ -185,6 +200,8 @@ static int stage_time(struct job *j, unsigned int *flags, struct err *e)
 	if (*flags & CLONE_NEWUSER) {
 		if (unshare(CLONE_NEWUSER) < 0)
 			return err_sys(e, "new user namespace");
+		/* Whoever gains capabilities is made undumpable, and then only root may map it. */
+		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 		r = handshake_send(j->sync, HANDSHAKE_MAP, 0, -1, e);
 		if (r == 0)
 			r = handshake_expect(j->sync, HANDSHAKE_MAPPED, NULL, NULL, e);
@@ -281,12 +298,6 @@ static int run_stage(struct job *j, pid_t stage, struct launch *l, struct err *e
 	return l->pidfd < 0 ? err_sys(e, "open the new process") : 0;
 }
 
-/* The namespace of the instance for the children made now, and back: only launch_exec() does. */
-static int own_pid_namespace(void)
-{
-	return open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-}
-
 static int spawn(struct job *j, struct launch *l, struct err *e)
 {
 	const unsigned int cloned = j->ns.make & ~(unsigned int)CLONE_NEWCGROUP;
@@ -303,9 +314,9 @@ static int spawn(struct job *j, struct launch *l, struct err *e)
 		j->target_flags &= ~(unsigned int)CLONE_NEWPID;
 		inner_pid = true;
 	}
-	/* The child is visible inside from its first instruction. */
+	/* The child is visible inside from its first instruction; see also entry.c. */
 	dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	prctl(PR_SET_DUMPABLE, j->new_userns && j->rootless, 0, 0, 0);
 	j->await_map = j->new_userns;
 	pid = stage ? clone_it(0, -1, NULL) : clone_it(j->exec ? 0 : cloned, v2_fd(j), &l->pidfd);
 	if (pid == 0) {
@@ -314,8 +325,7 @@ static int spawn(struct job *j, struct launch *l, struct err *e)
 			stage_main(j, j->exec ? 0 : cloned);
 		entry_main(j);
 	}
-	if (dumpable == 1)
-		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	prctl(PR_SET_DUMPABLE, dumpable == 1, 0, 0, 0);
 	if (inner_pid && setns(own, CLONE_NEWPID) < 0) {
 		/* Our later children would land in the instance: nothing may go on like that. */
 		if (pid > 0)
@@ -329,6 +339,10 @@ static int spawn(struct job *j, struct launch *l, struct err *e)
 			    e, ERR_DENIED,
 			    "a new user namespace is not permitted here (see "
 			    "user.max_user_namespaces, kernel.unprivileged_userns_clone)");
+		if (errno == EPERM && j->rootless && !j->exec)
+			return err_set(e, ERR_DENIED,
+				       "without privilege a plan needs a user namespace "
+				       "of its own (linux.namespaces)");
 		return err_sys(e, "clone");
 	}
 	close(take_fd(&j->sync));
@@ -386,7 +400,7 @@ static int send_sources(struct job *j, pid_t pid, struct err *e)
 		fd = p->root && p->root->path
 			 ? newroot_bind(j, e)
 			 : newroot_overlay_aside(&p->caisson->rootfs, userns, e);
-		if (fd < 0 && fd != -EACCES)
+		if (fd < 0 && fd != -EPERM)
 			return fd;
 		if (fd >= 0)
 			r = send_source(j, -1, fd, e);
@@ -397,7 +411,7 @@ static int send_sources(struct job *j, pid_t pid, struct err *e)
 		fd = mounts_source(j, i, userns, &why);
 		if (fd >= 0)
 			r = send_source(j, (int)i, fd, e);
-		else if (fd != -ENOTBLK && fd != -EACCES) {
+		else if (fd != -ENOTBLK && fd != -EPERM) {
 			if (e)
 				*e = why;
 			return fd;
