@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the process inside sees and may do: namespaces, mounts, devices, identity, limits, masks."""
-import json, os, pathlib, re, shutil, subprocess, time
+import fcntl, json, os, re, shutil, socket, struct, subprocess
 
-from caisson_test import check, main, same, skip, test, wait_for
+from caisson_test import check, main, same, test
 from oci_bundle import CAPS, Runtime, spec
 
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -437,6 +437,35 @@ def contradictory_configs_are_refused_by_path(env):
         b = oci.bundle(text)
         r = oci("run", "-b", b, "c1")
         check(r.code == 1 and r.err, f"{text[:20]!r} was taken")
+
+
+@test(needs="root")
+def seccomp_listener_gets_the_descriptor_and_the_state(env):
+    oci = Runtime(env)
+    path = str(oci.base / "listener")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(1)
+    c = spec("/bin/sh", "-c", "mkdir /tmp/x || echo refused")
+    c["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": path, "listenerMetadata": "hello",
+                             "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}]}
+    p = oci.start("run", "-b", oci.bundle(c), "c1")
+    conn, _ = listener.accept()
+    data, fds, _, _ = socket.recv_fds(conn, 65536, 4)
+    state = json.loads(data)
+    same((state["fds"], state["metadata"], state["state"]["id"]), (["seccompFd"], "hello", "c1"), "container process state")
+    check(os.path.exists(f"/proc/{state['pid']}"), "pid")
+    same(len(fds), 1, "descriptors")
+    # struct seccomp_notif (80 bytes) and struct seccomp_notif_resp {id, val, error, flags}.
+    SECCOMP_IOCTL_NOTIF_RECV, SECCOMP_IOCTL_NOTIF_SEND = 0xc0502100, 0xc0182101
+    req = bytearray(80)
+    fcntl.ioctl(fds[0], SECCOMP_IOCTL_NOTIF_RECV, req)
+    ident, nr = struct.unpack_from("Q", req)[0], struct.unpack_from("i", req, 16)[0]
+    same(nr, 83, "system call (mkdir)")
+    fcntl.ioctl(fds[0], SECCOMP_IOCTL_NOTIF_SEND, bytearray(struct.pack("Qqii", ident, 0, -30, 0)))
+    os.close(fds[0])
+    r = p.finish()
+    check(r.out == "refused\n" and "Read-only file system" in r.err, f"{r.code} {r.out} {r.err}")
 
 
 main()
