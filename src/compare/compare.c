@@ -11,11 +11,13 @@
 #include "compare/reach.h"
 #include "compare/sample.h"
 #include "engine/session.h"
-#include "spec/plan.h"
+#include "fmt/json.h"
+#include "sys/child.h"
 #include "sys/fd.h"
 #include "sys/file.h"
 #include "sys/path.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -231,6 +233,8 @@ static void rest(struct compare *c, enum report_subject s, const struct live *l,
 		report_text(c->report, REPORT_ENGINE, s, "none");
 	else
 		report_add(c->report, REPORT_ENGINE, s, (double)t->engine_pss_bytes);
+	if (s == REPORT_HOST)
+		return;
 	if (footprint_cgroup(t->qemu ? t->qemu : t->inside ? t->inside : l->pid, &bytes, &e) == 0)
 		report_add(c->report, REPORT_CGROUP, s, (double)bytes);
 	else
@@ -263,10 +267,33 @@ static void reached(struct compare *c, enum report_subject s, pid_t pid)
 			    arena_printf(c->arena, "%u of %u", r.allowed, r.known));
 }
 
-/* root/names/NAME is a link whose text is the id (store/instance.h). */
-static int read_plan(struct compare *c, enum report_subject s, struct plan **p, struct err *e)
+/* ---- what the engine says ---- */
+
+/* Run one of our own commands and parse what it prints. */
+static int ask(struct compare *c, const struct strs *argv, struct json **out, struct err *e)
 {
+	const char *file = arena_printf(c->arena, "%s/answer", c->dir);
+	auto_fd int fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	auto_free char *text = NULL;
+	const struct child_fd fds[] = {{fd, 1}, {-1, 2}};
+	int status = 0;
+	pid_t pid;
+	ssize_t n;
+
+	if (fd < 0)
+		return err_sys(e, "'%s'", file);
+	pid = child_start(&(struct child_opts){
+	    .path = argv->v[0], .argv = argv->v, .env = c->env, .fds = fds, .nfds = 2});
+	if (pid < 0 || child_wait(pid, &status) < 0 || status)
+		return err_set(e, ERR_SYSTEM, "caisson %s failed", argv->v[5]);
+	n = file_read(AT_FDCWD, file, 4 << 20, &text);
+	return n < 0 ? err_set(e, ERR_SYSTEM, "caisson %s said nothing", argv->v[5])
+		     : json_parse(text, (size_t)n, argv->v[5], out, e);
+}
+
+/* root/names/NAME is a link whose text is the id (store/instance.h). */
+static int instance_dir(struct compare *c, enum report_subject s, const char **dir, struct err *e)
+{
 	char id[NAME_MAX + 1], path[PATH_MAX];
 	ssize_t n;
 
@@ -275,22 +302,132 @@ static int read_plan(struct compare *c, enum report_subject s, struct plan **p, 
 	if (n < 0)
 		return err_sys(e, "'%s'", path);
 	id[n] = '\0';
-	snprintf(path, sizeof(path), "%s/instances/%s/plan.json", c->s->root, id);
-	n = file_read(AT_FDCWD, path, 4 << 20, &text);
-	if (n < 0) {
-		errno = (int)-n;
-		return err_sys(e, "'%s'", path);
+	*dir = arena_printf(c->arena, "%s/instances/%s", c->s->root, id);
+	return 0;
+}
+
+/* Layers are kept as files or as directories (store/layer.h). */
+static int image_layers(struct compare *c, struct strs *out, struct err *e)
+{
+	struct strs v = engine_argv(c, "image");
+	auto_json struct json *j = NULL;
+	const struct json *list;
+	int r;
+
+	arena_strs_add(c->arena, &v, "inspect");
+	arena_strs_add(c->arena, &v, c->q->image);
+	r = ask(c, &v, &j, e);
+	if (r < 0)
+		return r;
+	list = json_member(json_member(json_at(j, 0), "RootFS"), "Layers");
+	for (size_t i = 0; i < json_length(list); i++) {
+		const char *id = json_string(json_at(list, i)), *file;
+		struct stat st;
+
+		if (!id || !str_after(id, "sha256:"))
+			return err_set(e, ERR_CORRUPT, "image inspect: a layer without a diff id");
+		file = arena_printf(c->arena, "%s/layers/%s.erofs", c->s->root, id + 7);
+		if (stat(file, &st) < 0)
+			file = arena_printf(c->arena, "%s/layers/%s.dir", c->s->root, id + 7);
+		arena_strs_add(c->arena, out, file);
 	}
-	return plan_parse(text, (size_t)n, path, c->arena, p, e);
+	return list ? 0 : err_set(e, ERR_CORRUPT, "image inspect: no layers");
+}
+
+/* The newest initramfs is the one this version boots. */
+static const char *initramfs(struct compare *c)
+{
+	const char *dir = arena_printf(c->arena, "%s/cache/vm", c->s->root), *best = NULL;
+	struct timespec newest = {0};
+	DIR *d = opendir(dir);
+	struct dirent *de;
+	struct stat st;
+
+	while (d && (de = readdir(d)))
+		if (str_after(de->d_name, "initramfs-") &&
+		    fstatat(dirfd(d), de->d_name, &st, 0) == 0 &&
+		    st.st_mtim.tv_sec >= newest.tv_sec) {
+			newest = st.st_mtim;
+			best = arena_printf(c->arena, "%s/%s", dir, de->d_name);
+		}
+	if (d)
+		closedir(d);
+	return best;
+}
+
+/* A VM's shared files are those QEMU holds open, and what it was booted from. */
+static int vm_files(struct compare *c, pid_t qemu, const char *own, const char *kernel,
+		    struct strs *out, struct err *e)
+{
+	const char *initrd = initramfs(c);
+	int r = qemu ? footprint_open_files(qemu, c->s->root, own, c->arena, out, e)
+		     : err_set(e, ERR_NOT_FOUND, "QEMU was not found");
+
+	if (r < 0)
+		return r;
+	arena_strs_add(c->arena, out,
+		       arena_printf(c->arena, "%s/kernels/%s/vmlinux", c->s->data, kernel));
+	if (!initrd)
+		return err_set(e, ERR_NOT_FOUND, "no initramfs below '%s/cache/vm'", c->s->root);
+	arena_strs_add(c->arena, out, initrd);
+	return 0;
+}
+
+static void disk(struct compare *c, enum report_subject s, pid_t qemu, const char *kernel)
+{
+	struct strs own = {0}, shared = {0};
+	struct err e = ERR_INIT;
+	const char *dir = NULL;
+	uint64_t bytes;
+	int r = instance_dir(c, s, &dir, &e);
+
+	if (r == 0) {
+		arena_strs_add(c->arena, &own, dir);
+		r = footprint_disk(&own, &bytes, &e);
+	}
+	if (r == 0)
+		report_add(c->report, REPORT_OWN, s, (double)bytes);
+	else
+		missing(c, REPORT_OWN, s, &e);
+	if (r == 0)
+		r = s == REPORT_VM ? vm_files(c, qemu, dir, kernel, &shared, &e)
+				   : image_layers(c, &shared, &e);
+	if (r == 0)
+		r = footprint_disk(&shared, &bytes, &e);
+	if (r == 0)
+		report_add(c->report, REPORT_SHARED, s, (double)bytes);
+	else
+		missing(c, REPORT_SHARED, s, &e);
+}
+
+static void accelerator(struct compare *c)
+{
+	struct strs v = engine_argv(c, "info");
+	auto_json struct json *j = NULL;
+	struct err e = ERR_INIT;
+	const char *accel, *why;
+
+	arena_strs_add(c->arena, &v, "--format=json");
+	if (ask(c, &v, &j, &e) < 0) {
+		missing(c, REPORT_ACCEL, REPORT_VM, &e);
+		return;
+	}
+	accel = json_string(json_member(json_member(j, "vm"), "accel"));
+	why = json_string(json_member(json_member(j, "vm"), "accelWhy"));
+	if (!accel) {
+		report_missing(c->report, REPORT_ACCEL, REPORT_VM, "caisson info does not say");
+		return;
+	}
+	report_text(c->report, REPORT_ACCEL, REPORT_VM, accel);
+	c->report->accel_why =
+	    arena_printf(c->arena, "%s, because %s", accel, why ? why : "it was asked for");
 }
 
 /* What does not change from round to round, once, in the warm-up. */
 static void facts(struct compare *c, enum report_subject s, struct live *l, const struct family *t)
 {
 	struct err e = ERR_INIT;
-	struct footprint f;
-	struct plan *p = NULL;
-	char line[LIVE_TEXT];
+	char line[LIVE_TEXT] = "";
 
 	if (live_ask(l, "kernel", START_NS, line, sizeof(line), &e) < 0)
 		missing(c, REPORT_KERNEL, s, &e);
@@ -301,22 +438,14 @@ static void facts(struct compare *c, enum report_subject s, struct live *l, cons
 	if (s == REPORT_HOST) {
 		report_text(c->report, REPORT_SHARED, s, "none");
 		report_text(c->report, REPORT_OWN, s, "none");
-		report_text(c->report, REPORT_ACCEL, s, "native");
-		return;
-	}
-	if (read_plan(c, s, &p, &e) < 0 || footprint_disk(c->s->root, p, &f, &e) < 0) {
-		missing(c, REPORT_SHARED, s, &e);
-		missing(c, REPORT_OWN, s, &e);
+		report_text(c->report, REPORT_CGROUP, s, "none");
 	} else {
-		report_add(c->report, REPORT_SHARED, s, (double)f.shared_bytes);
-		report_add(c->report, REPORT_OWN, s, (double)f.own_bytes);
+		disk(c, s, t->qemu, str_after(line, "kernel ") ? line + 7 : "");
 	}
-	if (s == REPORT_CONTAINER)
-		report_text(c->report, REPORT_ACCEL, s, "native");
-	else if (p && p->caisson && p->caisson->vm && p->caisson->vm->accel)
-		report_text(c->report, REPORT_ACCEL, s, p->caisson->vm->accel);
+	if (s == REPORT_VM)
+		accelerator(c);
 	else
-		report_missing(c->report, REPORT_ACCEL, s, "the plan of the VM does not say");
+		report_text(c->report, REPORT_ACCEL, s, "native");
 }
 
 static void workload_once(struct compare *c, enum report_subject s, struct err *e)

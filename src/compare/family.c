@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +30,7 @@ static void add(struct procs *all, int proc_fd, const char *name)
 	auto_free char *text = NULL;
 	struct proc p = {.pid = (pid_t)strtol(name, NULL, 10)};
 	const char *open_, *close_;
-	char path[64];
+	char path[NAME_MAX + sizeof("/stat")];
 
 	snprintf(path, sizeof(path), "%s/stat", name);
 	if (file_read(proc_fd, path, 4096, &text) < 0)
@@ -105,19 +106,20 @@ static bool same_pid_ns(int proc_fd, pid_t pid)
 
 static int sum(int proc_fd, const struct proc *p, struct family *t, struct err *e)
 {
-	uint64_t bytes;
+	uint64_t bytes = 0;
 	int r = pss(proc_fd, p->pid, &bytes, e);
 
 	if (r < 0)
 		return r;
 	t->processes++;
 	t->pss_bytes += bytes;
-	if (same_pid_ns(proc_fd, p->pid))
+	if (str_after(p->comm, "qemu-system"))
+		t->qemu = p->pid;
+	/* QEMU and file servers are jailed in namespaces of their own, and still the engine's. */
+	if (t->qemu == p->pid || str_after(p->comm, "virtiofsd") || same_pid_ns(proc_fd, p->pid))
 		t->engine_pss_bytes += bytes;
 	else if (!t->inside)
 		t->inside = p->pid;
-	if (str_after(p->comm, "qemu-system"))
-		t->qemu = p->pid;
 	return 0;
 }
 

@@ -16,9 +16,9 @@ struct err;
 struct family {
 	unsigned int processes;
 	uint64_t pss_bytes;	   /* proportional set size of all */
-	uint64_t engine_pss_bytes; /* of those outside the instance's PID namespace */
-	pid_t inside;		   /* a process in another PID namespace than ours, 0: none */
-	pid_t qemu;		   /* 0: none */
+	uint64_t engine_pss_bytes; /* of those that are not the workload's */
+	pid_t inside; /* a process of the workload, in a PID namespace of its own; 0: none */
+	pid_t qemu;   /* 0: none */
 };
 
 /* Everything below `top` except `except` itself (what is below that one counts).

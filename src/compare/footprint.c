@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compare/footprint.h"
+#include "base/arena.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/str.h"
-#include "spec/plan.h"
 #include "sys/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fts.h>
 #include <inttypes.h>
@@ -15,7 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-int64_t footprint_blocks(const char *path)
+static int64_t blocks_of(const char *path)
 {
 	char copy[PATH_MAX], *paths[] = {copy, NULL};
 	int64_t sum = 0;
@@ -45,7 +46,7 @@ int64_t footprint_blocks(const char *path)
 
 static int add(uint64_t *sum, const char *path, struct err *e)
 {
-	int64_t n = footprint_blocks(path);
+	int64_t n = blocks_of(path);
 
 	if (n < 0) {
 		errno = (int)-n;
@@ -55,40 +56,57 @@ static int add(uint64_t *sum, const char *path, struct err *e)
 	return 0;
 }
 
-/* A layer is a file or a directory in the store; the plan names where it is mounted. */
-static int add_layer(uint64_t *sum, const char *root, const char *mounted, struct err *e)
+int footprint_disk(const struct strs *paths, uint64_t *bytes, struct err *e)
 {
-	const char *slash = strrchr(mounted, '/');
-	char path[PATH_MAX];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "%s/layers/%s.erofs", root, slash ? slash + 1 : mounted);
-	return add(sum, stat(path, &st) == 0 ? path : mounted, e);
-}
-
-int footprint_disk(const char *root, const struct plan *p, struct footprint *out, struct err *e)
-{
-	const struct plan_caisson *c = p->caisson;
-	struct footprint f = {0};
+	uint64_t sum = 0;
 	int r = 0;
 
-	if (!c || !c->state_dir)
-		return err_set(e, ERR_CORRUPT, "the plan does not say where the instance is kept");
-	r = add(&f.own_bytes, c->state_dir, e);
-	if (c->isolation == PLAN_VM) {
-		for (size_t i = 0; r == 0 && i < c->rootfs.disk.n; i++)
-			r = add(&f.shared_bytes, c->rootfs.disk.v[i], e);
-		if (r == 0 && c->vm && c->vm->kernel)
-			r = add(&f.shared_bytes, c->vm->kernel, e);
-		if (r == 0 && c->vm && c->vm->initrd)
-			r = add(&f.shared_bytes, c->vm->initrd, e);
-	} else {
-		for (size_t i = 0; r == 0 && i < c->rootfs.lower.n; i++)
-			r = add_layer(&f.shared_bytes, root, c->rootfs.lower.v[i], e);
-	}
+	for (size_t i = 0; i < paths->n && r == 0; i++)
+		r = add(&sum, paths->v[i], e);
 	if (r == 0)
-		*out = f;
+		*bytes = sum;
 	return r;
+}
+
+static bool below(const char *path, const char *dir)
+{
+	const char *rest = str_after(path, dir);
+
+	return rest && (*rest == '/' || !*rest);
+}
+
+static bool listed(const struct strs *l, const char *s)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (streq(l->v[i], s))
+			return true;
+	return false;
+}
+
+int footprint_open_files(pid_t pid, const char *root, const char *except, struct arena *a,
+			 struct strs *out, struct err *e)
+{
+	char dir[64], path[PATH_MAX];
+	struct dirent *de;
+	struct stat st;
+	DIR *d;
+
+	snprintf(dir, sizeof(dir), "/proc/%d/fd", pid);
+	d = opendir(dir);
+	if (!d)
+		return err_sys(e, "'%s'", dir);
+	while ((de = readdir(d))) {
+		ssize_t n = readlinkat(dirfd(d), de->d_name, path, sizeof(path) - 1);
+
+		if (n <= 0)
+			continue;
+		path[n] = '\0';
+		if (below(path, root) && !below(path, except) && !listed(out, path) &&
+		    stat(path, &st) == 0 && S_ISREG(st.st_mode))
+			arena_strs_add(a, out, arena_dup(a, path));
+	}
+	closedir(d);
+	return 0;
 }
 
 /* The path of a process in the hierarchy that has the memory controller; *v1 says which kind. */

@@ -7,23 +7,20 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct arena;
 struct err;
-struct plan;
+struct strs;
 
-struct footprint {
-	uint64_t own_bytes;    /* the instance's state directory, writable layer included */
-	uint64_t shared_bytes; /* layers, and for a VM its merged image, kernel and initramfs */
-};
+/* Blocks of all paths, each a file or a directory.  Sizes are blocks allocated, so holes count as
+ * nothing; links are not followed. */
+int footprint_disk(const struct strs *paths, uint64_t *bytes, struct err *e);
 
-/* root: the store's directory.  p: the instance's plan.  Sizes are blocks allocated, so holes count
- * as nothing. */
-int footprint_disk(const char *root, const struct plan *p, struct footprint *out, struct err *e);
+/* Regular files below `root` that a process holds open, each once; those below `except` not. */
+int footprint_open_files(pid_t pid, const char *root, const char *except, struct arena *a,
+			 struct strs *out, struct err *e);
 
 /* What the memory controller charges to the cgroup of pid.  ERR_UNSUPPORTED when that is the
  * caller's own. */
 int footprint_cgroup(pid_t pid, uint64_t *bytes, struct err *e);
-
-/* Blocks below path, which may be a file; links are not followed.  -errno. */
-int64_t footprint_blocks(const char *path);
 
 #endif

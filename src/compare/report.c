@@ -10,8 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LABEL  22
-#define COLUMN 19
+#define NUMBER 15 /* where the number of samples stands in a label */
+#define LABEL  20
+#define COLUMN 20
 
 const char *const report_subject_names[] = {"host", "container", "vm", NULL};
 const char *const report_format_names[] = {"table", "json", "csv", NULL};
@@ -100,7 +101,24 @@ static void digits(struct buf *out, double v)
 	buf_printf(out, "%.*f", after, v);
 }
 
-static void print_cell(const struct row *row, const struct report_cell *c, unsigned int *note,
+/* Reasons below the table, each once. */
+struct notes {
+	const char *v[REPORT_PHASES * REPORT_SUBJECT_MAX_];
+	size_t n;
+};
+
+static size_t note_of(struct notes *l, const char *why)
+{
+	if (!why)
+		why = "not measured";
+	for (size_t i = 0; i < l->n; i++)
+		if (streq(l->v[i], why))
+			return i + 1;
+	l->v[l->n++] = why;
+	return l->n;
+}
+
+static void print_cell(const struct row *row, const struct report_cell *c, struct notes *notes,
 		       struct buf *out)
 {
 	struct stats s;
@@ -111,7 +129,7 @@ static void print_cell(const struct row *row, const struct report_cell *c, unsig
 		return;
 	}
 	if (stats_of(c->v, c->n, &s) < 0) {
-		buf_printf(out, "n/a [%u]", ++*note);
+		buf_printf(out, "n/a [%zu]", note_of(notes, c->why));
 		return;
 	}
 	u = scale_of(row->unit, s.median);
@@ -155,7 +173,7 @@ static bool row_is_empty(const struct report *r, unsigned int row)
 	return true;
 }
 
-/* "n=10", or "n=3-10" when the columns differ. */
+/* "n=10", or "n=3+" when the columns differ and the least has 3. */
 static void print_count(const struct report_cell *c, struct buf *out)
 {
 	size_t low = SIZE_MAX, high = 0;
@@ -169,23 +187,23 @@ static void print_count(const struct report_cell *c, struct buf *out)
 	if (high && low == high)
 		buf_printf(out, "n=%zu", high);
 	else if (high)
-		buf_printf(out, "n=%zu-%zu", low, high);
+		buf_printf(out, "n=%zu+", low);
 }
 
-static void table_row(const struct report *r, unsigned int i, unsigned int *note, struct buf *out)
+static void table_row(const struct report *r, unsigned int i, struct notes *notes, struct buf *out)
 {
 	const struct row row = row_of(i);
 	size_t start = out->len;
 
 	buf_puts(out, row.label);
-	pad(out, start, 16);
+	pad(out, start, NUMBER);
 	print_count(r->cells[i], out);
 	for (size_t s = 0; s < REPORT_SUBJECT_MAX_; s++) {
 		const struct report_cell *c = &r->cells[i][s];
 
-		pad(out, start, LABEL + s * COLUMN + (s > 0));
+		pad(out, start, LABEL + s * COLUMN);
 		if (i < REPORT_PHASES || c->n)
-			print_cell(&row, c, note, out);
+			print_cell(&row, c, notes, out);
 		else
 			buf_puts(out, "-");
 		buf_puts(out, " ");
@@ -196,26 +214,10 @@ static void table_row(const struct report *r, unsigned int i, unsigned int *note
 	start = out->len;
 	buf_puts(out, "  95th percentile");
 	for (size_t s = 0; s < REPORT_SUBJECT_MAX_; s++) {
-		pad(out, start, LABEL + s * COLUMN + (s > 0));
+		pad(out, start, LABEL + s * COLUMN);
 		print_p95(&row, &r->cells[i][s], out);
 	}
 	buf_puts(out, "\n");
-}
-
-static void table_notes(const struct report *r, struct buf *out)
-{
-	unsigned int note = 0;
-
-	for (unsigned int i = 0; i < REPORT_PHASES; i++)
-		for (int s = 0; s < REPORT_SUBJECT_MAX_; s++) {
-			const struct report_cell *c = &r->cells[i][s];
-
-			if (!row_is_empty(r, i) && !c->n && !c->text)
-				buf_printf(out, "[%u] %s\n", ++note,
-					   c->why ? c->why : "not measured");
-		}
-	if (r->accel_why)
-		buf_printf(out, "vm: %s\n", r->accel_why);
 }
 
 /* Cut at 80 columns what a long reason or name would push over, and trailing blanks. */
@@ -251,14 +253,14 @@ static void fold(const struct buf *in, struct buf *out)
 static void table(const struct report *r, struct buf *out)
 {
 	auto_buf struct buf wide = BUF_INIT(1 << 20);
-	unsigned int note = 0;
+	struct notes notes = {.n = 0};
 	bool phase = false;
 	struct stats s = {0};
 
 	stats_of(r->cells[REPORT_FIRST][REPORT_CONTAINER].v,
 		 r->cells[REPORT_FIRST][REPORT_CONTAINER].n, &s);
 	buf_printf(&wide, "%s: %s\n%s\n\n", r->image, r->command, r->machine);
-	buf_printf(&wide, "%-*s%-*s %-*s%s\n", LABEL, "", COLUMN, "host process", COLUMN,
+	buf_printf(&wide, "%-*s%-*s%-*s%s\n", LABEL, "", COLUMN, "host process", COLUMN,
 		   "container", "vm");
 	for (unsigned int i = 0; i < REPORT_ROW_MAX_; i++) {
 		if (row_is_empty(r, i))
@@ -266,13 +268,16 @@ static void table(const struct report *r, struct buf *out)
 		if (i >= REPORT_PHASES && !phase)
 			buf_puts(&wide, "\nphases of a start, from the engine's trace\n");
 		phase = i >= REPORT_PHASES;
-		table_row(r, i, &note, &wide);
+		table_row(r, i, &notes, &wide);
 	}
 	buf_printf(&wide,
 		   "\nmedian [interval that holds it with %.0f %%] of n; %" PRIu64
 		   " interleaved rounds in random\norder after one that does not count\n",
 		   s.n ? s.level * 100 : 0, r->rounds);
-	table_notes(r, &wide);
+	for (size_t i = 0; i < notes.n; i++)
+		buf_printf(&wide, "[%zu] %s\n", i + 1, notes.v[i]);
+	if (r->accel_why)
+		buf_printf(&wide, "vm: %s\n", r->accel_why);
 	fold(&wide, out);
 }
 
