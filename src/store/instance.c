@@ -506,11 +506,12 @@ int instance_remove(int root_fd, int run_fd, const struct instance *i, struct er
 		return err_sys(e, "remove %.12s", i->id);
 	if (i->name)
 		drop_name(root_fd, i->id, i->name);
-	r = path_remove(all, i->id);
-	if (r < 0)
-		return sys(e, r, "remove the instance's directory");
+	/* The directory goes last: while it is there, a sweep finds what a killed command left. */
 	r = run_all < 0 ? 0 : path_remove(run_all, i->id);
-	return r < 0 ? sys(e, r, "remove the instance's run directory") : 0;
+	if (r < 0)
+		return sys(e, r, "remove the instance's run directory");
+	r = path_remove(all, i->id);
+	return r < 0 ? sys(e, r, "remove the instance's directory") : 0;
 }
 
 struct sweep {
