@@ -7,8 +7,8 @@
  *
  * The overlay is made in the mount namespace where the layers are mounted.  Straight case: enter
  * it, make a detached overlay, come back.  Hard cases (an upper directory in memory, ids shifted,
- * a kernel that takes layers only as one short string): a private copy of that namespace, arranged
- * as needed, which vanishes when we come back; the overlay keeps its own references.
+ * a kernel that takes layers only as one string): a private copy of that namespace, arranged as
+ * needed, which vanishes when we come back; the overlay keeps its own references.
  */
 #include "runtime/newroot.h"
 #include "base/auto.h"
@@ -30,8 +30,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define STRING_MAX 255 /* of one fsconfig() value */
-#define LOWER_MAX  500 /* OVL_MAX_STACK of the kernel */
+#define LOWER_MAX 500 /* OVL_MAX_STACK of the kernel */
 
 static int in_directory(const char *dir, const char *what, struct err *e)
 {
@@ -48,37 +47,71 @@ static void words(struct arena *a, struct strs *out, const char *list)
 		arena_strs_add(a, out, w);
 }
 
+/* The directories of an overlay, open, and named by descriptor: short, however deep they lie (an
+ * fsconfig() value holds 255 bytes, a mount(2) one page), and the mount table that the instance
+ * sees shows no path of the host. */
+struct stack {
+	struct arena a;
+	int *fd;
+	size_t n;
+	const char **name; /* the layers, then upper and work */
+};
+
+static void stack_done(struct stack *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		close(s->fd[i]);
+	arena_free(&s->a);
+}
+#define auto_stack __attribute__((cleanup(stack_done)))
+
+static int stack_add(struct stack *s, const char *path, const char *what, struct err *e)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, "%s '%s'", what, path);
+	s->name[s->n] = arena_printf(&s->a, "/proc/self/fd/%d", fd);
+	s->fd[s->n++] = fd;
+	return 0;
+}
+
+static int stack_open(struct stack *s, const struct plan_rootfs *r, const char *upper,
+		      const char *work, struct err *e)
+{
+	int ret = 0;
+
+	s->fd = arena_array(&s->a, r->lower.n + 2, sizeof(*s->fd));
+	s->name = arena_array(&s->a, r->lower.n + 2, sizeof(*s->name));
+	for (size_t i = 0; ret == 0 && i < r->lower.n; i++)
+		ret = stack_add(s, r->lower.v[i], "layer", e);
+	if (ret == 0)
+		ret = stack_add(s, upper, "writable layer", e);
+	return ret < 0 ? ret : stack_add(s, work, "work directory", e);
+}
+
 /* One value per layer ("lowerdir+", Linux 6.7).  -EINVAL: the kernel wants one string. */
 static int overlay_new(const struct plan_rootfs *r, const char *upper, const char *work,
 		       struct err *e)
 {
-	auto_arena struct arena a = ARENA_INIT;
+	auto_stack struct stack s = {0};
 	struct strs opts = {0};
 	char why[200];
-	int fd;
+	int fd = stack_open(&s, r, upper, work, e);
 
+	if (fd < 0)
+		return fd;
 	for (size_t i = 0; i < r->lower.n; i++)
-		arena_strs_add(&a, &opts, arena_printf(&a, "lowerdir+=%s", r->lower.v[i]));
-	arena_strs_add(&a, &opts, arena_printf(&a, "upperdir=%s", upper));
-	arena_strs_add(&a, &opts, arena_printf(&a, "workdir=%s", work));
-	words(&a, &opts, r->userns_options);
+		arena_strs_add(&s.a, &opts, arena_printf(&s.a, "lowerdir+=%s", s.name[i]));
+	arena_strs_add(&s.a, &opts, arena_printf(&s.a, "upperdir=%s", s.name[r->lower.n]));
+	arena_strs_add(&s.a, &opts, arena_printf(&s.a, "workdir=%s", s.name[r->lower.n + 1]));
+	words(&s.a, &opts, r->userns_options);
 	fd = mountfd_new("overlay", opts.v, opts.n, 0, why, sizeof(why));
 	if (fd < 0) {
 		errno = -fd;
 		return err_sys(e, "overlay of %zu layers%s%s", r->lower.n, *why ? ": " : "", why);
 	}
 	return fd;
-}
-
-static bool short_enough(const struct plan_rootfs *r)
-{
-	size_t longest = 0;
-
-	for (size_t i = 0; i < r->lower.n; i++)
-		if (strlen(r->lower.v[i]) > longest)
-			longest = strlen(r->lower.v[i]);
-	return longest <= STRING_MAX && r->upper && strlen(r->upper) <= STRING_MAX &&
-	       strlen(r->work) <= STRING_MAX;
 }
 
 /* A detached copy of dir, shifted, put over dir itself. */
@@ -139,39 +172,28 @@ static int upper_in_memory(struct err *e)
 	return 0;
 }
 
-/* Layers under the names 0, 1, ... in a tmpfs that is the cwd, so that a page holds all of them. */
-static int overlay_one_string(const struct plan_rootfs *r, const char *upper, const char *work,
-			      struct err *e)
+/* By mount(2), in a directory of a tmpfs of the private namespace; a copy of that mount is kept. */
+int newroot_one_string(const struct plan_rootfs *r, const char *upper, const char *work,
+		       struct err *e)
 {
 	auto_buf struct buf opts = BUF_INIT(4095);
-	auto_fd int names = mountfd_new("tmpfs", NULL, 0, 0, NULL, 0), root = -1, at = -1;
-	char name[24];
+	auto_fd int place = mountfd_new("tmpfs", NULL, 0, 0, NULL, 0), root = -1, at = -1;
+	auto_stack struct stack s = {0};
+	int ret = stack_open(&s, r, upper, work, e);
 
-	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (names < 0 || root < 0 || mountfd_attach(names, root) < 0)
-		return err_sys(e, "short names for layers");
-	buf_puts(&opts, "lowerdir=");
-	for (size_t i = 0; i < r->lower.n; i++) {
-		auto_fd int layer = mountfd_clone(AT_FDCWD, r->lower.v[i], false);
-		auto_fd int dir = -1;
-
-		snprintf(name, sizeof(name), "%zu", i);
-		if (layer < 0 || mkdirat(names, name, 0700) < 0)
-			return err_sys(e, "layer '%s'", r->lower.v[i]);
-		dir = openat(names, name, O_PATH | O_CLOEXEC);
-		if (dir < 0 || mountfd_attach(layer, dir) < 0)
-			return err_sys(e, "layer '%s'", r->lower.v[i]);
-		buf_printf(&opts, "%s%zu", i ? ":" : "", i);
-	}
-	if (!r->upper)
-		return err_set(e, ERR_UNSUPPORTED,
-			       "a writable layer in memory needs a kernel of at least 6.7");
-	buf_printf(&opts, ",upperdir=%s,workdir=%s", upper, work);
+	if (ret < 0)
+		return ret;
+	for (size_t i = 0; i < r->lower.n; i++)
+		buf_printf(&opts, "%s%s", i ? ":" : "lowerdir=", s.name[i]);
+	buf_printf(&opts, ",upperdir=%s,workdir=%s", s.name[r->lower.n], s.name[r->lower.n + 1]);
 	if (r->userns_options)
 		buf_printf(&opts, ",%s", r->userns_options);
 	if (buf_fail(&opts, "overlay options", e) < 0)
 		return -EOVERFLOW;
-	if (mkdirat(names, "m", 0700) < 0 || fchdir(names) < 0 ||
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (place < 0 || root < 0 || mountfd_attach(place, root) < 0)
+		return err_sys(e, "place for the overlay");
+	if (mkdirat(place, "m", 0700) < 0 || fchdir(place) < 0 ||
 	    mount("overlay", "m", "overlay", 0, opts.p) < 0)
 		return err_sys(e, "overlay of %zu layers", r->lower.n);
 	at = mountfd_clone(AT_FDCWD, "m", false);
@@ -211,7 +233,7 @@ static int overlay_hard(const struct plan_rootfs *r, int userns_fd, struct err *
 			*e = first;
 		return ret;
 	}
-	return overlay_one_string(r, upper, work, e);
+	return newroot_one_string(r, upper, work, e);
 }
 
 static int overlay_here(const struct plan_rootfs *r, int userns_fd, struct err *e)
@@ -223,7 +245,7 @@ static int overlay_here(const struct plan_rootfs *r, int userns_fd, struct err *
 	fd = in_directory("/", "directory", e);
 	if (fd < 0)
 		return fd;
-	if (userns_fd < 0 && short_enough(r)) {
+	if (userns_fd < 0 && r->upper) {
 		fd = overlay_new(r, r->upper, r->work, &first);
 		if (fd >= 0)
 			return fd;

@@ -170,8 +170,8 @@ TEST(a_hundred_and_twenty_seven_layers_fit)
 	CHECK_INT(r, 0);
 }
 
-/* Names too long for one fsconfig() value: what kernels before 6.7 always get. */
-TEST(long_names_and_old_kernels_get_short_names)
+/* Names too long for one fsconfig() value. */
+TEST(long_names_are_no_trouble)
 {
 	char name[201];
 	struct world w;
@@ -196,6 +196,32 @@ TEST(long_names_and_old_kernels_get_short_names)
 	CHECK_INT(r, 0);
 }
 
+static int by_mount(struct world *w)
+{
+	struct err e = ERR_INIT;
+	auto_fd int fd = newroot_one_string(&w->r, w->r.upper, w->r.work, &e);
+	char b[16];
+
+	if (show(fd, &e) < 0)
+		return 1;
+	return slurp_at(fd, "same", b, sizeof(b)) < 0 || strcmp(b, "0") != 0 ? 2
+	       : slurp_at(fd, "f99", b, sizeof(b)) < 0			     ? 3
+									     : 0;
+}
+
+TEST(an_old_kernel_takes_a_hundred_layers_in_one_string)
+{
+	struct world w;
+
+	if (geteuid())
+		SKIP("needs root");
+	world_init(&w, 100, true);
+	int r = apart(by_mount, &w);
+
+	world_done(&w);
+	CHECK_INT(r, 0);
+}
+
 static int shifted(struct world *w)
 {
 	struct plan_idmap m = {.container_id = 0, .host_id = 100000, .size = 65536};
@@ -214,7 +240,7 @@ static int shifted(struct world *w)
 	return fstatat(fd, "same", &st, 0) < 0 || st.st_uid != 100000 ? 3 : 0;
 }
 
-TEST(ids_are_shifted_for_a_user_namespace)
+TEST(an_old_kernel_takes_a_hundred_layers_in_one_string), T(ids_are_shifted_for_a_user_namespace)
 {
 	struct world w;
 
@@ -255,5 +281,6 @@ TEST(a_missing_layer_is_an_error)
 
 TEST_MAIN(T(layers_are_stacked_topmost_first_under_a_directory),
 	  T(without_a_directory_what_is_written_is_in_memory),
-	  T(a_hundred_and_twenty_seven_layers_fit), T(long_names_and_old_kernels_get_short_names),
+	  T(a_hundred_and_twenty_seven_layers_fit), T(long_names_are_no_trouble),
+	  T(an_old_kernel_takes_a_hundred_layers_in_one_string),
 	  T(ids_are_shifted_for_a_user_namespace), T(a_missing_layer_is_an_error))
