@@ -450,20 +450,19 @@ static void forget(struct proc *p)
 	p->work = NULL;
 }
 
+/* The engine's plans leave nothing behind but the cgroup, and that is at hand: no need to parse the
+ * plan and to find the directories again, as launch_cleanup() would. */
 static void end(struct server *s)
 {
-	auto_arena struct arena a = ARENA_INIT;
-	struct pipes pipes = PIPES_INIT;
 	struct box *b = main_box(s);
-	struct launch_opts o;
-	struct plan *p;
+	struct err ignored = ERR_INIT;
 
 	if (!b)
 		return;
 	reap_failed(b);
-	if (server_plan(s, &a, &p, NULL) == 0) {
-		options(&o, p, &pipes);
-		launch_cleanup(p, &o, NULL);
+	if (b->launch.cgroup) {
+		cgroup_kill(b->launch.cgroup, SIGKILL, &ignored);
+		cgroup_remove(b->launch.cgroup, &ignored);
 	}
 	forget(b->proc);
 }
