@@ -265,6 +265,7 @@ static void instance_mounts(struct build *b)
 	for (size_t i = 0; i < l->n; i++) {
 		const struct instance_mount *v = &l->v[i];
 		bool tmpfs = streq(v->type, "tmpfs"), propagation = false;
+		bool copy = streq(v->type, "volume");
 		struct plan_mount *m = mount_at(b, v->destination, tmpfs ? "tmpfs" : "bind",
 						tmpfs ? "tmpfs" : v->source);
 
@@ -275,9 +276,13 @@ static void instance_mounts(struct build *b)
 
 			propagation |=
 			    !!strstr(o, "private") || !!strstr(o, "shared") || !!strstr(o, "slave");
+			copy &= !streq(o, "nocopy");
 			if (!streq(o, "nocopy"))
 				arena_strs_add(b->a, &m->options, o);
 		}
+		/* For a bind mount the runtime reads it as: when it is empty. */
+		if (copy)
+			arena_strs_add(b->a, &m->options, "tmpcopyup");
 		if (!tmpfs && !propagation)
 			arena_strs_add(b->a, &m->options, "rprivate");
 	}

@@ -21,6 +21,7 @@
 #include "sys/mountfd.h"
 #include "sys/path.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
@@ -221,11 +222,53 @@ int mounts_source(const struct job *j, size_t i, int userns_fd, struct err *e)
 	return take_fd(&fd);
 }
 
+/* A named volume that is still empty gets what the image has at its place, as in docker; the engine
+ * asks for it with "tmpcopyup".  1: it is empty, *dir is open for reading. */
+static int is_empty(int fd, int *dir)
+{
+	auto_fd int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent *de;
+	int n = 0, copy;
+	DIR *d;
+
+	if (own < 0)
+		return -errno;
+	copy = fcntl(own, F_DUPFD_CLOEXEC, 3);
+	d = copy < 0 ? NULL : fdopendir(copy);
+	if (!d) {
+		fd_close(copy);
+		return -ENOMEM;
+	}
+	while ((de = readdir(d)) && n < 3)
+		n++;
+	closedir(d);
+	if (n < 3)
+		*dir = take_fd(&own);
+	return n < 3;
+}
+
+static int fill_volume(const struct one *o, int volume, int target, struct err *e)
+{
+	auto_fd int dir = -1;
+	struct stat st;
+	int r = is_empty(volume, &dir);
+
+	if (r > 0)
+		r = copyup_tree(target, dir);
+	if (r == 0 && dir >= 0 && (fstat(target, &st) < 0 || fchmod(dir, st.st_mode & 07777) < 0))
+		r = -errno;
+	if (r >= 0)
+		return 0;
+	errno = -r;
+	return err_sys(e, "copy '%s' of the image into the volume", o->path);
+}
+
 static int bind_one(struct one *o, struct err *e)
 {
 	struct job *j = o->j;
 	auto_fd int fd = j->sources ? take_fd(&j->sources[o->index]) : -1, target = -1;
 	struct stat st;
+	bool made = false;
 	int r;
 
 	if (fd < 0)
@@ -238,10 +281,12 @@ static int bind_one(struct one *o, struct err *e)
 			       o->o.data.v[0]);
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, "bind source '%s'", source_of(o->m));
-	target = target_open(j->root, o->path, S_ISDIR(st.st_mode), NULL, e);
+	target = target_open(j->root, o->path, S_ISDIR(st.st_mode), &made, e);
 	if (target < 0)
 		return target;
 	r = target_check(j->root, target, o->path, "bind", fd, e);
+	if (r == 0 && o->o.copy_up && !made && S_ISDIR(st.st_mode))
+		r = fill_volume(o, fd, target, e);
 	if (r == 0)
 		r = attach(o, fd, target, e);
 	return r < 0 ? r : settle(o, fd, true, e);

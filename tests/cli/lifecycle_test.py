@@ -217,6 +217,16 @@ def a_command_killed_at_any_step_leaves_no_mess(env):
 
 
 @test(needs="root")
+def an_empty_volume_gets_what_the_image_has(env):
+    env.run("run", "--rm", "-v", "fresh:/usr", TINY, "ls", "/usr").ok(out="bin\nsbin\n")
+    env.run("run", "--rm", "-v", "fresh:/usr", TINY, "rm", "-r", "/usr/bin").ok()
+    env.run("run", "--rm", "-v", "fresh:/usr", TINY, "ls", "/usr").ok(out="sbin\n")
+    env.run("run", "--rm", "-v", "bare:/usr:nocopy", TINY, "ls", "/usr").ok(out="")
+    env.run("run", "--rm", "-v", "/usr", TINY, "ls", "/usr").ok(out="bin\nsbin\n")
+    same(sorted(os.listdir(env.root / "volumes")), ["bare", "fresh"], "volumes; the anonymous one goes with --rm")
+
+
+@test(needs="root")
 def a_killed_monitor_is_told_and_cleared(env):
     env.run("run", "-d", "--name", "k", TINY, "sleep", "1000").ok()
     start = next((env.root / "instances").glob("*/start.json"))
