@@ -161,13 +161,22 @@ static int make_veth(struct work *w, struct attach_result *out, struct err *e)
 
 	if (ns < 0)
 		return ns;
+	struct netlink_link old;
+	struct netlink_veth veth = {.name = w->at.device,
+				    .master = w->bridge,
+				    .mtu = w->net.mtu,
+				    .peer_ns = ns,
+				    .peer_name = "eth0",
+				    .peer_mac = mac};
+
 	(void)netlink_mac_parse(w->at.mac, mac);
-	r = netlink_veth_add(&w->route, &(struct netlink_veth){.name = w->at.device,
-							       .master = w->bridge,
-							       .mtu = w->net.mtu,
-							       .peer_ns = ns,
-							       .peer_name = "eth0",
-							       .peer_mac = mac});
+	r = netlink_veth_add(&w->route, &veth);
+	/* Of a run that was just killed: the kernel takes namespaces apart at its leisure, and our
+	 * record of it may be gone already.  The name is made of the instance's id: it is ours. */
+	if (r == -EEXIST && netlink_link_get(&w->route, w->at.device, &old) == 0) {
+		(void)netlink_link_del(&w->route, old.index);
+		r = netlink_veth_add(&w->route, &veth);
+	}
 	if (r == 0)
 		r = configure_inside(&inner, w);
 	if (r < 0)
