@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* A copy of exactly the size, so that a sanitizer sees one byte too many. */
 static void feed(const uint8_t *data, size_t size)
 {
-	uint8_t *p = malloc(size ? size : 1);
+	uint8_t *p = calloc(1, size ? size : 1);
 
 	if (!p)
 		abort();

@@ -203,6 +203,8 @@ class Engine:
     def __enter__(self):
         self.dir = self.env.tmp / self.cls.__name__.lower()
         self.dir.mkdir()
+        # conmon leaves a file "oom" where it was started.
+        os.chdir(self.dir)
         image = self.dir / "tiny.tar"
         make_image(image)
         self.e = self.cls(self.dir, image)
@@ -210,6 +212,7 @@ class Engine:
 
     def __exit__(self, *exc):
         self.e.stop()
+        os.chdir("/")
         shutil.rmtree(self.dir)
         # The engines keep their parent cgroups; they are empty.
         for d, sub, _ in os.walk("/sys/fs/cgroup", topdown=False):
