@@ -27,7 +27,10 @@
 	X(tag)                                                                                     \
 	X(rmi)                                                                                     \
 	X(image_inspect)                                                                           \
+	X(image_prune)                                                                             \
 	X(compare)                                                                                 \
+	X(system_df)                                                                               \
+	X(system_prune)                                                                            \
 	X(info)                                                                                    \
 	X(version)                                                                                 \
 	X(reap)

@@ -12,6 +12,7 @@
 #include "store/stage.h"
 #include "store/store.h"
 #include "store/store_int.h"
+#include "sys/du.h"
 #include "sys/path.h"
 
 #include <dirent.h>
@@ -74,18 +75,21 @@ struct sweep {
 	uint64_t n, bytes;
 };
 
-/* Disk space of a file, or of a layer directory as its mark says. */
-static uint64_t space(struct sweep *w, int dir, const char *name, const char *digest)
+/* Disk space of a blob or merged image, or of a layer in every form with its marks. */
+static uint64_t space(const struct sweep *w, int dir, const char *name)
 {
-	auto_arena struct arena a = ARENA_INIT;
-	struct layer l;
-	struct stat st;
+	static const char *const parts[] = {".erofs", ".json", ".dir", ".dir.json"};
+	uint64_t bytes = 0;
 
-	if (w->kind == STAGE_LAYER && layer_find(w->s, digest, &a, &l, NULL) == 0)
-		return l.size;
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
-		return 0;
-	return (uint64_t)st.st_blocks * 512;
+	for (size_t i = 0; w->kind == STAGE_LAYER && i < sizeof(parts) / sizeof(*parts); i++) {
+		char part[96];
+
+		snprintf(part, sizeof(part), "%.64s%s", name, parts[i]);
+		du_add(dir, part, &bytes);
+	}
+	if (w->kind != STAGE_LAYER)
+		du_add(dir, name, &bytes);
+	return bytes;
 }
 
 static void collect(struct sweep *w, int dir, const char *name)
@@ -103,7 +107,7 @@ static void collect(struct sweep *w, int dir, const char *name)
 	}
 	if (has(w->keep, digest_hex(digest)) || stage_leased(w->s, w->kind, digest_hex(digest)))
 		return;
-	bytes = space(w, dir, name, digest);
+	bytes = space(w, dir, name);
 	if (w->kind == STAGE_LAYER) {
 		rootfs_forget(w->s, digest);
 		r = layer_remove(w->s, digest, NULL);

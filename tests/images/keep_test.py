@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 180
+"""What takes space, what goes, and that nothing goes which is used: system df, image prune, system prune."""
+import json, os, pathlib, shutil, subprocess, time
+
+from caisson_test import Failed, check, main, same, test, wait_for
+from oci_image import Layout, busybox_layer, tar
+
+
+def taken(path):
+    """Blocks of a tree, each inode once: what du(1) says."""
+    return int(subprocess.run(["du", "-sB1", path], capture_output=True, text=True, check=True).stdout.split()[0])
+
+
+def two_images(env, name="pair"):
+    """one:1 and two:1 share the lower of two layers."""
+    shutil.rmtree(env.tmp / name, ignore_errors=True)
+    lay = Layout(env.tmp / name)
+    low = (busybox_layer([("low", os.urandom(300000))]), "gzip")
+    for n, size in (("one", 500000), ("two", 200000)):
+        lay.image([low, (tar([(n, os.urandom(size))]), None)], {"Cmd": ["sh"], "Labels": {"which": n}}, n)
+        env.run("pull", "-q", f"oci:{lay.path}:{n}").ok()
+        env.run("tag", f"{name}:{n}", f"{n}:1").ok()
+        env.run("rmi", f"{name}:{n}").ok()
+    return lay
+
+
+def df(env):
+    return {r["Type"]: r for r in map(json.loads, env.run("system", "df", "--format", "json").ok().out.splitlines())}
+
+
+def details(env):
+    return env.run("system", "df", "-v", "--format=json").ok().json()
+
+
+def empty(env):
+    env.run("system", "prune", "-a", "-f", "--volumes").ok()
+    left = [os.path.join(d, f) for top in ("blobs", "layers", "images", "metas", "tmp", "volumes") for d, _, files in os.walk(env.root / top) for f in files]
+    same(left, [], "left behind")
+
+
+@test(needs="root")
+def shared_bytes_count_once(env):
+    two_images(env)
+    all_files = sum(f.stat().st_blocks * 512 for top in ("blobs", "layers", "metas") for f in (env.root / top).rglob("*") if f.is_file())
+    d = df(env)
+    same((d["Images"]["Bytes"], d["Images"]["ReclaimableBytes"], d["Images"]["TotalCount"], d["Images"]["Active"]), (all_files, all_files, 2, 0), "images")
+    one, two = sorted(details(env)["Images"], key=lambda i: i["Names"])
+    same((one["Shared"], one["Shared"] + one["Own"] + two["Own"]), (two["Shared"], all_files), "shared bytes and sum")
+    check(one["Shared"] >= 300000 and one["Own"] >= 1000000 > two["Own"] >= 400000, (one, two))
+    # What is own is what comes back; the rest stays for the other image.
+    env.run("rmi", "one:1").ok()
+    same(df(env)["Images"]["Bytes"], all_files - one["Own"], "after rmi")
+    env.run("system", "df").ok(out=None)
+    check(env.run("system", "df").out.startswith("TYPE "), "table")
+    env.run("system", "df", "--format", "{{.Nope").error(2)
+    env.run("system", "df", "-v", "--format", "{{.Type}}").error(2, "not a template")
+    empty(env)
+
+
+@test(needs="root")
+def prune_asks_or_refuses(env):
+    two_images(env)
+    for args in (("system", "prune"), ("image", "prune"), ("image", "prune", "-a")):
+        env.run(*args).error(2, " ".join(args[:2]), "--force")
+        t = env.tty(*args)
+        t.until(r"Go on\? \[y/N\] ")
+        t.send("n\n")
+        same(t.finish().code, 0, "exit code")
+    same(len(env.run("images", "-q").out.split()), 2, "images")
+    env.run("image", "prune", "-f").ok(out="Total reclaimed space: 0B\n")
+    for bad in ("until=x", "nope=1", "label=", "until"):
+        env.run("image", "prune", "-a", "-f", "--filter", bad).error(2, bad.removeprefix("until=") if bad != "until=x" else "'x'")
+    t = env.tty("image", "prune", "-a")
+    t.until(r"Go on\? \[y/N\] ")
+    t.send("y\n")
+    t.until("Deleted: sha256:")
+    same(t.finish().code, 0, "exit code")
+    env.run("images", "-q").ok(out="")
+    empty(env)
+
+
+@test(needs="root")
+def filters_choose(env):
+    two_images(env)
+    env.run("image", "prune", "-a", "-f", "--filter", "until=2025-12-31T00:00:00Z").ok(out="Total reclaimed space: 0B\n")
+    out = env.run("image", "prune", "-a", "-f", "--filter", "label!=which=two", "--filter=until=1h").ok().out
+    check("Untagged: one:1\n" in out, out)
+    env.run("images", "--format", "{{.Repository}}").ok(out="two\n")
+    own = details(env)["Images"][0]["Bytes"]
+    out = env.run("image", "prune", "-a", "-f", "--filter", "label=which").ok().out
+    check("Untagged: two:1\n" in out and "reclaimed space: 0B" not in out, out)
+    check(own > 0, own)
+    empty(env)
+
+
+@test(needs="root")
+def nothing_that_is_used_goes(env):
+    two_images(env)
+    run = env.run("run", "-d", "--name=busy", "-v", "/data", "-v", "kept:/k", "one:1", "sleep", "1000").ok().out.strip()
+    done = env.run("run", "--name=done", "-v", "/data", "--label=a=b", "one:1", "sh", "-c", "dd if=/dev/zero of=/f bs=1000 count=2000 2>/dev/null; sync").ok()
+    d = df(env)
+    same([d["Instances"][k] for k in ("TotalCount", "Active")], [2, 1], "instances")
+    same([d["Volumes"][k] for k in ("TotalCount", "Active")], [3, 3], "volumes")
+    check(2000000 <= d["Instances"]["ReclaimableBytes"] <= d["Instances"]["Bytes"], d)
+    two = [i for i in details(env)["Images"] if i["Names"] == ["two:1"]][0]
+    same(d["Images"]["ReclaimableBytes"], two["Own"], "reclaimable: what only the unused image takes")
+    env.run("system", "prune", "-a", "-f", "--volumes", "--filter", "label=zz").ok(out="Total reclaimed space: 0B\n")
+    env.run("system", "prune", "-f", "--volumes", "--filter", "until=1h").error(2, "until", "--volumes")
+    before = taken(env.root)
+    out = env.run("system", "prune", "-a", "-f", "--volumes").ok().out
+    check("Deleted instances:\n" in out and "Untagged images:\ntwo:1\n" in out and "Deleted volumes:\n" in out, out)
+    check(before - taken(env.root) >= 2000000 + two["Own"], "space came back")
+    same(len(env.run("ps", "-aq").ok().out.split()), 1, "instances")
+    same(sorted(env.run("exec", "busy", "ls", "/bin/busybox", "/low").ok().out.split()), ["/bin/busybox", "/low"], "its files")
+    env.run("rm", "-f", "-v", "busy").ok()
+    env.run("system", "prune", "-a", "-f", "--volumes").ok()
+    same(os.listdir(env.root / "volumes"), ["kept"], "volumes")
+    shutil.rmtree(env.root / "volumes/kept")
+    empty(env)
+
+
+@test(needs="root")
+def prune_beside_pull_and_run(env):
+    lay = two_images(env)
+    stop = time.monotonic() + 4
+    n = 0
+    while time.monotonic() < stop:
+        pulls = [env.start("pull", "-q", f"oci:{lay.path}:one"), env.start("run", "--rm", "caisson/tiny", "true"), env.start("system", "prune", "-a", "-f")]
+        for p in pulls:
+            p.finish().ok()
+        n += 1
+    check(n > 2, n)
+    env.run("pull", "-q", f"oci:{lay.path}:one").ok()
+    env.run("run", "--rm", "pair:one", "cat", "/etc/passwd").ok()
+    empty(env)
+
+
+@test(needs="root,strace", timeout=100)
+def killed_prune(env):
+    lay = two_images(env)
+    killed = 0
+    for call in ("unlinkat", "fsync", "flock"):
+        for k in (1, 2, 4, 9):
+            env.run("pull", "-q", f"oci:{lay.path}:one").ok()
+            (env.root / "volumes").joinpath("ab" * 32, "_data").mkdir(parents=True, exist_ok=True)
+            env.run("create", "caisson/tiny").ok()
+            r = subprocess.run(["strace", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={k}",
+                                *env.argv(["system", "prune", "-a", "-f", "--volumes"])], capture_output=True, env=env.os_env)
+            killed += r.returncode in (-9, 137)
+            for i in env.run("images", "-q").ok(err="").out.split():
+                env.run("image", "inspect", i).ok()
+            env.run("ps", "-a").ok(err="")
+            empty(env)
+            same(env.run("ps", "-aq").ok().out, "", "instances")
+    check(killed >= 6, f"only {killed} times killed")
+
+
+main()
