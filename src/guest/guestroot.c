@@ -98,11 +98,26 @@ static int copy_root_attributes(struct err *e)
 	return 0;
 }
 
+/* The root is a directory of the host, shared under the tag that stands as the only layer. */
+static int mount_shared_root(const struct plan *p, struct err *e)
+{
+	const char *tag = p->caisson->rootfs.lower.v[0];
+	int r = boot_modules("share", e);
+
+	if (r < 0)
+		return r;
+	if (mount(tag, p->root->path, "virtiofs", p->root->readonly ? MS_RDONLY : 0, NULL) < 0)
+		return err_sys(e, "mount the root '%s'", tag);
+	return 0;
+}
+
 static int mount_root(const struct plan *p, struct err *e)
 {
 	const struct plan_rootfs *rootfs = &p->caisson->rootfs;
 	int r = make_dir(p->root->path, e);
 
+	if (r == 0 && !rootfs->disk.n && rootfs->lower.n)
+		return mount_shared_root(p, e);
 	if (r == 0)
 		r = rootfs->disk.n ? mount_disk("image", IMAGE, "erofs", MS_RDONLY, e)
 				   : make_dir(IMAGE, e);

@@ -22,6 +22,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
+
+#define PROGRAM_VAR "_CAISSON_OCI_PROGRAM"
 
 extern char **environ;
 
@@ -39,7 +42,7 @@ static const struct opt global_opts[] = {
     OPT(struct ocicmd_globals, rootless, .name = "rootless", .type = OPT_STR, .arg = "WHEN",
 	.help = "accepted for runc's sake: auto, true or false; always detected"),
     OPT(struct ocicmd_globals, isolation, .name = "isolation", .type = OPT_STR, .arg = "KIND",
-	.help = "container"),
+	.help = "container or vm; otherwise the annotation io.caisson.isolation says"),
     OPT(struct ocicmd_globals, debug, .name = "debug", .type = OPT_BOOL, .help = "log more"),
     OPT(struct ocicmd_globals, version, .name = "version", .letter = 'v', .type = OPT_BOOL,
 	.help = "print the version"),
@@ -100,17 +103,40 @@ static int version(void)
 	return 0;
 }
 
-static int run_command(const struct ocicmd_globals *g, const struct ocicmd *c, char **all, int argc,
+/* Where our file is.  After selfexe_ensure() it has no path: the first of us leaves it in the
+ * environment for the second, which takes it out again. */
+static const char *programs_dir(void)
+{
+	static char path[4096];
+	const char *said = env(PROGRAM_VAR);
+	ssize_t n;
+
+	if (said) {
+		snprintf(path, sizeof(path), "%s", said);
+	} else {
+		n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+		path[n > 0 ? n : 0] = '\0';
+	}
+	if (!strrchr(path, '/'))
+		return NULL;
+	setenv(PROGRAM_VAR, path, 1);
+	*strrchr(path, '/') = '\0';
+	return path;
+}
+
+static int run_command(struct ocicmd_globals *g, const struct ocicmd *c, char **all, int argc,
 		       char **argv, struct err *e)
 {
 	int r;
 
 	if (c->enters) {
+		g->programs = programs_dir();
 		/* Nobody traces us or reads our descriptors, from before anything is opened. */
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 		r = selfexe_ensure(all, environ, e);
 		if (r < 0)
 			return r;
+		unsetenv(PROGRAM_VAR);
 	}
 	return c->run(g, argc, argv, e);
 }

@@ -12,8 +12,9 @@ struct ocicmd_globals {
 	const char *root, *log, *rootless;
 	int log_format; /* 0 text, 1 json */
 	bool debug, systemd_cgroup, version;
-	const char *isolation;
-	int listen_fds; /* descriptors that socket activation handed to us */
+	const char *isolation; /* NULL: by annotation */
+	const char *programs;  /* directory of this program's file; NULL: unknown */
+	int listen_fds;	       /* descriptors that socket activation handed to us */
 };
 
 /* Returns the exit code, or a negative errno with *e. */

@@ -8,6 +8,8 @@
 #include "oci/ocilog.h"
 #include "oci/ocistate.h"
 #include "oci/ocitty.h"
+#include "oci/ocivm.h"
+#include "oci/ocivmplan.h"
 #include "runtime/capset.h"
 #include "runtime/cgroup.h"
 #include "runtime/check.h"
@@ -71,6 +73,8 @@ struct making {
 	char *text; /* config.json as read */
 	size_t text_len;
 	int root_fd, dir, listener;
+	bool vm;
+	char cache[PATH_MAX]; /* of compiled filters */
 	struct launch_opts opts;
 	struct launch l;
 };
@@ -140,12 +144,13 @@ static int adapt(struct making *m, struct err *e)
 	const char *isolation = jbind_lookup(&m->plan->annotations, "io.caisson.isolation");
 	const char *unknown = NULL;
 	struct capset caps;
+	int r;
 
 	if (m->g->isolation)
 		isolation = m->g->isolation;
-	if (isolation && !streq(isolation, "container"))
-		return err_set(e, ERR_UNSUPPORTED, "isolation '%s' is not supported by caisson-oci",
-			       isolation);
+	r = ocivm_wanted(isolation, &m->vm, e);
+	if (r < 0)
+		return r;
 	m->plan->caisson = NULL;
 	if (!m->plan->linux_ || !m->plan->process)
 		return check_plan(m->plan, e);
@@ -193,6 +198,10 @@ static int prepare(struct making *m, bool detached, struct err *e)
 		r = adapt(m, e);
 	if (r == 0)
 		r = check_plan(m->plan, e);
+	/* Not a valid id, so it cannot be taken for an instance's. */
+	snprintf(m->cache, sizeof(m->cache), "%s/.seccomp", m->g->root);
+	if (r == 0 && m->vm)
+		r = ocivmplan_adapt(m->plan, m->bundle, m->id, m->cache, &m->arena, e);
 	if (r == 0)
 		r = check_terminal(m, detached, e);
 	if (r < 0)
@@ -226,6 +235,7 @@ static int save(const struct making *m, struct err *e)
 	    .start_time = ocistate_start_time(m->l.pid),
 	    .systemd_cgroup = m->g->systemd_cgroup,
 	    .rootless = geteuid() != 0,
+	    .vm = m->vm,
 	};
 
 	clock_gettime(CLOCK_REALTIME, &ts);
@@ -253,28 +263,54 @@ static int keep_config(const struct making *m, struct err *e)
 	return 0;
 }
 
+static int create_container(struct making *m, bool wait_for_start, struct err *e)
+{
+	if (wait_for_start) {
+		m->listener = sock_listen(m->dir, OCISTATE_START, 0600);
+		if (m->listener < 0) {
+			errno = -m->listener;
+			return err_sys(e, "socket to wait for start");
+		}
+		m->opts.listener = m->listener;
+	}
+	return launch_create(m->plan, &m->opts, &m->l, e);
+}
+
+/* The machine waits for start at a socket of its own: OCISTATE_START is only the mark here. */
+static int create_vm(struct making *m, bool wait_for_start, struct err *e)
+{
+	char cache[PATH_MAX];
+	struct ocivm_request rq = {
+	    .plan = m->plan,
+	    .opts = &m->opts,
+	    .dir = m->dir,
+	    .programs = m->g->programs,
+	    .cache = cache,
+	};
+	int r = 0;
+
+	snprintf(cache, sizeof(cache), "%s/.vm", m->g->root);
+	if (wait_for_start)
+		r = file_replace(m->dir, OCISTATE_START, "", 0, 0600, FILE_LAZY);
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "mark to wait for start");
+	}
+	return ocivm_create(&rq, &m->l, e);
+}
+
 /* Directory, process, state; what the caller asked to be told. */
 static int make(struct making *m, bool wait_for_start, struct err *e)
 {
-	char cache[PATH_MAX];
 	int r = ocistate_make(m->root_fd, m->id, &m->dir, e);
 
 	if (r < 0)
 		return r;
-	/* Not a valid id, so it cannot be taken for an instance's. */
-	snprintf(cache, sizeof(cache), "%s/.seccomp", m->g->root);
-	m->opts.seccomp_cache = cache;
+	m->opts.seccomp_cache = m->cache;
 	r = keep_config(m, e);
-	if (r == 0 && wait_for_start) {
-		m->listener = sock_listen(m->dir, OCISTATE_START, 0600);
-		if (m->listener < 0) {
-			errno = -m->listener;
-			r = err_sys(e, "socket to wait for start");
-		}
-		m->opts.listener = m->listener;
-	}
 	if (r == 0) {
-		r = launch_create(m->plan, &m->opts, &m->l, e);
+		r = m->vm ? create_vm(m, wait_for_start, e)
+			  : create_container(m, wait_for_start, e);
 		if (r < 0)
 			r = err_wrap(e, r, "unable to start container process");
 	}
@@ -286,7 +322,6 @@ static int make(struct making *m, bool wait_for_start, struct err *e)
 		r = send_pidfd(m, e);
 	if (r == 0 && m->a.pid_file)
 		r = ocicreate_pid_file(m->a.pid_file, m->l.pid, e);
-	m->opts.seccomp_cache = NULL;
 	return r;
 }
 
@@ -359,7 +394,7 @@ static int run(struct making *m, struct err *e)
 	int r = make(m, false, e);
 
 	if (r == 0) {
-		r = launch_start(&m->l, e);
+		r = m->vm ? ocivm_start(m->dir, e) : launch_start(&m->l, e);
 		if (r < 0)
 			r = err_wrap(e, r, "unable to start container process");
 	}
@@ -459,12 +494,16 @@ int ocicreate_start(const struct ocicmd_globals *g, int argc, char **argv, struc
 	r = ocistate_plan(dir, &a, &p, e);
 	if (r < 0)
 		return r;
-	conn = sock_connect(dir, OCISTATE_START);
-	if (conn < 0) {
-		errno = -conn;
-		return err_sys(e, "connect to the waiting process");
+	if (s.vm) {
+		r = ocivm_start(dir, e);
+	} else {
+		conn = sock_connect(dir, OCISTATE_START);
+		if (conn < 0) {
+			errno = -conn;
+			return err_sys(e, "connect to the waiting process");
+		}
+		r = launch_release(conn, e);
 	}
-	r = launch_release(conn, e);
 	/* Also when it failed: there is nothing left to start. */
 	unlinkat(dir, OCISTATE_START, 0);
 	if (r < 0 || !p->hooks)

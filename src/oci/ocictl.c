@@ -8,6 +8,7 @@
 #include "fmt/json.h"
 #include "oci/ocicreate.h"
 #include "oci/ocistate.h"
+#include "oci/ocivm.h"
 #include "runtime/cgroup.h"
 #include "spec/plan.h"
 #include "sys/child.h"
@@ -225,13 +226,19 @@ int ocictl_kill(const struct ocicmd_globals *g, int argc, char **argv, struct er
 	if (r < 0)
 		return r;
 	/* Processes outlive process 1 only where they have no pid namespace of their own. */
-	if (x.all || !own_pid_namespace(&k)) {
+	if (x.all && k.s.vm && sig != SIGKILL)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "kill --all of a virtual machine: only KILL reaches every process");
+	if (x.all || (!k.s.vm && !own_pid_namespace(&k))) {
 		r = cgroup_of(&k, &cg, e);
 		if (r == 0 && (x.all || sig == SIGKILL))
 			return cgroup_kill(cg, sig, e);
 	}
 	if (r == 0 && ocistate_now(k.dir, &k.s) == OCISTATE_STOPPED)
 		return err_set(e, ERR_CONFLICT, "container not running");
+	/* The one that the process which stands for the workload would obey itself. */
+	if (r == 0 && k.s.vm && sig == SIGSTOP)
+		return ocivm_signal(k.dir, sig, e);
 	if (r == 0)
 		r = signal_init(&k, sig, e);
 	/* A frozen process does not die of SIGKILL before it is thawed on v1. */
@@ -527,6 +534,11 @@ int ocictl_ps(const struct ocicmd_globals *g, int argc, char **argv, struct err 
 	if (i == argc)
 		return err_set(e, ERR_USAGE, "\"ps\" requires a container id");
 	r = known_open(&k, g, argv[i], e);
+	if (r == 0 && k.s.vm)
+		r = err_set(e, ERR_UNSUPPORTED,
+			    "ps: the processes of a virtual machine are known to its own kernel "
+			    "only; `exec %s ps` shows them",
+			    argv[i]);
 	if (r == 0)
 		r = cgroup_of(&k, &cg, e);
 	if (r < 0)

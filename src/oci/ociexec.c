@@ -8,6 +8,7 @@
 #include "oci/ocicreate.h"
 #include "oci/ocistate.h"
 #include "oci/ocitty.h"
+#include "oci/ocivm.h"
 #include "runtime/cgroup.h"
 #include "runtime/launch.h"
 #include "spec/plan.h"
@@ -202,7 +203,7 @@ static int check_status(int dir, const struct ocistate *s, bool ignore_paused, s
 }
 
 static int start(const struct ocicmd_globals *g, const struct args *x, const struct plan *plan,
-		 const struct ocistate *s, const struct plan_process *p, struct launch *l,
+		 int dir, const struct ocistate *s, const struct plan_process *p, struct launch *l,
 		 struct err *e)
 {
 	struct launch_opts o = LAUNCH_OPTS_INIT;
@@ -218,7 +219,7 @@ static int start(const struct ocicmd_globals *g, const struct args *x, const str
 	o.cgroup_sub = sub;
 	o.cgroup_saved = s->cgroup;
 	o.flags = s->systemd_cgroup ? LAUNCH_SYSTEMD_CGROUP : 0;
-	r = launch_exec(plan, (pid_t)s->pid, p, &o, l, e);
+	r = s->vm ? ocivm_exec(dir, p, &o, l, e) : launch_exec(plan, (pid_t)s->pid, p, &o, l, e);
 	if (r < 0)
 		return err_wrap(e, r, "exec failed: unable to start container process");
 	if (x->console_socket)
@@ -273,7 +274,7 @@ static int run(const struct ocicmd_globals *g, struct args *x, int argc, char **
 			       "setting console socket");
 	if (!x->detach)
 		ocitty_block_signals();
-	r = start(g, x, plan, &s, &p, &l, e);
+	r = start(g, x, plan, dir, &s, &p, &l, e);
 	if (r == 0 && !x->detach)
 		r = ocitty_wait(&l, e);
 	launch_done(&l);

@@ -31,6 +31,7 @@ static const struct jbind_field fields[] = {
     JB(struct ocistate, owner, "owner", JBIND_STR),
     JB(struct ocistate, systemd_cgroup, "systemdCgroup", JBIND_BOOL),
     JB(struct ocistate, rootless, "rootless", JBIND_BOOL),
+    JB(struct ocistate, vm, "vm", JBIND_BOOL),
     JB(struct ocistate, cgroup, "cgroup", JBIND_STR),
     JB_END,
 };

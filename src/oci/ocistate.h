@@ -27,6 +27,7 @@ struct ocistate {
 	int64_t pid;
 	uint64_t start_time; /* of pid, in clock ticks since boot: tells a reused pid */
 	bool systemd_cgroup, rootless;
+	bool vm;	    /* pid is the process that holds the virtual machine */
 	const char *cgroup; /* JSON of cgroup_save() */
 };
 

@@ -202,6 +202,9 @@ int ociupdate_update(const struct ocicmd_globals *g, int argc, char **argv, stru
 	if (r == 0)
 		r = x.resources ? from_file(x.resources, &res, &t.a, e)
 				: from_options(&x, &res, &t.a, e);
+	if (r == 0 && t.s.vm)
+		r = err_set(e, ERR_UNSUPPORTED,
+			    "update: the size of a running virtual machine cannot be changed");
 	return r < 0 ? r : cgroup_update(t.cg, &res, e);
 }
 

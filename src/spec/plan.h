@@ -303,7 +303,9 @@ struct plan_hooks {
  * path, in the mount namespace that layer_ns names (NULL: the caller's own). */
 struct plan_rootfs {
 	const char *layer_ns;	  /* path of a pinned mount namespace */
-	struct strs lower;	  /* directories, topmost layer first; seen inside layer_ns */
+	struct strs lower;	  /* directories, topmost layer first; seen inside layer_ns.  VM
+				     without .disk: one directory of the host that is shared as the
+				     root itself, writable unless root.readonly */
 	const char *upper, *work; /* directories; NULL with readonly or for a tmpfs upper */
 	struct strs disk;    /* VM: files whose concatenation is the image's EROFS disk, in order */
 	const char *disk_rw; /* VM: sparse ext4 file of the writable layer; NULL: tmpfs */

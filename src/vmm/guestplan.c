@@ -7,6 +7,7 @@
 
 #define FILES_DIR  "/run/caisson/files"
 #define SHARES_DIR "/run/caisson/shares"
+#define ROOT_TAG   "root"
 
 static bool has_option(const struct plan_mount *m, const char *name)
 {
@@ -84,7 +85,7 @@ static int mounts(const struct plan *p, struct arena *a, struct guestplan *g, st
 	struct plan_mount *v = arena_array(a, from->n ? from->n : 1, sizeof(*v));
 
 	g->files = arena_array(a, from->n ? from->n : 1, sizeof(*g->files));
-	g->shares = arena_array(a, from->n ? from->n : 1, sizeof(*g->shares));
+	g->shares = arena_array(a, from->n + 1, sizeof(*g->shares)); /* one more for the root */
 	for (size_t i = 0; i < from->n; i++) {
 		int r;
 
@@ -182,9 +183,15 @@ static int linux_part(const struct plan *p, struct arena *a, struct guestplan *g
 	return r < 0 ? r : namespaces(p->linux_, out, a, e);
 }
 
+/* A bundle's root is one directory of the host; an image's is a disk. */
+static bool root_is_shared(const struct plan *p)
+{
+	return !p->caisson->rootfs.disk.n && p->caisson->rootfs.lower.n == 1;
+}
+
 static void caisson_part(const struct plan *p, struct arena *a, struct guestplan *g)
 {
-	static const char *image[] = {"image", NULL};
+	static const char *image[] = {"image", NULL}, *root_tag[] = {ROOT_TAG, NULL};
 	struct plan_caisson *out = arena_alloc(a, sizeof(*out));
 	struct plan_root *root = arena_alloc(a, sizeof(*root));
 
@@ -195,6 +202,7 @@ static void caisson_part(const struct plan *p, struct arena *a, struct guestplan
 	out->rootfs = (struct plan_rootfs){
 	    .disk = {image, p->caisson->rootfs.disk.n ? 1 : 0},
 	    .disk_rw = p->caisson->rootfs.disk_rw ? "rw" : NULL,
+	    .lower = {root_tag, root_is_shared(p) ? 1 : 0},
 	};
 	out->seccomp_cache = FILES_DIR;
 	if (p->root)
@@ -220,7 +228,13 @@ int guestplan_make(const struct plan *p, struct arena *a, struct guestplan *out,
 	out->plan.hooks = NULL; /* they are programs of the host and run there */
 	caisson_part(p, a, out);
 	r = linux_part(p, a, out, e);
-	if (r < 0)
-		return r;
-	return mounts(p, a, out, e);
+	if (r == 0)
+		r = mounts(p, a, out, e);
+	if (r == 0 && root_is_shared(p))
+		out->shares[out->share_count++] = (struct guestplan_share){
+		    .source = p->caisson->rootfs.lower.v[0],
+		    .tag = ROOT_TAG,
+		    .readonly = p->root && p->root->readonly,
+		};
+	return r;
 }

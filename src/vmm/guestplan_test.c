@@ -46,6 +46,32 @@ TEST(host_paths_and_limits_do_not_reach_the_guest)
 	CHECK_STR(g.plan.root->path, "/run/caisson/root");
 }
 
+TEST(a_root_that_is_a_directory_is_shared)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	auto_buf struct buf b = BUF_INIT(1u << 20);
+	struct guestplan g;
+	struct err e = ERR_INIT;
+
+	CHECK_INT(make(HEAD "\"linux\":{},\"caisson\":{\"id\":\"abc\",\"rootfs\":{\"lower\":["
+			    "\"/host/secret\"]}}}",
+		       &a, &g, &e),
+		  0);
+	plan_write(&g.plan, &b);
+	CHECK(!strstr(b.p, "secret"));
+	CHECK_INT(g.share_count, 1);
+	CHECK_STR(g.shares[0].source, "/host/secret");
+	CHECK_STR(g.shares[0].tag, "root");
+	CHECK(!g.shares[0].readonly);
+	CHECK_STR(g.plan.caisson->rootfs.lower.v[0], "root");
+	CHECK_INT(make(HEAD "\"linux\":{},\"caisson\":{\"id\":\"abc\",\"rootfs\":{\"lower\":["
+			    "\"/a\"],\"disk\":[\"/b\"]}}}",
+		       &a, &g, &e),
+		  0);
+	CHECK_INT(g.share_count, 0);
+	CHECK_INT(g.plan.caisson->rootfs.lower.n, 0);
+}
+
 TEST(mounts_become_files_and_shares)
 {
 	auto_arena struct arena a = ARENA_INIT;
@@ -113,5 +139,5 @@ TEST(what_a_guest_cannot_have_is_refused_by_name)
 		  -ENOENT);
 }
 
-TEST_MAIN(T(host_paths_and_limits_do_not_reach_the_guest), T(mounts_become_files_and_shares),
-	  T(what_a_guest_cannot_have_is_refused_by_name))
+TEST_MAIN(T(host_paths_and_limits_do_not_reach_the_guest), T(a_root_that_is_a_directory_is_shared),
+	  T(mounts_become_files_and_shares), T(what_a_guest_cannot_have_is_refused_by_name))

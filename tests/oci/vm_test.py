@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 400
+"""caisson-oci --isolation=vm: the commands an engine uses, on a bundle whose process runs in a virtual machine."""
+import json, os, pathlib, select, signal, subprocess, time
+
+from caisson_test import check, main, same, test, wait_for
+from oci_bundle import ConsoleSocket, Runtime, spec
+
+NEEDS = "root,qemu,kernel"
+PATIENCE = 120
+
+
+class Vm(Runtime):
+    """Every command with the global option."""
+    def argv(self, args):
+        return [self.binary, "--root", str(self.root), "--isolation=vm", *map(str, args)]
+
+
+def gone(pid):
+    try:
+        return "Z" in pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return True
+
+
+def below(pid):
+    """pid and the processes it started."""
+    try:
+        kids = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        kids = []
+    return [pid] + [p for k in kids for p in below(int(k))]
+
+
+def script(text):
+    c = spec()
+    c["process"]["args"] = ["/bin/sh", "-c", text]
+    return c
+
+
+def read_until(fd, want, seconds=PATIENCE):
+    got, end = b"", time.monotonic() + seconds
+    while want not in got:
+        check(select.select([fd], [], [], max(0, end - time.monotonic()))[0], f"no {want!r} in {got!r}")
+        more = os.read(fd, 4096)
+        check(more, f"ended before {want!r}: {got!r}")
+        got += more
+    return got
+
+
+@test(needs=NEEDS, timeout=300)
+def run_with_stdio_and_exit_codes(env):
+    oci = Vm(env)
+    b = oci.bundle(script("uname -r; echo err >&2; cat; echo kept > /root/file; id -u; exit 6"))
+    r = oci("run", "--bundle", b, "c1", stdin="through\n", timeout=PATIENCE)
+    lines = r.out.split("\n")
+    same((r.code, lines[1:], r.err), (6, ["through", "0", ""], "err\n"), "status and output")
+    check(lines[0] != os.uname().release, "the kernel is the host's")
+    same((b / "rootfs/root/file").read_text(), "kept\n", "what was written to the root")
+    same(os.listdir(oci.root / "c1") if (oci.root / "c1").exists() else [], [], "state after run")
+    c = spec("/bin/nothing-of-this-name")
+    c["linux"]["resources"] = {}
+    c["annotations"] = {"io.caisson.isolation": "vm"}
+    r = Runtime(env)("run", "--bundle", oci.bundle(c), "c2", timeout=PATIENCE)
+    check(r.code == 1 and "nothing-of-this-name" in r.err, f"{r.code}: {r.err}")
+
+
+@test(needs=NEEDS, timeout=300)
+def life_of_an_instance(env):
+    oci = Vm(env)
+    plain = Runtime(env)  # an engine gives the option to create only, or the annotation says it
+    plain.root = oci.root
+    c = script("trap 'echo got term; exit 3' TERM; echo ready; while :; do sleep 0.2; done")
+    c["annotations"] = {"a": "b"}
+    c["linux"]["resources"] = {"memory": {"limit": 200 << 20}, "cpu": {"quota": 150000, "period": 100000}, "pids": {"limit": 77}}
+    pid_file = env.tmp / "pid"
+    r = oci.create(oci.bundle(c), "c1", "--pid-file", pid_file)
+    same((r.code, r.err), (0, ""), "create")
+    s = plain.state()
+    pid = int(pid_file.read_text())
+    same((s["status"], s["pid"], s["annotations"]), ("created", pid, {"a": "b"}), "state")
+    check(pid > 1 and not gone(pid), "the process of the state")
+    check(os.readlink(f"/proc/{pid}/ns/net") != os.readlink("/proc/self/ns/net"), "its network namespace is the host's")
+    r = plain("exec", "c1", "/bin/true")
+    check(r.code == 255 and "start it" in r.err, f"exec before start: {r.code} {r.err}")
+    same(plain("start", "c1", timeout=PATIENCE).code, 0, "start")
+    same(plain.state()["status"], "running", "state")
+    check(plain("start", "c1").code == 1, "a second start")
+    wait_for(lambda: "ready" in oci.output(), PATIENCE)
+
+    r = plain("exec", "-e", "X=y", "--cwd", "/tmp", "--user", "1000:1000", "c1", "/bin/sh", "-c",
+              "echo $X; pwd; id -u; cat; echo err >&2; exit 9", stdin="input\n", timeout=PATIENCE)
+    same((r.code, r.out, r.err), (9, "y\n/tmp\n1000\ninput\n", "err\n"), "exec")
+    r = plain("exec", "c1", "/bin/sh", "-c", "grep MemTotal /proc/meminfo; grep -c ^processor /proc/cpuinfo; cat /sys/fs/cgroup/pids.max", timeout=PATIENCE)
+    total, cpus, pids = r.out.strip().split("\n")
+    check(120 << 10 < int(total.split()[1]) <= 200 << 10, f"memory of the machine: {total}")
+    same((cpus, pids), (str(min(2, os.cpu_count())), "77"), "CPUs and pids.max")
+    r = plain("exec", "c1", "/bin/nothing-of-this-name", timeout=PATIENCE)
+    check(r.code == 255 and "nothing-of-this-name" in r.err, f"a missing command: {r.code} {r.err}")
+
+    # An engine's exec: detached, its process waited for by the engine. Killing it kills the one in the guest.
+    p = subprocess.run([*plain.argv(["exec", "--detach", "--pid-file", env.tmp / "epid", "c1", "/bin/sleep", "4321"])], stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=PATIENCE)
+    same(p.returncode, 0, "exec --detach")
+    listing = lambda: plain("exec", "c1", "/bin/ps", timeout=PATIENCE).out
+    check("sleep 4321" in listing(), "the detached process")
+    epid = int((env.tmp / "epid").read_text())
+    os.kill(epid, signal.SIGKILL)
+    wait_for(lambda: "sleep 4321" not in listing(), PATIENCE)
+
+    for cmd, word in (("ps", "exec"), ("update", "virtual machine")):
+        r = plain(cmd, "c1", *(["--pids-limit", "5"] if cmd == "update" else []))
+        check(r.code == 1 and word in r.err, f"{cmd}: {r.code} {r.err}")
+    same(plain("pause", "c1").code, 0, "pause")
+    same(plain.state()["status"], "paused", "state")
+    qemu = [p for p in below(pid) if "qemu" in pathlib.Path(f"/proc/{p}/comm").read_text()]
+    same(len(qemu), 1, "QEMU below the process of the state")
+    ticks = lambda: sum(map(int, pathlib.Path(f"/proc/{qemu[0]}/stat").read_text().rpartition(")")[2].split()[11:13]))
+    t = ticks()
+    time.sleep(0.3)
+    same(ticks(), t, "CPU time of a paused machine")
+    same(plain("resume", "c1").code, 0, "resume")
+    check("c1" in plain("list", "-q").out, "list")
+    check(plain("delete", "c1").code == 1, "delete of a running instance")
+    all_of_it = below(pid)
+    same(plain("kill", "c1", "TERM").code, 0, "kill")
+    wait_for(lambda: gone(pid), PATIENCE)
+    check("got term" in oci.output(), oci.output())
+    same(plain.state()["status"], "stopped", "state")
+    same(plain("delete", "c1").code, 0, "delete")
+    wait_for(lambda: all(gone(p) for p in all_of_it), 10, f"end of {all_of_it}")
+    check(not (oci.root / "c1").exists(), "state is left")
+
+
+@test(needs=NEEDS, timeout=300)
+def terminals_and_the_wait_status(env):
+    import ctypes
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER, as a shim
+    oci = Vm(env)
+    c = script("tty; stty size; read x; stty size; echo \"<$x>\"; read y; exit 5")
+    c["process"]["terminal"] = True
+    c["process"]["consoleSize"] = {"height": 20, "width": 50}
+    sock = ConsoleSocket(env.tmp / "console")
+    p = subprocess.run(oci.argv(["create", "--console-socket", sock.path, "--pid-file", env.tmp / "tpid", "--bundle", oci.bundle(c), "t1"]),
+                       stdin=subprocess.DEVNULL, timeout=60)
+    same(p.returncode, 0, "create")
+    master = sock.receive()
+    pid = int((env.tmp / "tpid").read_text())
+    same(oci("start", "t1", timeout=PATIENCE).code, 0, "start")
+    check(b"/dev/pts/" in read_until(master, b"20 50"), "name of the terminal")
+    import fcntl, struct, termios
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 77, 0, 0))
+    os.write(master, b"typed\n")
+    got = read_until(master, b"<typed>")
+    check(b"33 77" in got, f"size after a resize: {got!r}")
+
+    # exec with a console socket; ^C is the guest terminal's.
+    esock = ConsoleSocket(env.tmp / "econsole")
+    process = {"terminal": True, "cwd": "/", "args": ["/bin/sh", "-c", "echo here; sleep 1000; echo not"], "env": c["process"]["env"], "user": {"uid": 0, "gid": 0}}
+    (env.tmp / "process.json").write_text(json.dumps(process))
+    p = subprocess.run(oci.argv(["exec", "--process", env.tmp / "process.json", "--console-socket", esock.path, "--detach", "--pid-file", env.tmp / "tepid", "t1"]),
+                       stdin=subprocess.DEVNULL, timeout=PATIENCE)
+    same(p.returncode, 0, "exec")
+    emaster = esock.receive()
+    read_until(emaster, b"here")
+    os.write(emaster, b"\x03")
+    epid = int((env.tmp / "tepid").read_text())
+    status = os.waitpid(epid, 0)[1]
+    check(os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT or os.waitstatus_to_exitcode(status) == 130, f"status {status:#x}")
+    os.close(emaster)
+
+    os.write(master, b"end\n")
+    same(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 5, "exit code of the process of the state")
+    os.close(master)
+    same(oci("delete", "t1").code, 0, "delete")
+
+    # KILL in the created state, and a machine that dies under its workload.
+    b = oci.bundle(script("echo ready; sleep 1000"))
+    same(oci.create(b, "t2").code, 0, "create")
+    pid = oci.state("t2")["pid"]
+    all_of_it = below(pid)
+    same(oci("kill", "t2", "KILL").code, 0, "kill")
+    status = os.waitpid(pid, 0)[1]
+    check(os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, f"status {status:#x}")
+    same(oci("delete", "t2").code, 0, "delete")
+    wait_for(lambda: all(gone(p) for p in all_of_it), 10)
+    same(oci.create(b, "t3").code, 0, "create")
+    pid = oci.state("t3")["pid"]
+    same(oci("start", "t3", timeout=PATIENCE).code, 0, "start")
+    qemu = [p for p in below(pid) if "qemu" in pathlib.Path(f"/proc/{p}/comm").read_text()]
+    os.kill(qemu[0], signal.SIGKILL)
+    status = os.waitpid(pid, 0)[1]
+    check(os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, f"status {status:#x}")
+    check("signal 9" in (oci.base / "t3.err").read_text(), "the reason on its stderr")
+    same(oci("delete", "--force", "t3").code, 0, "delete --force")
+
+
+@test(needs="root", timeout=60)
+def what_a_machine_cannot_keep_is_refused_by_name(env):
+    oci = Vm(env)
+
+    def refused(word, change, *opts):
+        c = spec()
+        change(c)
+        r = oci.create(oci.bundle(c, rootfs=False) if word == "root.path" else oci.bundle(c), f"r{oci.bundles}", *opts)
+        check(r.code == 1 and word in r.err, f"{word}: {r.code} {r.err}")
+        check(not (oci.root / f"r{oci.bundles}").exists(), f"{word}: state is left")
+
+    def user(c):
+        c["linux"]["namespaces"].append({"type": "user"})
+        c["linux"]["uidMappings"] = c["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+
+    hook = [{"path": "/bin/true"}]
+    refused("user", user)
+    refused("hooks.createContainer", lambda c: c.update(hooks={"createContainer": hook}))
+    refused("hooks.startContainer", lambda c: c.update(hooks={"startContainer": hook}))
+    ipc = [{"type": t} for t in ("mount", "pid", "uts", "network")] + [{"type": "ipc", "path": "/proc/1/ns/ipc"}]
+    refused("/proc/1/ns/ipc", lambda c: c["linux"].update(namespaces=ipc))
+    refused("/dev/sda", lambda c: c["linux"].update(devices=[{"path": "/dev/sda", "type": "b", "major": 8, "minor": 0}]))
+    refused("root.path", lambda c: None)
+    fd = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(fd, 3)
+    c = oci.bundle(spec())
+    p = subprocess.run(oci.argv(["create", "--preserve-fds", "1", "--bundle", c, "fds"]), capture_output=True, text=True, pass_fds=(3,))
+    check(p.returncode == 1 and "--preserve-fds" in p.stderr, p.stderr)
+    p = subprocess.run([oci.binary, "--root", oci.root, "--isolation=jail", "create", "--bundle", c, "u"], capture_output=True, text=True)
+    check(p.returncode == 1 and "'jail'" in p.stderr, p.stderr)
+    bad = spec()
+    bad["annotations"] = {"io.caisson.isolation": "cell"}
+    r = Runtime(env).run(bad)
+    check(r.code == 1 and "'cell'" in r.err, r.err)
+
+
+main()
