@@ -8,6 +8,7 @@
 #define FILES_DIR  "/run/caisson/files"
 #define SHARES_DIR "/run/caisson/shares"
 #define ROOT_TAG   "root"
+#define GUEST_NET  "/proc/1/ns/net"
 
 static bool has_option(const struct plan_mount *m, const char *name)
 {
@@ -112,8 +113,13 @@ static int namespaces(const struct plan_linux *l, struct plan_linux *out, struct
 	for (size_t i = 0; i < l->namespaces.n; i++) {
 		const struct plan_namespace *ns = &l->namespaces.v[i];
 
-		if (streq(ns->type, "network") || streq(ns->type, "user"))
+		if (streq(ns->type, "user"))
 			continue;
+		if (streq(ns->type, "network")) {
+			/* Joined and not left out: net.* sysctls are allowed with one only. */
+			v[n++] = (struct plan_namespace){ns->type, GUEST_NET};
+			continue;
+		}
 		if (ns->path)
 			return err_set(e, ERR_UNSUPPORTED,
 				       "a virtual machine cannot join the %s namespace '%s'",

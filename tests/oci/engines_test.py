@@ -78,6 +78,7 @@ class Daemon:
 
 class Containerd:
     tty_prefix = []
+    more = []
 
     def __init__(self, dir, image):
         self.dir = dir
@@ -89,7 +90,7 @@ class Containerd:
 
     def run_argv(self, name, *cmd, tty=False, detach=False, memory=None):
         return [*self.ctr, "run", "--runc-binary", RUNTIME, "--snapshotter", "native", *(["--rm"] if not detach else ["--detach"]),
-                *(["--tty"] if tty else []), *(["--memory-limit", str(memory)] if memory else []), IMAGE, name, *cmd]
+                *(["--tty"] if tty else []), *(["--memory-limit", str(memory)] if memory else []), *self.more, IMAGE, name, *cmd]
 
     def exec_argv(self, name, *cmd):
         return [*self.ctr, "tasks", "exec", "--exec-id", f"e{os.urandom(4).hex()}", name, *cmd]
@@ -131,6 +132,8 @@ class Containerd:
 
 
 class Podman:
+    more = []
+
     def __init__(self, dir, image):
         self.dir = dir
         self.podman = ["podman", "--root", dir / "root", "--runroot", dir / "run", "--tmpdir", dir / "tmp", "--storage-driver", "vfs",
@@ -139,7 +142,7 @@ class Podman:
 
     def run_argv(self, name, *cmd, tty=False, detach=False, memory=None):
         return [*self.podman, "run", "--network", "none", "--name", name, *(["-d"] if detach else ["--rm"] if not memory else []), "-i",
-                *(["-t"] if tty else []), *(["--memory", str(memory), "--memory-swap", str(memory)] if memory else []), IMAGE, *cmd]
+                *(["-t"] if tty else []), *(["--memory", str(memory), "--memory-swap", str(memory)] if memory else []), *self.more, IMAGE, *cmd]
 
     def exec_argv(self, name, *cmd):
         return [*self.podman, "exec", "-i", name, *cmd]
@@ -176,7 +179,8 @@ class Docker(Podman):
     def __init__(self, dir, image):
         self.dir = dir
         self.podman = ["docker", "--host", f"unix://{dir}/s"]
-        (dir / "daemon.json").write_text("{}")
+        runtime = {"path": str(RUNTIME), "runtimeArgs": ["--isolation=vm"]}
+        (dir / "daemon.json").write_text(json.dumps({"runtimes": {"caisson-vm": runtime}}))
         self.daemon = Daemon(dir, ["dockerd", "--config-file", dir / "daemon.json", "--data-root", dir / "root", "--exec-root", dir / "exec",
                                    "--pidfile", dir / "pid", "--host", f"unix://{dir}/s", "--bridge=none", "--iptables=false",
                                    "--ip-masq=false", "--storage-driver=vfs", "--add-runtime", f"caisson={RUNTIME}",
@@ -187,6 +191,19 @@ class Docker(Podman):
         self.daemon.stop()
         for m in [line.split()[4] for line in open("/proc/self/mountinfo") if line.split()[4].startswith(str(self.dir))][::-1]:
             call(["umount", "-l", m])
+
+
+# The same engines with every instance in a virtual machine: by annotation, by option.
+class ContainerdVm(Containerd):
+    more = ["--annotation", "io.caisson.isolation=vm"]
+
+
+class PodmanVm(Podman):
+    more = ContainerdVm.more
+
+
+class DockerVm(Docker):
+    more = ["--runtime", "caisson-vm"]
 
 
 # Touches memory until the limit ends it: tail keeps what it reads until a line ends.  The shell lives on
@@ -276,9 +293,18 @@ BEHAVIOURS = [output_and_exit_code, stdin_reaches_the_process, a_terminal_has_a_
               oom_kill_is_reported, fifty_at_once]
 
 
-def all_of(cls, env):
+def it_is_another_kernel(e):
+    release = call(e.run_argv("tk", "cat", "/proc/sys/kernel/osrelease"))
+    same(release.returncode, 0, f"exit code (stderr {release.stderr[-300:]})")
+    check(release.stdout.decode().strip() not in ("", os.uname().release), f"release {release.stdout}")
+
+
+VM_BEHAVIOURS = [it_is_another_kernel, output_and_exit_code, stdin_reaches_the_process, a_terminal_has_a_size, exec_kill_and_status]
+
+
+def all_of(cls, env, behaviours=BEHAVIOURS):
     with Engine(cls, env) as e:
-        for b in BEHAVIOURS:
+        for b in behaviours:
             try:
                 b(e)
             except Exception as x:
@@ -298,6 +324,21 @@ def under_podman(env):
 @test(needs="root,dockerd", timeout=300)
 def under_dockerd(env):
     all_of(Docker, env)
+
+
+@test(needs="root,containerd,qemu,kernel", timeout=300)
+def under_containerd_in_a_vm(env):
+    all_of(ContainerdVm, env, VM_BEHAVIOURS)
+
+
+@test(needs="root,podman,qemu,kernel", timeout=300)
+def under_podman_in_a_vm(env):
+    all_of(PodmanVm, env, VM_BEHAVIOURS)
+
+
+@test(needs="root,dockerd,qemu,kernel", timeout=300)
+def under_dockerd_in_a_vm(env):
+    all_of(DockerVm, env, VM_BEHAVIOURS)
 
 
 main()
