@@ -267,15 +267,21 @@ static int count(struct session *s, struct arena *a, struct info *i, struct err 
 int info_gather(struct session *s, struct arena *a, struct info *out, struct err *e)
 {
 	struct info i = {.version = CAISSON_VERSION, .root = s->root, .run_root = s->run_root};
-	int r = count(s, a, &i, e);
+	int r = 0;
 
+	i.container.usable = geteuid() == 0;
+	if (i.container.usable)
+		r = count(s, a, &i, e);
+	else
+		i.container.why = "this version works as root only";
 	if (r < 0)
 		return r;
 	look_at_host(a, &i);
-	i.container.usable = geteuid() == 0;
-	if (!i.container.usable)
-		i.container.why = "containers need root in this version";
 	look_at_vm(s, a, &i);
+	if (!i.container.usable) {
+		i.vm.usable = false;
+		i.vm.why = i.container.why;
+	}
 	*out = i;
 	return 0;
 }

@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/session.h"
+#include "base/err.h"
 #include "store/store.h"
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 int session_store(struct session *s, struct store **store, struct err *e)
 {
-	int r = s->store ? 0 : store_open(s->root, s->run_root, &s->store, e);
+	int r;
 
+	/* Layers are mounted, owners set and networks made as root; half of that would be no help.
+	 */
+	if (geteuid() != 0)
+		return err_set(
+		    e, ERR_UNSUPPORTED,
+		    "this version works as root only: images and instances of an ordinary "
+		    "user need rootless mode, which it does not have");
+	r = s->store ? 0 : store_open(s->root, s->run_root, &s->store, e);
 	if (r == 0)
 		*store = s->store;
 	return r;

@@ -213,6 +213,9 @@ static int prepare(struct making *m, bool detached, struct err *e)
 	m->opts.no_pivot = m->a.no_pivot;
 	m->opts.no_new_keyring = m->a.no_new_keyring;
 	m->opts.flags = m->g->systemd_cgroup ? LAUNCH_SYSTEMD_CGROUP : 0;
+	/* As runc: only where the terminal is relayed to our own. */
+	if (!m->a.console_socket)
+		m->opts.flags |= LAUNCH_PLAIN_NEWLINE;
 	m->root_fd = ocistate_open_root(m->g->root, true, e);
 	if (m->root_fd < 0)
 		return m->root_fd;

@@ -219,6 +219,8 @@ static int start(const struct ocicmd_globals *g, const struct args *x, const str
 	o.cgroup_sub = sub;
 	o.cgroup_saved = s->cgroup;
 	o.flags = s->systemd_cgroup ? LAUNCH_SYSTEMD_CGROUP : 0;
+	if (!x->console_socket)
+		o.flags |= LAUNCH_PLAIN_NEWLINE;
 	r = s->vm ? ocivm_exec(dir, p, &o, l, e) : launch_exec(plan, (pid_t)s->pid, p, &o, l, e);
 	if (r < 0)
 		return err_wrap(e, r, "exec failed: unable to start container process");

@@ -80,7 +80,7 @@ static void make_raw(struct relay *t)
 		return;
 	raw = t->saved;
 	cfmakeraw(&raw);
-	/* The instance's terminal does not turn \n into \r\n; ours does. */
+	/* The instance's terminal does not turn \n into \r\n (LAUNCH_PLAIN_NEWLINE); ours does. */
 	raw.c_oflag |= OPOST | ONLCR;
 	t->raw = tcsetattr(0, TCSANOW, &raw) == 0;
 }

@@ -298,8 +298,7 @@ static void prepare(const struct job *j, int slave)
 
 	if (c->height || c->width)
 		ioctl(slave, TIOCSWINSZ, &ws);
-	/* As runc: the terminal at the caller's end already turns \n into \r\n. */
-	if (tcgetattr(slave, &t) == 0) {
+	if (j->opts->flags & LAUNCH_PLAIN_NEWLINE && tcgetattr(slave, &t) == 0) {
 		t.c_oflag &= ~(tcflag_t)ONLCR;
 		tcsetattr(slave, TCSANOW, &t);
 	}
