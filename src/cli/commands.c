@@ -29,6 +29,7 @@
 	X(image_inspect)                                                                           \
 	X(image_prune)                                                                             \
 	X(compare)                                                                                 \
+	X(system_check)                                                                            \
 	X(system_df)                                                                               \
 	X(system_prune)                                                                            \
 	X(info)                                                                                    \

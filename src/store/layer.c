@@ -140,26 +140,12 @@ static int remove_form(int dir, const char *diff_id, int form, struct err *e)
 	return errno ? err_sys(e, "layer %.19s", diff_id) : 0;
 }
 
-int layer_commit(struct store *s, struct stage *st, const struct layer *l, struct err *e)
+/* dir is locked. */
+static int publish(struct stage *st, int dir, const struct layer *l, struct err *e)
 {
-	auto_arena struct arena a = ARENA_INIT;
 	auto_buf struct buf text = BUF_INIT(STORE_JSON_MAX);
-	auto_fd int dir = -1;
-	struct layer have;
-	int r;
+	int r = remove_form(dir, l->diff_id, l->form, e);
 
-	if (sync_data(st, l) < 0)
-		return err_sys(e, "layer %.19s", l->diff_id);
-	dir = store_dir(s, "layers", e);
-	if (dir < 0)
-		return dir;
-	/* Two commands may have made the same layer: one publishes, and nothing that is complete
-	 * and maybe mounted is ever replaced. */
-	if (flock(dir, LOCK_EX) < 0)
-		return err_sys(e, "layer %.19s", l->diff_id);
-	if (layer_find_form(s, l->diff_id, (enum layer_form)l->form, &a, &have, NULL) == 0)
-		return 0;
-	r = remove_form(dir, l->diff_id, l->form, e);
 	if (r < 0)
 		return r;
 	if (renameat(stage_fd(st), staged_name(l->diff_id, l->form).s, dir,
@@ -170,6 +156,45 @@ int layer_commit(struct store *s, struct stage *st, const struct layer *l, struc
 	errno = -file_replace(dir, mark_name(l->diff_id, l->form).s, text.p, text.len, 0600,
 			      FILE_DURABLE);
 	return errno ? err_sys(e, "layer %.19s", l->diff_id) : 0;
+}
+
+static int commit(struct store *s, struct stage *st, const struct layer *l, bool replace,
+		  struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	auto_fd int dir = -1;
+	struct layer have;
+
+	if (sync_data(st, l) < 0)
+		return err_sys(e, "layer %.19s", l->diff_id);
+	dir = store_dir(s, "layers", e);
+	if (dir < 0)
+		return dir;
+	/* Two commands may have made the same layer: one publishes, and nothing that is complete
+	 * and maybe mounted is replaced unless it was found to be damaged. */
+	if (flock(dir, LOCK_EX) < 0)
+		return err_sys(e, "layer %.19s", l->diff_id);
+	if (!replace &&
+	    layer_find_form(s, l->diff_id, (enum layer_form)l->form, &a, &have, NULL) == 0)
+		return 0;
+	return publish(st, dir, l, e);
+}
+
+int layer_commit(struct store *s, struct stage *st, const struct layer *l, struct err *e)
+{
+	return commit(s, st, l, false, e);
+}
+
+int layer_replace(struct store *s, struct stage *st, const struct layer *l, struct err *e)
+{
+	return commit(s, st, l, true, e);
+}
+
+int layer_staged(const struct stage *st, const char *diff_id, enum layer_form form)
+{
+	int fd = openat(stage_fd(st), staged_name(diff_id, (int)form).s, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
 }
 
 int layer_remove(const struct store *s, const char *diff_id, struct err *e)

@@ -44,6 +44,11 @@ int layer_stage(struct stage *st, const char *diff_id, enum layer_form form, str
 int layer_identify(struct stage *st, const char *diff_id, enum layer_form form, struct err *e);
 /* Sync, publish, mark.  One that is complete already is kept instead. */
 int layer_commit(struct store *s, struct stage *st, const struct layer *l, struct err *e);
+/* The same, but in place of one that is there and damaged; whoever has that mounted keeps it. */
+int layer_replace(struct store *s, struct stage *st, const struct layer *l, struct err *e);
+/* What lies in the stage under this id: a descriptor for reading or -ENOENT, as after a commit that
+ * found the layer complete it is still there. */
+int layer_staged(const struct stage *st, const char *diff_id, enum layer_form form);
 /* Every form; mark first, then data.  Absent is fine. */
 int layer_remove(const struct store *s, const char *diff_id, struct err *e);
 

@@ -156,4 +156,95 @@ def killed_prune(env):
     check(killed >= 6, f"only {killed} times killed")
 
 
+
+# ---- system check ----
+
+def flip(path, at=-1):
+    """One other byte, with the same length and time."""
+    st = path.stat()
+    with open(path, "r+b") as f:
+        f.seek(at if at >= 0 else st.st_size // 2)
+        b = f.read(1)
+        f.seek(-1, 1)
+        f.write(bytes([b[0] ^ 0xff]))
+    os.utime(path, ns=(st.st_atime_ns, st.st_mtime_ns))
+
+
+def layer_files(env):
+    return sorted(env.root.glob("layers/*.erofs"))
+
+
+@test(needs="root")
+def damage_is_found_and_repaired(env):
+    lay = two_images(env)
+    clean = env.run("system", "check").ok().out
+    check(clean.startswith("checked 2 image names, 3 layers, 7 blobs") and clean.endswith(": 0 wrong, 0 repaired\n"), clean)
+    for f in layer_files(env):
+        good = f.read_bytes()
+        for what in ("data", "end", "start", "short", "mark", "gone"):
+            mark = f.with_suffix(".json")
+            if what == "mark":
+                mark.write_text("{")
+            elif what == "gone":
+                f.unlink()
+            elif what == "short":
+                os.truncate(f, len(good) - 4096)
+            else:
+                flip(f, {"data": -1, "end": len(good) - 1, "start": 1030}[what])
+            out = env.run("system", "check").expect(1).out
+            check("sha256:" + f.stem in out and "1 wrong" in out, f"{what}: {out}")
+            out = env.run("store", "check", "--repair").ok().out
+            check("made again from its blob" in out, f"{what}: {out}")
+            same(f.read_bytes() == good, True, f"{what}: the layer's bytes")
+            same(env.run("system", "check").ok().out, clean, what)
+    same(env.run("run", "--rm", "one:1", "cat", "/etc/passwd").ok().out, "root:x:0:0:root:/:/bin/sh\n", "it runs")
+    empty(env)
+
+
+@test(needs="root")
+def what_is_lost_is_said_and_pulled_again(env):
+    lay = two_images(env)
+    clean = env.run("system", "check").ok().out
+    recs = {json.loads(f.read_text())["name"].split("/")[-1]: json.loads(f.read_text()) for f in (env.root / "images").iterdir()}
+    blob = lambda d: env.root / "blobs/sha256" / d[7:]
+
+    # A compressed layer: the image runs on, a pull brings the blob again.
+    flip(blob(recs["one:1"]["blobs"][1]))
+    out = env.run("system", "check").expect(1).out
+    check("(one:1): damaged" in out and "pull 'one:1' again" in out, out)
+    out = env.run("system", "check", "--repair").expect(1).out
+    env.run("run", "--rm", "one:1", "true").ok()
+    check("is missing" in env.run("system", "check").expect(1).out, "missing")
+    env.run("pull", "-q", f"oci:{lay.path}:one").ok()
+    env.run("rmi", "pair:one").ok()
+    same(env.run("system", "check").ok().out, clean, "after the pull")
+
+    # Layer and blob: the name goes, the other image stays.
+    flip(blob(recs["one:1"]["blobs"][1]))
+    f = env.root / "layers" / (recs["one:1"]["layers"][1][7:] + ".erofs")
+    flip(f, 1030)
+    out = env.run("system", "check", "--repair").expect(1).out
+    check("image 'one:1': removed; pull it again" in out, out)
+    env.run("images", "--format", "{{.Repository}}").ok(out="two\n")
+    env.run("system", "check").ok()
+    # A configuration, of an image that is used: it stays, with the word.
+    env.run("create", "--name=c", "two:1", "true").ok()
+    flip(blob(recs["two:1"]["id"]))
+    out = env.run("system", "check", "--repair").expect(1).out
+    check("kept, instance" in out, out)
+    env.run("pull", "-q", f"oci:{lay.path}:two").ok()
+    env.run("system", "check").ok()
+    env.run("start", "c").ok()
+    env.run("wait", "c").ok(out="0\n")
+    env.run("rm", "c").ok()
+    # A record, and what a killed command left.
+    (env.root / "images" / "x.json").write_text("{}")
+    (env.root / "tmp" / "0123").mkdir()
+    out = env.run("system", "check").expect(1).out
+    check("images/x.json:" in out and "tmp/0123: left" in out, out)
+    env.run("system", "check", "--repair").ok()
+    env.run("system", "check").ok()
+    empty(env)
+
+
 main()
