@@ -22,6 +22,7 @@
 	X(inspect)                                                                                 \
 	X(images)                                                                                  \
 	X(pull)                                                                                    \
+	X(push)                                                                                    \
 	X(load)                                                                                    \
 	X(import)                                                                                  \
 	X(tag)                                                                                     \

@@ -75,14 +75,16 @@ static void line(const struct image_event *ev, const char *what)
 {
 	char size[16];
 
-	fprintf(stderr, "%.12s: %s%s%s\n", ev->digest + 7, what,
-		ev->kind == IMAGE_EVENT_START ? " " : "",
-		ev->kind == IMAGE_EVENT_START ? progress_size(ev->total, size) : "");
+	bool begins = ev->kind == IMAGE_EVENT_START || ev->kind == IMAGE_EVENT_SEND;
+
+	fprintf(stderr, "%.12s: %s%s%s\n", ev->digest + 7, what, begins ? " " : "",
+		begins ? progress_size(ev->total, size) : "");
 }
 
 void progress_show(const struct image_event *ev, void *arg)
 {
-	static const char *const words[] = {"", "exists", "fetch", "fetch", "unpack", "done"};
+	static const char *const words[] = {"",	      "exists", "fetch", "fetch",
+					    "unpack", "done",	"push",	 "mounted"};
 	struct progress *p = arg;
 
 	if (p->quiet)
@@ -94,6 +96,7 @@ void progress_show(const struct image_event *ev, void *arg)
 		progress_init(p, false);
 		return;
 	}
+	p->pushes |= ev->kind == IMAGE_EVENT_SEND;
 	if (!p->terminal) {
 		if (ev->kind != IMAGE_EVENT_BYTES && ev->kind != IMAGE_EVENT_UNPACK)
 			line(ev, words[ev->kind]);
@@ -101,7 +104,8 @@ void progress_show(const struct image_event *ev, void *arg)
 	}
 	if (ev->layer >= PROGRESS_LAYERS)
 		return;
-	p->layers[ev->layer].what = words[ev->kind];
+	if (ev->kind != IMAGE_EVENT_BYTES || !p->pushes)
+		p->layers[ev->layer].what = words[ev->kind];
 	p->layers[ev->layer].done = ev->done;
 	p->layers[ev->layer].total = ev->total;
 	snprintf(p->layers[ev->layer].digest, sizeof(p->layers[0].digest), "%.12s", ev->digest + 7);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* progress - what a pull shows on stderr: a bar per layer on a terminal, plain lines else. */
+/* progress - what a pull or push shows on stderr: a bar per layer on a terminal, plain lines else.
+ */
 #ifndef CLI_PROGRESS_H
 #define CLI_PROGRESS_H
 
@@ -12,6 +13,7 @@ struct image_event;
 
 struct progress {
 	bool quiet, terminal;
+	bool pushes;	    /* bytes go, not come */
 	unsigned int lines; /* drawn so far, on a terminal */
 	struct {
 		const char *what;
@@ -22,7 +24,8 @@ struct progress {
 };
 
 void progress_init(struct progress *p, bool quiet);
-/* To be given as struct image_pull_opts' progress, with the struct progress as argument. */
+/* To be given as struct image_pull_opts' or image_push_opts' progress, with the struct progress as
+ * argument. */
 void progress_show(const struct image_event *ev, void *arg);
 /* The last state is drawn; nothing more follows. */
 void progress_done(struct progress *p);

@@ -56,7 +56,13 @@ int image_fetch_start(struct store *s, const struct image_fetch_source *src,
 	fds[o.nfds++] = (struct child_fd){theirs, SOCK_FD};
 	if (src->host) {
 		arena_strs_add(&a, &args, arena_printf(&a, "--host=%s", src->host));
-		arena_strs_add(&a, &args, arena_printf(&a, "--repository=%s", src->repository));
+		arena_strs_add(&a, &args,
+			       src->login ? "--login"
+					  : arena_printf(&a, "--repository=%s", src->repository));
+		if (src->push)
+			arena_strs_add(&a, &args, "--push");
+		for (size_t i = 0; i < src->from.n; i++)
+			arena_strs_add(&a, &args, arena_printf(&a, "--from=%s", src->from.v[i]));
 	} else {
 		arena_strs_add(&a, &args, "--file=4");
 		fds[o.nfds++] = (struct child_fd){src->file, FILE_FD};
@@ -207,4 +213,32 @@ int image_fetch_blob(struct image_fetch *f, uint64_t id, const char *digest, uin
 	int fds[2] = {file, pipe};
 
 	return ask(f, &m, fds, pipe < 0 ? 1 : 2, e);
+}
+
+int image_fetch_push(struct image_fetch *f, uint64_t id, const struct image_fetch_push *p,
+		     struct err *e)
+{
+	struct fetch_msg m = {.id = id,
+			      .op = p->ref ? "push-manifest" : "push-blob",
+			      .digest = p->digest,
+			      .from = p->from,
+			      .ref = p->ref,
+			      .media_type = p->media_type,
+			      .size = p->size};
+
+	return ask(f, &m, &p->file, 1, e);
+}
+
+int image_fetch_login(struct image_fetch *f, const char *user, const char *secret, struct err *e)
+{
+	struct fetch_msg m = {.id = f->id++, .op = "login", .user = user, .secret = secret};
+	auto_arena struct arena a = ARENA_INIT;
+	struct fetch_msg answer;
+	int r = ask(f, &m, NULL, 0, e);
+
+	if (r >= 0)
+		r = image_fetch_next(f, &a, &answer, e);
+	if (r < 0)
+		return r;
+	return streq(answer.op, "ok") ? 0 : fetch_to_err(&answer, e);
 }

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "spec/fetch.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct err;
@@ -18,6 +19,8 @@ struct store;
 struct image_fetch_source {
 	const char *transport;	       /* "registry", "oci", "archive", "docker-archive", ... */
 	const char *host, *repository; /* registry */
+	bool push, login;	       /* registry: images go there; only a login is tried */
+	struct strs from;	       /* push: repositories there that have some of it already */
 	int file;		       /* the others: directory or regular file, borrowed */
 };
 
@@ -45,6 +48,17 @@ int image_fetch_document(struct image_fetch *f, const char *digest, size_t size,
  * come from image_fetch_next(). */
 int image_fetch_blob(struct image_fetch *f, uint64_t id, const char *digest, uint64_t size,
 		     int file, int pipe, struct err *e);
+/* Send one; its bytes are read from file.  The packets are the same. */
+struct image_fetch_push {
+	const char *digest, *from;    /* from: repository there to take it from, or NULL */
+	const char *ref, *media_type; /* of a manifest; else NULL */
+	uint64_t size;
+	int file;
+};
+int image_fetch_push(struct image_fetch *f, uint64_t id, const struct image_fetch_push *p,
+		     struct err *e);
+/* Does the registry take them?  Waits.  ERR_DENIED. */
+int image_fetch_login(struct image_fetch *f, const char *user, const char *secret, struct err *e);
 /* The next packet, waiting for it; strings in a.  ERR_SYSTEM when the program is gone. */
 int image_fetch_next(struct image_fetch *f, struct arena *a, struct fetch_msg *out, struct err *e);
 

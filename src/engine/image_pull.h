@@ -31,6 +31,9 @@ enum image_event_kind {
 	IMAGE_EVENT_BYTES,    /* a layer: done of total bytes came */
 	IMAGE_EVENT_UNPACK,   /* a layer: all its bytes came, its unpacking goes on */
 	IMAGE_EVENT_DONE,     /* a layer is in the store */
+	/* Of image_push.h, with EXISTS (at the registry), BYTES and DONE: */
+	IMAGE_EVENT_SEND,    /* a layer: total bytes may have to go */
+	IMAGE_EVENT_MOUNTED, /* the registry took it from another repository of its own */
 };
 
 struct image_event {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fmt/docker_config.h"
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "fmt/json.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 static int digit(char c)
@@ -59,6 +61,11 @@ static bool same_host(const char *key, const char *host)
 	return strlen(host) == n && memcmp(rest, host, n) == 0;
 }
 
+const char *docker_config_key(const char *host)
+{
+	return streq(host, "docker.io") ? "https://index.docker.io/v1/" : host;
+}
+
 struct search {
 	const char *host;
 	struct json *found;
@@ -71,6 +78,13 @@ static int match(const char *key, struct json *value, void *arg)
 	if (!s->found && same_host(key, s->host))
 		s->found = value;
 	return 0;
+}
+
+static const char *json_text(const struct json *j)
+{
+	const char *s = json_string(j);
+
+	return s ? s : "";
 }
 
 int docker_config_lookup(const char *text, size_t len, const char *host, struct arena *a,
@@ -90,7 +104,11 @@ int docker_config_lookup(const char *text, size_t len, const char *host, struct 
 		return r;
 	json_each(json_member(j, "auths"), match, &auth);
 	json_each(json_member(j, "credHelpers"), match, &helper);
-	*out = (struct docker_config){.helper = helper.found || json_member(j, "credsStore")};
+	plain = json_string(helper.found ? helper.found : json_member(j, "credsStore"));
+	*out = (struct docker_config){.helper = plain && *plain ? arena_dup(a, plain) : NULL};
+	if (*json_text(json_member(auth.found, "identitytoken")))
+		return err_set(e, ERR_UNSUPPORTED,
+			       "config.json: auths.%s.identitytoken is not supported", host);
 	encoded = json_string(json_member(auth.found, "auth"));
 	if (!encoded || !*encoded)
 		return 0;
@@ -101,4 +119,116 @@ int docker_config_lookup(const char *text, size_t len, const char *host, struct 
 	out->user = arena_dupn(a, plain, (size_t)(colon - plain));
 	out->password = arena_dup(a, colon + 1);
 	return 0;
+}
+
+/* ---- changing ---- */
+
+struct edit {
+	struct buf *out;
+	const char *host;
+	const struct docker_config *entry;
+	bool first, found;
+};
+
+static void member(struct edit *ed, const char *key)
+{
+	buf_puts(ed->out, ed->first ? "\n\t" : ",\n\t");
+	ed->first = false;
+	json_quote(ed->out, key);
+	buf_puts(ed->out, ": ");
+}
+
+static void inner(struct edit *ed, const char *key)
+{
+	buf_puts(ed->out, ed->first ? "\n\t\t" : ",\n\t\t");
+	ed->first = false;
+	json_quote(ed->out, key);
+	buf_puts(ed->out, ": ");
+}
+
+static void encode(struct buf *out, const char *s, size_t n)
+{
+	static const char table[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+	for (size_t i = 0; i < n; i += 3) {
+		uint32_t v = 0;
+
+		for (size_t k = 0; k < 3; k++)
+			v = v << 8 | (i + k < n ? (unsigned char)s[i + k] : 0);
+		for (size_t k = 0; k < 4; k++)
+			buf_printf(out, "%c", i + k > n ? '=' : table[v >> (18 - 6 * k) & 63]);
+	}
+}
+
+static int copy_auth(const char *key, struct json *value, void *arg)
+{
+	struct edit *ed = arg;
+
+	/* Every spelling of it, or another reader would find the old password. */
+	if (same_host(key, ed->host)) {
+		ed->found = true;
+		return 0;
+	}
+	inner(ed, key);
+	json_dump(value, ed->out);
+	return 0;
+}
+
+static void write_auths(struct edit *ed, const struct json *auths)
+{
+	const struct docker_config *c = ed->entry;
+
+	member(ed, "auths");
+	buf_puts(ed->out, "{");
+	ed->first = true;
+	json_each(auths, copy_auth, ed);
+	if (c->user) {
+		inner(ed, docker_config_key(ed->host));
+		buf_puts(ed->out, "{");
+		if (c->password) {
+			auto_buf struct buf plain = BUF_INIT(DOCKER_CONFIG_MAX);
+
+			buf_printf(&plain, "%s:%s", c->user, c->password);
+			buf_puts(ed->out, "\"auth\": \"");
+			encode(ed->out, plain.p, plain.len);
+			buf_puts(ed->out, "\"");
+			ed->out->failed |= plain.failed;
+		}
+		buf_puts(ed->out, "}");
+	}
+	buf_puts(ed->out, ed->first ? "}" : "\n\t}");
+	ed->first = false;
+}
+
+static int copy_member(const char *key, struct json *value, void *arg)
+{
+	struct edit *ed = arg;
+
+	if (streq(key, "auths"))
+		return 0;
+	member(ed, key);
+	json_dump(value, ed->out);
+	return 0;
+}
+
+int docker_config_edit(const char *text, size_t len, const char *host,
+		       const struct docker_config *entry, struct buf *out, struct err *e)
+{
+	auto_json struct json *j = NULL;
+	struct edit ed = {.out = out, .host = host, .entry = entry, .first = true};
+	struct json *auths;
+	int r = text ? json_parse(text, len, "config.json", &j, e) : 0;
+
+	if (r < 0)
+		return r;
+	auths = json_member(j, "auths");
+	if (text && (!json_is_object(j) || (auths && !json_is_object(auths))))
+		return err_set(e, ERR_CORRUPT, "config.json is not what docker writes");
+	buf_puts(out, "{");
+	write_auths(&ed, auths);
+	json_each(j, copy_member, &ed);
+	buf_puts(out, "\n}\n");
+	r = buf_fail(out, "config.json", e);
+	return r < 0 ? r : ed.found;
 }

@@ -15,6 +15,7 @@
 
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdbool.h>
 
 #define FDS_MAX 2
 
@@ -37,6 +38,7 @@ static void answer(const struct request *r, const struct fetch_msg *m)
 	sock_send_fds(r->sock, text.p, text.len, NULL, 0);
 }
 
+/* Bytes that came, or went. */
 static void report(void *arg, uint64_t got)
 {
 	struct request *r = arg;
@@ -103,15 +105,43 @@ static int do_blob(struct request *r, struct fetch_msg *out, struct err *e)
 	return rc;
 }
 
+static int do_push(struct request *r, struct fetch_msg *out, bool manifest, struct err *e)
+{
+	const struct fetch_msg *m = &r->msg;
+	struct source_push p = {.file = r->fds[0],
+				.digest = m->digest,
+				.size = m->size,
+				.from = m->from,
+				.ref = m->ref,
+				.media_type = m->media_type,
+				.report = report,
+				.arg = r,
+				.how = &out->how};
+
+	if (!m->digest || !digest_valid(m->digest) || (manifest && (!m->ref || !m->media_type)))
+		return err_set(e, ERR_USAGE, "what is pushed has a digest and a name");
+	out->size = m->size;
+	return manifest ? r->source->ops->push_manifest(r->source, &p, e)
+			: r->source->ops->push_blob(r->source, &p, e);
+}
+
 static int dispatch(struct request *r, struct fetch_msg *out, struct err *e)
 {
+	const struct source_ops *ops = r->source->ops;
+
+	if (ops->login && streq(r->msg.op, "login") && r->msg.user && r->msg.secret)
+		return ops->login(r->source, r->msg.user, r->msg.secret, e);
 	if (!r->nfds)
 		return err_set(e, ERR_USAGE, "a request without a descriptor");
-	if (streq(r->msg.op, "list"))
+	if (ops->push_blob && streq(r->msg.op, "push-blob"))
+		return do_push(r, out, false, e);
+	if (ops->push_manifest && streq(r->msg.op, "push-manifest"))
+		return do_push(r, out, true, e);
+	if (ops->list && streq(r->msg.op, "list"))
 		return do_list(r, out, e);
-	if (streq(r->msg.op, "manifest"))
+	if (ops->manifest && streq(r->msg.op, "manifest"))
 		return do_manifest(r, out, e);
-	if (streq(r->msg.op, "blob"))
+	if (ops->blob && streq(r->msg.op, "blob"))
 		return do_blob(r, out, e);
 	return err_set(e, ERR_UNSUPPORTED, "unknown request '%.20s'", r->msg.op);
 }

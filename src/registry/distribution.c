@@ -9,15 +9,14 @@
 #include "fmt/docker_config.h"
 #include "fmt/oci_image.h"
 #include "registry/blob_sink.h"
+#include "registry/credentials.h"
 #include "registry/login.h"
 #include "registry/origin.h"
 #include "registry/source.h"
 #include "registry/transfer.h"
-#include "sys/fd.h"
-#include "sys/file.h"
+#include "registry/upload.h"
 
 #include <curl/curl.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/random.h>
@@ -87,7 +86,7 @@ static int deliver(void *arg, const void *data, size_t len, struct err *e)
 	return r;
 }
 
-/* One answer of the registry. */
+/* One attempt at it. */
 struct hop {
 	struct get *g;
 	struct transfer t;
@@ -110,104 +109,109 @@ static int ranged(void *arg, const void *data, size_t len, struct err *e)
 	return deliver(h->g, data, len, e);
 }
 
-static int run_hop(struct hop *h, struct get *g, const char *url, const char *authorization,
-		   struct err *e)
-{
-	*h = (struct hop){.g = g};
-	h->t = (struct transfer){
-	    .url = url,
-	    .accept = g->accept,
-	    .authorization = authorization,
-	    .ca_file = g->d->ca_file,
-	    .from = g->got,
-	    .stall_seconds = g->d->stall_seconds,
-	    .body = ranged,
-	    .arg = h,
-	};
-	return transfer_run(&h->t, &g->arena, e);
-}
-
 /* Follow redirects by hand: the token goes only to the registry itself. */
-static int follow(struct hop *h, struct get *g, const char *url, struct err *e)
+static int follow(struct distribution *d, struct transfer *t, const struct origin *registry,
+		  struct arena *a, struct err *e)
 {
-	struct origin registry, to;
-	int r = origin_parse(url, &g->arena, &registry, e);
+	int r = 0;
 
 	for (int i = 0; r >= 0; i++) {
-		r = origin_parse(url, &g->arena, &to, e);
+		struct origin to;
+
+		r = origin_parse(t->url, a, &to, e);
 		if (r >= 0)
-			r = origin_check(&registry, &to, e);
+			r = origin_check(registry, &to, e);
 		if (r < 0)
 			break;
-		r = run_hop(
-		    h, g, url,
-		    origin_same(&registry, &to) ? login_header(g->d->login, &g->arena) : NULL, e);
-		if (r < 0 || h->t.status / 100 != 3 || !h->t.location)
+		t->authorization = origin_same(registry, &to) ? login_header(d->login, a) : NULL;
+		r = transfer_run(t, a, e);
+		if (r < 0 || t->status / 100 != 3 || !t->location)
 			return r;
-		url = h->t.location;
-		if (i == REDIRECTS_MAX)
-			return err_set(e, ERR_SYSTEM, "more than %d redirects", REDIRECTS_MAX);
-	}
-	h->t.again = false;
-	return r;
-}
-
-static int attempt(struct hop *h, struct get *g, struct err *e)
-{
-	struct distribution *d = g->d;
-	bool plain = is_plain(d);
-	const char *url = arena_printf(&g->arena, "%s://%s/v2/%s/%s", plain ? "http" : "https",
-				       d->host, d->repository, g->path);
-	struct origin o;
-	int r = follow(h, g, url, e);
-
-	/* Registries on loopback rarely have certificates; nobody listens on the way there. */
-	if (r < 0 && h->t.tls_failed && !plain && origin_parse(url, &g->arena, &o, NULL) == 0 &&
-	    o.loopback) {
-		set_plain(d);
-		return attempt(h, g, e);
-	}
-	if (r >= 0 && h->t.status == 401 && g->logins < 2) {
-		g->logins++;
-		r = login_answer(d->login, url, h->t.challenge, h->t.authorization, d->ca_file,
-				 d->stall_seconds, e);
-		if (r < 0) {
-			h->t.again = false;
+		/* Other redirects would turn what is sent into a GET. */
+		if (t->send && t->status != 307 && t->status != 308)
 			return r;
+		if (i == REDIRECTS_MAX) {
+			r = err_set(e, ERR_SYSTEM, "more than %d redirects", REDIRECTS_MAX);
+			break;
 		}
-		return attempt(h, g, e);
+		t->url = t->location;
 	}
+	t->again = false;
 	return r;
 }
 
-static int refused(const struct get *g, long status, struct err *e)
+static const char *address(const struct distribution *d, bool plain, const char *where,
+			   struct arena *a)
 {
-	const struct distribution *d = g->d;
+	const char *scheme = plain ? "http" : "https";
 
+	return *where ? arena_printf(a, "%s://%s/v2/%s/%s", scheme, d->host, d->repository, where)
+		      : arena_printf(a, "%s://%s/v2/", scheme, d->host);
+}
+
+int distribution_exchange(struct distribution *d, struct transfer *t, const char *where,
+			  int *logins, struct arena *a, struct err *e)
+{
+	bool plain = is_plain(d), whole = strstr(where, "://");
+	const char *base = address(d, plain, whole ? "" : where, a);
+	struct origin registry, asked;
+	int r = origin_parse(base, a, &registry, e);
+
+	if (r < 0)
+		return r;
+	t->ca_file = d->ca_file;
+	t->stall_seconds = d->stall_seconds;
+	t->url = whole ? where : base;
+	r = follow(d, t, &registry, a, e);
+	/* Registries on loopback rarely have certificates; nobody listens on the way there. */
+	if (r < 0 && t->tls_failed && !plain && !whole && registry.loopback) {
+		set_plain(d);
+		return distribution_exchange(d, t, where, logins, a, e);
+	}
+	/* A challenge is the registry's own to make, not of the host that it sent us to. */
+	if (r < 0 || t->status != 401 || *logins >= 2 ||
+	    origin_parse(t->url, a, &asked, NULL) < 0 || !origin_same(&registry, &asked))
+		return r;
+	++*logins;
+	r = login_answer(d->login, base, t->challenge, t->authorization, d->ca_file,
+			 d->stall_seconds, e);
+	if (r < 0) {
+		t->again = false;
+		return r;
+	}
+	return distribution_exchange(d, t, where, logins, a, e);
+}
+
+const char *distribution_name(const struct distribution *d)
+{
+	return d->name;
+}
+
+int distribution_refused(const struct distribution *d, const char *what, long status, struct err *e)
+{
 	switch (status) {
 	case 401:
-		return err_set(e, ERR_DENIED, "registry '%s' refuses %s: %s", d->name, g->what,
+		return err_set(e, ERR_DENIED, "registry '%s' refuses %s: %s", d->name, what,
 			       d->credentials.user ? "wrong user or password"
-			       : d->credentials.helper
-				   ? "login is needed (credential helpers are not supported)"
-				   : "login is needed, or there is no such repository");
+						   : "login is needed, or there is no such "
+						     "repository");
 	case 403:
-		return err_set(e, ERR_DENIED, "registry '%s' denies %s", d->name, g->what);
+		return err_set(e, ERR_DENIED, "registry '%s' denies %s", d->name, what);
 	case 404:
-		return err_set(e, ERR_NOT_FOUND, "registry '%s' has no %s", d->name, g->what);
+		return err_set(e, ERR_NOT_FOUND, "registry '%s' has no %s", d->name, what);
 	default:
 		return err_set(e, ERR_SYSTEM, "registry '%s' answers %s with status %ld", d->name,
-			       g->what, status);
+			       what, status);
 	}
 }
 
-static bool passing(long status)
+bool distribution_passing(long status)
 {
 	return status == 408 || status == 425 || status == 429 || status >= 500;
 }
 
 /* Twice as long each time, with jitter, or as long as the registry says, within reason. */
-static void pause_before(int fruitless, long asked)
+void distribution_pause(int fruitless, long asked)
 {
 	unsigned int salt = 0;
 	int64_t ms = 250ll << fruitless;
@@ -228,16 +232,17 @@ static int get_run(struct get *g, bool (*complete)(const struct get *g), struct 
 	int fruitless = 0, r = 0;
 
 	for (int n = 0; n < ATTEMPTS_MAX; n++) {
-		struct hop h = {0};
+		struct hop h = {.g = g, .t = {.accept = g->accept, .from = g->got, .body = ranged}};
 		struct err why = ERR_INIT;
 		uint64_t before = g->got;
 		bool whole;
 
-		r = attempt(&h, g, &why);
+		h.t.arg = &h;
+		r = distribution_exchange(g->d, &h.t, g->path, &g->logins, &g->arena, &why);
 		g->media_type = h.t.media_type;
 		/* 416: everything was there already when the connection broke. */
 		if (r >= 0 && h.t.status / 100 != 2 && !(h.t.status == 416 && complete(g)))
-			r = refused(g, h.t.status, &why);
+			r = distribution_refused(g->d, g->what, h.t.status, &why);
 		else if (r < 0 && !h.t.local)
 			err_wrap(&why, r, "registry '%s': %s", g->d->name, g->what);
 		if (r >= 0 && complete(g))
@@ -247,7 +252,7 @@ static int get_run(struct get *g, bool (*complete)(const struct get *g), struct 
 		if (r >= 0) /* a whole answer, too short; more of it may come by asking again */
 			r = err_set(&why, ERR_CORRUPT, "registry '%s': %s ended after %llu bytes",
 				    g->d->name, g->what, (unsigned long long)g->got);
-		else if (h.t.local || !(h.t.again || passing(h.t.status)))
+		else if (h.t.local || !(h.t.again || distribution_passing(h.t.status)))
 			n = ATTEMPTS_MAX;
 		if (n >= ATTEMPTS_MAX - 1 || fruitless >= FRUITLESS_MAX ||
 		    (whole && fruitless > 1) || (h.t.stalled && fruitless > 1)) {
@@ -255,7 +260,7 @@ static int get_run(struct get *g, bool (*complete)(const struct get *g), struct 
 				*e = why;
 			return r;
 		}
-		pause_before(fruitless, h.t.retry_after);
+		distribution_pause(fruitless, h.t.retry_after);
 	}
 	return r;
 }
@@ -268,6 +273,11 @@ static int to_buf(void *arg, const void *data, size_t len, struct err *e)
 
 	buf_add(b, data, len);
 	return buf_fail(b, "what the registry calls a manifest", e);
+}
+
+static int ignore(void *arg, const void *data, size_t len, struct err *e)
+{
+	return 0;
 }
 
 static bool any_end(const struct get *g)
@@ -334,45 +344,78 @@ static void remote_close(struct source *s)
 
 /* ---- opening ---- */
 
+/* What the token must allow.  Source: the distribution project's token scope documentation. */
+static struct strs scopes(struct distribution *d, const struct distribution_opts *o)
+{
+	struct strs l = {0};
+
+	if (!d->repository)
+		return l;
+	arena_strs_add(
+	    &d->arena, &l,
+	    arena_printf(&d->arena, "repository:%s:pull%s", d->repository, o->push ? ",push" : ""));
+	for (size_t i = 0; i < o->from.n; i++)
+		arena_strs_add(&d->arena, &l,
+			       arena_printf(&d->arena, "repository:%s:pull", o->from.v[i]));
+	return l;
+}
+
 static int read_credentials(struct distribution *d, const struct distribution_opts *o,
 			    struct err *e)
 {
-	auto_free char *text = NULL;
-	const char *path;
-	ssize_t n;
+	struct credentials_opts c = {.host = o->host,
+				     .home = o->home,
+				     .docker_config = o->docker_config,
+				     .environ = o->environ};
+
+	return d->repository ? credentials_read(&c, &d->arena, &d->credentials, e) : 0;
+}
+
+static int remote_login(struct source *s, const char *user, const char *secret, struct err *e)
+{
+	struct distribution *d = (struct distribution *)s;
+	struct get g = {.d = d, .path = "", .what = "the login"};
 	int r;
 
-	if (o->docker_config)
-		path = arena_printf(&d->arena, "%s/config.json", o->docker_config);
-	else if (o->home)
-		path = arena_printf(&d->arena, "%s/.docker/config.json", o->home);
-	else
-		return 0;
-	n = file_read(AT_FDCWD, path, DOCKER_CONFIG_MAX, &text);
-	if (n == -ENOENT || n == -ENOTDIR || n == -EACCES)
-		return 0;
-	if (n < 0) {
-		errno = (int)-n;
-		return err_sys(e, "'%s'", path);
-	}
-	r = docker_config_lookup(text, (size_t)n, o->host, &d->arena, &d->credentials, e);
-	return r < 0 ? err_wrap(e, r, "'%s'", path) : 0;
+	d->credentials.user = arena_dup(&d->arena, user);
+	d->credentials.password = arena_dup(&d->arena, secret);
+	login_free(d->login);
+	d->login = login_new(
+	    &(struct login_opts){.user = d->credentials.user, .password = d->credentials.password});
+	g.body = ignore;
+	r = get_run(&g, any_end, e);
+	arena_free(&g.arena);
+	return r;
+}
+
+static int remote_push_blob(struct source *s, const struct source_push *p, struct err *e)
+{
+	return upload_blob((struct distribution *)s, p, e);
+}
+
+static int remote_push_manifest(struct source *s, const struct source_push *p, struct err *e)
+{
+	return upload_manifest((struct distribution *)s, p, e);
 }
 
 int distribution_open(const struct distribution_opts *o, struct source **out, struct err *e)
 {
 	static const struct source_ops ops = {remote_list, remote_manifest, remote_blob,
 					      remote_close};
+	static const struct source_ops push_ops = {.close = remote_close,
+						   .push_blob = remote_push_blob,
+						   .push_manifest = remote_push_manifest};
+	static const struct source_ops login_ops = {.close = remote_close, .login = remote_login};
 	struct distribution *d = calloc(1, sizeof(*d));
 	int r;
 
 	if (!d)
 		abort();
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	d->source.ops = &ops;
+	d->source.ops = !o->repository ? &login_ops : o->push ? &push_ops : &ops;
 	d->name = arena_dup(&d->arena, o->host);
 	d->host = streq(d->name, "docker.io") ? "registry-1.docker.io" : d->name;
-	d->repository = arena_dup(&d->arena, o->repository);
+	d->repository = o->repository ? arena_dup(&d->arena, o->repository) : NULL;
 	d->ca_file = o->ca_file ? arena_dup(&d->arena, o->ca_file) : NULL;
 	d->stall_seconds = o->stall_seconds;
 	pthread_mutex_init(&d->lock, NULL);
@@ -382,7 +425,10 @@ int distribution_open(const struct distribution_opts *o, struct source **out, st
 		free(d);
 		return r;
 	}
-	d->login = login_new(d->credentials.user, d->credentials.password, d->repository);
+	d->login = login_new(&(struct login_opts){.user = d->credentials.user,
+						  .password = d->credentials.password,
+						  .scopes = scopes(d, o),
+						  .insist = o->push});
 	*out = &d->source;
 	return 0;
 }

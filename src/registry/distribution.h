@@ -1,25 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * distribution - a repository of a registry, as an image source.
+ * distribution - a repository of a registry: images from there, and to there (registry/upload.h).
  * Source: OCI distribution-spec v1.1; token authentication as the distribution project describes
  * it.
  */
 #ifndef REGISTRY_DISTRIBUTION_H
 #define REGISTRY_DISTRIBUTION_H
 
+#include "base/arena.h"
+
+#include <stdbool.h>
+
+struct distribution;
 struct err;
 struct source;
+struct transfer;
 
 struct distribution_opts {
-	const char *host;	   /* "docker.io", "localhost:5000" */
-	const char *repository;	   /* "library/debian" */
-	const char *home;	   /* where .docker/config.json is, or NULL */
-	const char *docker_config; /* directory that replaces it, or NULL */
-	const char *ca_file;	   /* NULL: the system's */
-	long stall_seconds;	   /* 0: default */
+	const char *host;	    /* "docker.io", "localhost:5000" */
+	const char *repository;	    /* "library/debian"; NULL: only to log in, without the
+				     * credentials that are configured */
+	const char *home;	    /* where .docker/config.json is, or NULL */
+	const char *docker_config;  /* directory that replaces it, or NULL */
+	const char *ca_file;	    /* NULL: the system's */
+	long stall_seconds;	    /* 0: default */
+	bool push;		    /* ask for the right to write */
+	struct strs from;	    /* repositories there that blobs may be mounted from */
+	const char *const *environ; /* for a credential helper */
 };
 
 /* Reads the credentials; nothing is sent yet. */
 int distribution_open(const struct distribution_opts *o, struct source **out, struct err *e);
+
+/* One request: over plain HTTP where TLS fails on loopback, through redirects and logging in.
+ * where: "" for the registry itself, "blobs/..." in the repository, or a whole address that the
+ * registry gave.  *logins counts across calls.  0 when an answer came that is neither a redirect
+ * nor a first 401; look at t->status. */
+int distribution_exchange(struct distribution *d, struct transfer *t, const char *where,
+			  int *logins, struct arena *a, struct err *e);
+
+/* The error for a status; what: "manifest 'x'".  Never 0. */
+int distribution_refused(const struct distribution *d, const char *what, long status,
+			 struct err *e);
+/* May it answer differently when asked again? */
+bool distribution_passing(long status);
+/* Wait before that: longer each time, or `asked` seconds within reason. */
+void distribution_pause(int fruitless, long asked);
+const char *distribution_name(const struct distribution *d);
 
 #endif

@@ -18,18 +18,21 @@
 #define TOKEN_MAX	 65536
 
 struct login {
-	const char *user, *password, *repository;
+	const char *user, *password;
+	struct strs scopes;
+	bool insist;
 	pthread_mutex_t lock; /* over header */
 	char *header;
 };
 
-struct login *login_new(const char *user, const char *password, const char *repository)
+struct login *login_new(const struct login_opts *o)
 {
 	struct login *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		abort();
-	*l = (struct login){.user = user, .password = password, .repository = repository};
+	*l = (struct login){
+	    .user = o->user, .password = o->password, .scopes = o->scopes, .insist = o->insist};
 	pthread_mutex_init(&l->lock, NULL);
 	return l;
 }
@@ -80,14 +83,18 @@ static const char *escape(const char *s, struct arena *a)
 static const char *token_url(const struct login *l, const struct www_authenticate *c,
 			     struct arena *a)
 {
-	const char *scope =
-	    c->scope ? c->scope : arena_printf(a, "repository:%s:pull", l->repository);
-	const char *sep = strchr(c->realm, '?') ? "&" : "?";
+	auto_buf struct buf q = BUF_INIT(1 << 20);
 
-	if (!c->service)
-		return arena_printf(a, "%s%sscope=%s", c->realm, sep, escape(scope, a));
-	return arena_printf(a, "%s%sservice=%s&scope=%s", c->realm, sep, escape(c->service, a),
-			    escape(scope, a));
+	if (c->service)
+		buf_printf(&q, "&service=%s", escape(c->service, a));
+	if (c->scope && !(l->insist && l->scopes.n))
+		buf_printf(&q, "&scope=%s", escape(c->scope, a));
+	else
+		for (size_t i = 0; i < l->scopes.n; i++)
+			buf_printf(&q, "&scope=%s", escape(l->scopes.v[i], a));
+	if (!q.len)
+		return c->realm;
+	return arena_printf(a, "%s%s%s", c->realm, strchr(c->realm, '?') ? "&" : "?", q.p + 1);
 }
 
 /* Printable ASCII without blanks: a token must not smuggle header lines. */

@@ -9,12 +9,22 @@
 #ifndef REGISTRY_LOGIN_H
 #define REGISTRY_LOGIN_H
 
-struct arena;
+#include "base/arena.h"
+
+#include <stdbool.h>
+
 struct err;
 struct login;
 
-/* user NULL: no credentials.  repository: for the scope when the registry names none. */
-struct login *login_new(const char *user, const char *password, const char *repository);
+/* user NULL: no credentials.  scopes: what to do where ("repository:x:pull"), none: just to be
+ * known.  They are asked for in place of what the registry names when insist is set, else only
+ * when it names none.  All borrowed. */
+struct login_opts {
+	const char *user, *password;
+	struct strs scopes;
+	bool insist;
+};
+struct login *login_new(const struct login_opts *o);
 void login_free(struct login *l);
 
 /* Value of the header, or NULL. */

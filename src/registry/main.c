@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * caisson-fetch - brings images from where they are.  Lives for one transfer; has TLS, the user's
- * registry credentials, and the descriptors it is handed; has not: the store.  Parses hostile bytes
- * from: registries, archives, image layouts.
+ * caisson-fetch - brings images from where they are, and to registries.  Lives for one transfer;
+ * has TLS, the user's registry credentials, and the descriptors it is handed; has not: the store.
+ * Parses hostile bytes from: registries, archives, image layouts.
  *
- * Started by the engine with one end of a socket pair, docs/protocols/fetch.md.  For a registry it becomes
- * "nobody" once it has read the credentials; for local files it keeps its user but has no network.
+ * Started by the engine with one end of a socket pair, docs/protocols/fetch.md.  For a registry it
+ * becomes "nobody" once it has read the credentials; for local files it keeps its user but has no
+ * network.
  */
 #include "base/auto.h"
 #include "base/err.h"
@@ -38,6 +39,8 @@ struct args {
 	int64_t sock, file;
 	int transport;
 	const char *host, *repository;
+	bool push, login;
+	struct opt_list from;
 };
 
 static const struct opt opts[] = {
@@ -51,6 +54,11 @@ static const struct opt opts[] = {
 	.help = "registry: its name and port"),
     OPT(struct args, repository, .name = "repository", .type = OPT_STR, .arg = "PATH",
 	.help = "registry: which repository"),
+    OPT(struct args, push, .name = "push", .type = OPT_BOOL, .help = "registry: images go there"),
+    OPT(struct args, from, .name = "from", .type = OPT_LIST, .arg = "PATH",
+	.help = "registry: with --push, repository there that has some of it already"),
+    OPT(struct args, login, .name = "login", .type = OPT_BOOL,
+	.help = "registry: only try a user and password"),
     OPT_END,
 };
 
@@ -95,7 +103,10 @@ static int open_registry(const struct args *a, struct source **out, struct err *
 	const char *stall = secure_getenv("CAISSON_FETCH_STALL_SECONDS");
 	struct distribution_opts o = {
 	    .host = a->host,
-	    .repository = a->repository,
+	    .repository = a->login ? NULL : a->repository,
+	    .push = a->push,
+	    .from = {a->from.v, a->from.n},
+	    .environ = (const char *const *)environ,
 	    .home = secure_getenv("HOME"),
 	    .docker_config = secure_getenv("DOCKER_CONFIG"),
 	    .ca_file = secure_getenv("SSL_CERT_FILE"),
@@ -103,7 +114,7 @@ static int open_registry(const struct args *a, struct source **out, struct err *
 	};
 	int r;
 
-	if (!a->host || !a->repository)
+	if (!a->host || (!a->repository && !a->login))
 		return err_set(e, ERR_USAGE, "--host and --repository are needed");
 	/* Reads the credentials; nothing has come from the network yet. */
 	r = distribution_open(&o, out, e);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * source - what images come from: a registry, a directory, an archive, behind four functions.
+ * source - what images come from: a registry, a directory, an archive, behind a few functions; and
+ * the registry that they go to.  What a source cannot do is NULL.
  *
  * Called from several threads at once; an implementation keeps what changes behind its own lock.
  */
@@ -17,6 +18,19 @@ struct buf;
 struct err;
 struct source;
 
+/* What goes to a registry: a blob, or the manifest of all of them. */
+struct source_push {
+	int file; /* its bytes; borrowed, read by offset */
+	const char *digest;
+	uint64_t size;
+	const char *from;	/* a blob: the registry's repository that likely has it, or NULL */
+	const char *ref;	/* a manifest: tag or digest */
+	const char *media_type; /* a manifest */
+	void (*report)(void *arg, uint64_t sent); /* now and then */
+	void *arg;
+	const char **how; /* a blob: set to "exists", "mounted" or "uploaded" */
+};
+
 struct source_ops {
 	/* What is there; ERR_UNSUPPORTED when the source cannot tell. */
 	int (*list)(struct source *s, struct arena *a, struct fetch_list *out, struct err *e);
@@ -26,6 +40,10 @@ struct source_ops {
 	/* All bytes of a blob into the sink, which checks size and digest. */
 	int (*blob)(struct source *s, const char *digest, struct blob_sink *sink, struct err *e);
 	void (*close)(struct source *s);
+	int (*push_blob)(struct source *s, const struct source_push *p, struct err *e);
+	int (*push_manifest)(struct source *s, const struct source_push *p, struct err *e);
+	/* Does the registry take this user and password?  ERR_DENIED. */
+	int (*login)(struct source *s, const char *user, const char *secret, struct err *e);
 };
 
 struct source {

@@ -28,6 +28,8 @@ struct state {
 	int failed; /* of the body callback */
 	uint64_t header_bytes, error_bytes, window_bytes;
 	int64_t window_ns;
+	uint64_t sent, window_sent;
+	const char *location; /* as it came */
 };
 
 static CURL *take(void)
@@ -76,7 +78,7 @@ static size_t on_body(char *data, size_t one, size_t n, void *arg)
 	int64_t before = trace_now_ns();
 
 	s->error_bytes += n;
-	if (status != 200 && status != 206)
+	if ((status != 200 && status != 206) || !s->t->body)
 		return s->error_bytes > ERROR_MAX ? 0 : n;
 	s->failed = s->t->body(s->t->arg, data, n, s->e);
 	/* A window ends when enough has come; the time spent in there was ours and moves it on. */
@@ -88,6 +90,34 @@ static size_t on_body(char *data, size_t one, size_t n, void *arg)
 		s->window_ns += trace_now_ns() - before;
 	}
 	return s->failed < 0 ? 0 : n;
+}
+
+/* curl asks for the next bytes of the request's body. */
+static size_t on_send(char *data, size_t one, size_t n, void *arg)
+{
+	struct state *s = arg;
+	int64_t before = trace_now_ns();
+	uint64_t left = s->t->send_size - s->sent;
+	ssize_t r = s->t->send(s->t->send_arg, s->sent, data, n < left ? n : (size_t)left, s->e);
+
+	s->window_ns += trace_now_ns() - before;
+	if (r < 0) {
+		s->failed = (int)r;
+		return CURL_READFUNC_ABORT;
+	}
+	s->sent += (uint64_t)r;
+	return (size_t)r;
+}
+
+/* And begins again, after a kept connection turned out to be dead. */
+static int on_seek(void *arg, curl_off_t to, int origin)
+{
+	struct state *s = arg;
+
+	if (origin != SEEK_SET || to < 0 || (uint64_t)to > s->t->send_size)
+		return CURL_SEEKFUNC_FAIL;
+	s->sent = (uint64_t)to;
+	return CURL_SEEKFUNC_OK;
 }
 
 static const char *header_value(struct state *s, const char *line, size_t len, const char *name)
@@ -112,6 +142,24 @@ static void content_range(struct state *s, const char *v)
 	s->t->offset = from ? strtoull(from, NULL, 10) : UINT64_MAX;
 }
 
+/* What answers to uploads have. */
+static void more_headers(struct state *s, const char *line, size_t len)
+{
+	const char *v = header_value(s, line, len, "Location");
+
+	if (v)
+		s->location = v;
+	v = header_value(s, line, len, "Range");
+	if (v)
+		s->t->range = v;
+	v = header_value(s, line, len, "Docker-Content-Digest");
+	if (v)
+		s->t->digest = v;
+	v = header_value(s, line, len, "OCI-Chunk-Min-Length");
+	if (v)
+		s->t->chunk_min = strtoull(v, NULL, 10);
+}
+
 static size_t on_header(char *line, size_t one, size_t len, void *arg)
 {
 	struct state *s = arg;
@@ -122,8 +170,8 @@ static size_t on_header(char *line, size_t one, size_t len, void *arg)
 	if (s->header_bytes > HEADERS_MAX)
 		return 0;
 	if (len > 5 && strncasecmp(line, "HTTP/", 5) == 0) {
-		t->challenge = t->media_type = NULL;
-		t->offset = 0;
+		t->challenge = t->media_type = t->range = t->digest = s->location = NULL;
+		t->offset = t->chunk_min = 0;
 	}
 	v = header_value(s, line, len, "WWW-Authenticate");
 	/* Several header lines mean the same as one with commas (RFC 9110, 5.2). */
@@ -137,6 +185,7 @@ static size_t on_header(char *line, size_t one, size_t len, void *arg)
 	v = header_value(s, line, len, "Content-Range");
 	if (v)
 		content_range(s, v);
+	more_headers(s, line, len);
 	return len;
 }
 
@@ -145,6 +194,13 @@ static int on_progress(void *arg, curl_off_t dt, curl_off_t dn, curl_off_t ut, c
 	struct state *s = arg;
 	long limit = s->t->stall_seconds ? s->t->stall_seconds : TRANSFER_STALL_SECONDS;
 
+	if ((uint64_t)un >= s->window_sent + TRANSFER_STALL_BYTES) {
+		s->window_sent = (uint64_t)un;
+		s->window_ns = trace_now_ns();
+	}
+	/* Nothing else is to be heard while the server digests a whole upload. */
+	if (s->t->method && !streq(s->t->method, "GET") && s->sent == s->t->send_size)
+		limit *= TRANSFER_PATIENCE;
 	if (trace_now_ns() - s->window_ns < limit * BILLION)
 		return 0;
 	s->t->stalled = true;
@@ -163,7 +219,39 @@ static struct curl_slist *headers(const struct transfer *t, struct arena *a)
 	if (t->from)
 		h = curl_slist_append(
 		    h, arena_printf(a, "Range: bytes=%llu-", (unsigned long long)t->from));
-	return h;
+	if (t->content_range)
+		h = curl_slist_append(h, arena_printf(a, "Content-Range: %s", t->content_range));
+	/* curl's own ideas of a type and of waiting for "100 Continue" are taken back. */
+	h = curl_slist_append(h, arena_printf(a, "Content-Type:%s%s", t->content_type ? " " : "",
+					      t->content_type ? t->content_type : ""));
+	return curl_slist_append(h, "Expect:");
+}
+
+/* What is sent: nothing, as GET and HEAD do, or a body of known size, which may be empty. */
+static void prepare_method(struct state *s)
+{
+	struct transfer *t = s->t;
+	CURL *c = s->curl;
+
+	if (!t->method || streq(t->method, "GET"))
+		return;
+	if (streq(t->method, "HEAD")) {
+		curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+		return;
+	}
+	if (t->send) {
+		curl_easy_setopt(c, CURLOPT_UPLOAD, 1L);
+		curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE, (curl_off_t)t->send_size);
+		curl_easy_setopt(c, CURLOPT_READFUNCTION, on_send);
+		curl_easy_setopt(c, CURLOPT_READDATA, s);
+		curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, on_seek);
+		curl_easy_setopt(c, CURLOPT_SEEKDATA, s);
+		curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, 256L << 10);
+	} else {
+		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, 0L);
+		curl_easy_setopt(c, CURLOPT_POSTFIELDS, "");
+	}
+	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, t->method);
 }
 
 static void prepare(struct state *s, struct curl_slist *h, char *why)
@@ -191,18 +279,33 @@ static void prepare(struct state *s, struct curl_slist *h, char *why)
 	curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	if (t->ca_file)
 		curl_easy_setopt(c, CURLOPT_CAINFO, t->ca_file);
+	prepare_method(s);
 	s->window_ns = trace_now_ns();
+}
+
+/* Relative to what was asked. */
+static const char *absolute(struct state *s)
+{
+	CURLU *u = s->location ? curl_url() : NULL;
+	const char *out = NULL;
+	char *v = NULL;
+
+	if (u && curl_url_set(u, CURLUPART_URL, s->t->url, 0) == CURLUE_OK &&
+	    curl_url_set(u, CURLUPART_URL, s->location, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+	    curl_url_get(u, CURLUPART_URL, &v, 0) == CURLUE_OK)
+		out = arena_dup(s->a, v);
+	curl_free(v);
+	curl_url_cleanup(u);
+	return out;
 }
 
 static void collect(struct state *s)
 {
 	struct transfer *t = s->t;
-	char *location = NULL;
 	curl_off_t after = 0;
 
 	t->status = status_of(s);
-	curl_easy_getinfo(s->curl, CURLINFO_REDIRECT_URL, &location);
-	t->location = location ? arena_dup(s->a, location) : NULL;
+	t->location = absolute(s);
 	curl_easy_getinfo(s->curl, CURLINFO_RETRY_AFTER, &after);
 	t->retry_after = after > 0 && after < 86400 ? (long)after : after > 0 ? 86400 : 0;
 }
@@ -245,10 +348,17 @@ int transfer_run(struct transfer *t, struct arena *a, struct err *e)
 	CURLcode rc;
 	int r;
 
+	t->status = t->retry_after = 0;
+	t->location = t->challenge = t->media_type = t->range = t->digest = NULL;
+	t->offset = t->chunk_min = 0;
+	t->tls_failed = t->stalled = t->again = t->local = false;
 	prepare(&s, h, why);
 	rc = curl_easy_perform(s.curl);
 	collect(&s);
 	curl_slist_free_all(h);
+	/* A server that refuses may close before it has read everything; its answer came. */
+	if (rc == CURLE_SEND_ERROR && t->status >= 400)
+		rc = CURLE_OK;
 	r = rc == CURLE_OK ? 0 : failure(&s, rc, why, e);
 	give(s.curl);
 	return r;

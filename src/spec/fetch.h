@@ -8,6 +8,9 @@
  *	list			fd 0: the JSON array of what the source holds is written there
  *	manifest ref		fd 0: the document; answer has digest, size, media_type
  *	blob digest size	fd 0: the bytes; fd 1, if given: the same bytes, as they come
+ *	push-blob digest size from	fd 0: the bytes, a regular file; answer has how
+ *	push-manifest ref digest size media_type	fd 0: the document, a regular file
+ *	login user secret	no descriptor: does the registry take them?
  */
 #ifndef SPEC_FETCH_H
 #define SPEC_FETCH_H
@@ -25,11 +28,15 @@ struct err;
 
 struct fetch_msg {
 	uint64_t id;
-	const char *op;	    /* "list", "manifest", "blob"; answers: "got", "ok", "error" */
-	const char *ref;    /* manifest: tag, digest, or NULL for the only one */
-	const char *digest; /* blob, and answer to manifest */
+	const char *op;	  /* "list", "manifest", "blob", "push-blob", "push-manifest", "login";
+			   * answers: "got", "ok", "error" */
+	const char *ref;  /* manifest: tag, digest, or NULL for the only one */
+	const char *from; /* push-blob: repository that likely has it, or NULL */
+	const char *how;  /* answer to push-blob: "exists", "mounted", "uploaded" */
+	const char *user, *secret; /* login */
+	const char *digest;	   /* blob, and answer to manifest */
 	const char *media_type;
-	uint64_t size; /* blob: bytes it must have; answers: bytes there are, or have come */
+	uint64_t size; /* blob: bytes it must have; answers: bytes there are, or have moved */
 	uint32_t kind; /* error: enum err_kind */
 	const char *message;
 };

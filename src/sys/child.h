@@ -33,6 +33,20 @@ int child_wait(pid_t pid, int *status);
 /* SIGKILL and wait. pid <= 0 is fine. */
 void child_kill(pid_t pid);
 
+/* Run it to its end with `in` on its stdin; its stdout, at most max bytes, NUL-terminated, is
+ * returned in *out (caller frees).  After ms, or with more output, it is killed: -ETIMEDOUT,
+ * -EFBIG.  o->fds is not used. */
+struct child_talk {
+	const char *in;
+	size_t in_len, max;
+	int ms;
+};
+ssize_t child_talk(const struct child_opts *o, const struct child_talk *t, char **out, int *status);
+
+/* Where a program is, by a value of PATH (relative entries are passed over); a path for out, or
+ * -ENOENT. */
+int child_find(const char *name, const char *path, char *out, size_t size);
+
 /* Our own environment, for helpers that need proxy and locale settings. */
 const char *const *child_environ(void);
 

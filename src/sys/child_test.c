@@ -5,6 +5,7 @@
 #include "sys/fd.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 
 TEST(descriptors_arrive_where_they_were_asked_for)
@@ -48,4 +49,33 @@ TEST(missing_program_is_reported)
 	CHECK_INT(child_start(&o), -ENOENT);
 }
 
-TEST_MAIN(T(descriptors_arrive_where_they_were_asked_for), T(missing_program_is_reported))
+static ssize_t talk(const char *script, int ms, char **out, int *status)
+{
+	const char *argv[] = {"sh", "-c", script, NULL};
+	struct child_opts o = {.path = "/bin/sh", .argv = argv, .env = child_environ()};
+	struct child_talk t = {.in = "ping\n", .in_len = 5, .max = 1000, .ms = ms};
+
+	return child_talk(&o, &t, out, status);
+}
+
+TEST(a_child_is_talked_to_within_bounds)
+{
+	char path[256];
+	char *out = NULL;
+	int status = -1;
+
+	CHECK_INT(talk("cat; exit 3", 20000, &out, &status), 5);
+	CHECK_STR(out, "ping\n");
+	CHECK_INT(WEXITSTATUS(status), 3);
+	free(out);
+	CHECK_INT(talk("yes", 20000, &out, &status), -EFBIG);
+	CHECK_INT(talk("exec sleep 60", 100, &out, &status), -ETIMEDOUT);
+	CHECK_INT(talk("exec >/dev/null; exec sleep 60", 100, &out, &status), -ETIMEDOUT);
+	CHECK_INT(child_find("sh", "relative:/nonexistent:/bin", path, sizeof(path)), 0);
+	CHECK_STR(path, "/bin/sh");
+	CHECK_INT(child_find("no-such-program", "/bin:", path, sizeof(path)), -ENOENT);
+	CHECK_INT(child_find("sh", NULL, path, sizeof(path)), -ENOENT);
+}
+
+TEST_MAIN(T(a_child_is_talked_to_within_bounds), T(descriptors_arrive_where_they_were_asked_for),
+	  T(missing_program_is_reported))

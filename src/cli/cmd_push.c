@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/arena.h"
+#include "base/opt.h"
+#include "cli/cmd.h"
+#include "cli/progress.h"
+#include "engine/image_push.h"
+#include "engine/session.h"
+#include "fmt/reference.h"
+
+#include <stdio.h>
+
+struct push_args {
+	bool all_tags, quiet;
+};
+
+static const struct opt push_opts[] = {
+    OPT(struct push_args, all_tags, .name = "all-tags", .letter = 'a', .type = OPT_BOOL,
+	.help = "push every tag of the repository that is here"),
+    OPT(struct push_args, quiet, .name = "quiet", .letter = 'q', .type = OPT_BOOL,
+	.help = "show no progress, print only names"),
+    OPT_END,
+};
+
+static int run(struct session *s, const void *args, int argc, char **argv, struct err *e)
+{
+	const struct push_args *pa = args;
+	auto_arena struct arena a = ARENA_INIT;
+	struct progress p;
+	struct image_push_opts o = {.all_tags = pa->all_tags, .progress = progress_show, .arg = &p};
+	struct image_pushes done;
+	struct store *store;
+	int r = session_store(s, &store, e);
+
+	if (r < 0)
+		return r;
+	progress_init(&p, pa->quiet);
+	r = image_push_run(store, argv[0], &o, &a, &done, e);
+	progress_done(&p);
+	for (size_t i = 0; r >= 0 && i < done.n; i++)
+		if (pa->quiet)
+			printf("%s\n", reference_familiar(&a, done.v[i].name));
+		else
+			printf("%s: digest: %s size: %llu\n", done.v[i].tag, done.v[i].digest,
+			       (unsigned long long)done.v[i].size);
+	return r < 0 ? r : 0;
+}
+
+extern const struct cmd cmd_push;
+const struct cmd cmd_push = {
+    .name = "push",
+    .group = "images",
+    .operands = "NAME[:TAG]",
+    .summary = "send an image to the registry that its name says",
+    .opts = push_opts,
+    .args_size = sizeof(struct push_args),
+    .operands_min = 1,
+    .operands_max = 1,
+    .aliases = (const char *const[]){"image push", NULL},
+    .run = run,
+};
