@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 300
+"""The runtime on a kernel that has only cgroup v2: caisson-oci, run inside the guest of our own VM.
+
+One machine (caisson-oci --isolation=vm, all privileges in its guest), in which a second caisson-oci makes containers.
+"""
+import json, os, pathlib, re, shutil, subprocess
+
+from caisson_test import BUILD, check, main, same, test, wait_for
+from oci_bundle import CAPS, Runtime, make_rootfs, spec
+
+NEEDS = "root,qemu,kernel"
+PATIENCE = 120
+ALL_CAPS = sorted({*CAPS, *("CAP_" + n for n in """SYS_ADMIN SYS_CHROOT MKNOD NET_ADMIN NET_RAW SYS_PTRACE SYS_RESOURCE DAC_READ_SEARCH AUDIT_WRITE
+    SETFCAP SYS_NICE BPF PERFMON SYSLOG IPC_LOCK CHECKPOINT_RESTORE""".split())})
+GROUP = "/sys/fs/cgroup/inner"
+MIB = 1 << 20
+
+
+def with_libraries(program, root):
+    """A dynamic program and what it is linked with, at the same paths below root."""
+    shutil.copy(program, root)
+    for path in re.findall(r"(/\S+) \(0x", subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout):
+        to = root / path[1:]
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, to)
+
+
+class Guest:
+    """A machine and the containers in it."""
+    def __init__(self, env):
+        self.oci = Runtime(env)
+        c = spec("/bin/cat")
+        c["process"]["capabilities"] = {k: ALL_CAPS for k in ("bounding", "effective", "permitted")}
+        c["process"]["noNewPrivileges"] = False
+        c["process"]["rlimits"] = []
+        # No cgroup namespace and no device rules: the guest's whole tree, as its first process sees it.
+        c["linux"] = {"namespaces": [{"type": t} for t in ("pid", "mount", "ipc", "uts")], "resources": {"memory": {"limit": 320 * MIB}}}
+        c["mounts"] = [m for m in c["mounts"] if m["destination"] != "/sys/fs/cgroup"]
+        c["mounts"].append({"destination": "/run", "type": "tmpfs", "source": "tmpfs"})
+        for m in c["mounts"]:
+            if m["destination"] == "/sys":
+                m["options"].remove("ro")
+        self.bundle = self.oci.bundle(c)
+        self.root = self.bundle / "rootfs"
+        make_rootfs(self.root / "inner")
+        shutil.copy(BUILD / "caisson-oci", self.root)
+        with_libraries(BUILD / "runtime-cgroup_test", self.root)
+        r, w = os.pipe()
+        self.stdin = w
+        a = [self.oci.binary, "--root", str(self.oci.root), "--isolation=vm", "run", "--bundle", str(self.bundle), "g"]
+        self.p = subprocess.Popen(a, stdin=r, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        os.close(r)
+        wait_for(lambda: self.p.poll() is not None or self.oci("exec", "g", "/bin/true").code == 0, PATIENCE, every=0.2)
+        check(self.p.poll() is None, self.p)
+        self.ok("mount -t cgroup2 cgroup2 /sys/fs/cgroup")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.stdin)
+        self.p.communicate(timeout=PATIENCE)
+        self.oci("delete", "--force", "g")
+
+    def sh(self, script):
+        return self.oci("exec", "g", "/bin/sh", "-c", script, timeout=PATIENCE)
+
+    def ok(self, script):
+        r = self.sh(script)
+        same(r.code, 0, f"{script}: {r.out} {r.err}: exit code")
+        return r.out
+
+    def read(self, name):
+        return self.ok(f"cat {GROUP}/{name}").strip()
+
+    def config(self, name, *args, resources=None, **linux):
+        c = spec(*args)
+        c["root"]["path"] = "/inner"
+        c["process"]["capabilities"] = {k: [*CAPS, "CAP_MKNOD"] for k in ("bounding", "effective", "permitted")}
+        c["linux"]["cgroupsPath"] = f"/inner/{name}"
+        c["linux"]["resources"].update(resources or {})
+        c["linux"].update(linux)
+        d = self.root / "bundles" / name
+        d.mkdir(parents=True)
+        (d / "config.json").write_text(json.dumps(c))
+        return f"/caisson-oci --root /run/s %s --bundle /bundles/{name} {name}"
+
+    def run(self, name, *args, **kw):
+        return self.sh(self.config(name, *args, **kw) % "run --keep")
+
+
+def limits_are_in_the_files(g):
+    res = {"memory": {"limit": 32 * MIB, "swap": 48 * MIB, "reservation": 16 * MIB}, "pids": {"limit": 20},
+           "cpu": {"shares": 512, "quota": 50000, "period": 200000}, "unified": {"memory.high": str(24 * MIB)}}
+    g.ok(g.config("c1", "/bin/sh", "-c", "sleep 1000 & sleep 1000", resources=res) % "create" + " </dev/null >/dev/null && /caisson-oci --root /run/s start c1")
+    want = {"memory.max": 32 * MIB, "memory.low": 16 * MIB, "memory.high": 24 * MIB, "pids.max": 20, "cpu.max": "50000 200000"}
+    if "memory.swap.max" in g.ok(f"ls {GROUP}/c1"):
+        want["memory.swap.max"] = 16 * MIB
+    names = sorted(want)
+    got = dict(zip(names, g.ok("; ".join(f"cat {GROUP}/c1/{n}" for n in names)).strip().split("\n")))
+    same(got, {n: str(want[n]) for n in names}, "limits")
+    weight = int(g.read("c1/cpu.weight"))
+    check(15 <= weight <= 60, f"cpu.weight of 512 shares is {weight}")
+    pid = json.loads(g.ok("/caisson-oci --root /run/s state c1"))["pid"]
+    check(str(pid) in g.read("c1/cgroup.procs").split(), "process 1 in its cgroup")
+    same(g.ok(f"cat /proc/{pid}/cgroup").strip(), "0::/inner/c1", "cgroup of process 1")
+    same(g.ok("/caisson-oci --root /run/s exec c1 /bin/cat /proc/self/cgroup").strip(), "0::/", "cgroup namespace of an exec")
+
+    g.ok("/caisson-oci --root /run/s update --pids-limit 30 --memory 40m --memory-swap 40m c1")
+    same((g.read("c1/pids.max"), g.read("c1/memory.max")), ("30", str(40 * MIB)), "after an update")
+    stats = json.loads(g.ok("/caisson-oci --root /run/s events --stats c1"))["data"]
+    check(stats["pids"]["current"] >= 2 and stats["memory"]["usage"]["limit"] == 40 * MIB, f"numbers {stats}")
+
+
+def freeze_and_kill(g):
+    g.ok("/caisson-oci --root /run/s pause c1")
+    check("frozen 1" in g.read("c1/cgroup.events"), "cgroup.events")
+    same(json.loads(g.ok("/caisson-oci --root /run/s state c1"))["status"], "paused", "state")
+    g.ok("/caisson-oci --root /run/s resume c1")
+    check("frozen 0" in g.read("c1/cgroup.events"), "cgroup.events")
+    check(len(g.read("c1/cgroup.procs").split()) >= 2, "processes")
+    # A frozen one, too: cgroup.kill does not wait for a thaw.
+    g.ok("/caisson-oci --root /run/s pause c1; /caisson-oci --root /run/s kill --all c1 KILL")
+    wait_for(lambda: "populated 0" in g.read("c1/cgroup.events"), PATIENCE)
+    g.ok("/caisson-oci --root /run/s delete --force c1")
+    same(g.sh(f"ls -d {GROUP}/c1").code, 1, "the cgroup after delete")
+
+
+def the_oom_killer(g):
+    r = g.run("c2", "/bin/sh", "-c", "tail -c 100000000 /dev/zero; exit $?", resources={"memory": {"limit": 16 * MIB, "swap": 16 * MIB}})
+    same(r.code, 137, f"exit code (stderr {r.err})")
+    events = dict(line.split() for line in g.read("c2/memory.events").split("\n"))
+    check(int(events["oom_kill"]) >= 1, f"memory.events {events}")
+    g.ok("/caisson-oci --root /run/s delete c2")
+
+
+def pids_are_limited(g):
+    r = g.run("c3", "/bin/sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 100 & done; echo all", resources={"pids": {"limit": 5}})
+    check(r.code != 0 and "fork" in r.err and "all" not in r.out, f"{r.code} {r.out} {r.err}")
+    check(int(dict(line.split() for line in g.read("c3/pids.events").split("\n"))["max"]) >= 1, "pids.events")
+    g.ok("/caisson-oci --root /run/s delete --force c3")
+
+
+def devices_are_denied_by_a_program(g):
+    # /dev/fuse: not among the devices every container has, and there in every guest that shares its root.
+    script = "mknod /tmp/$0 c 10 229 && (: </tmp/$0) && echo through; head -c 1 /dev/zero | wc -c"
+    r = g.run("c4", "/bin/sh", "-c", script, "denied", resources={"devices": [{"allow": False, "access": "rwm"}]})
+    check("through" not in r.out and "1" in r.out and "not permitted" in r.err, f"{r.out} {r.err}")
+    rules = [{"allow": False, "access": "rwm"}, {"allow": True, "type": "c", "major": 10, "minor": 229, "access": "rwm"}]
+    r = g.run("c5", "/bin/sh", "-c", script, "allowed", resources={"devices": rules})
+    check("through" in r.out, f"{r.out} {r.err}")
+    # Node there, reading denied: it is the program on open(2), not only on mknod(2).
+    rules[1]["access"] = "wm"
+    r = g.run("c6", "/bin/sh", "-c", "(: </tmp/allowed) && echo through", resources={"devices": rules})
+    check("through" not in r.out and "not permitted" in r.err, f"{r.out} {r.err}")
+    g.ok("for c in c4 c5 c6; do /caisson-oci --root /run/s delete $c || exit 1; done")
+
+
+def the_unit_tests(g):
+    g.ok("mknod /dev/kmsg c 1 11")  # a device to be refused
+    r = g.sh("/runtime-cgroup_test")
+    lines = r.out.split("\n")
+    bad = [x for x in lines if x.startswith("not ok")]
+    check(r.code == 0 and not bad, f"{r.code}: {bad} {r.out[-1500:]} {r.err[-500:]}")
+    skipped = [x for x in lines if "# SKIP" in x and "no v1" not in x]
+    same(skipped, [], "tests that did not run though there is v2")
+    check(len([x for x in lines if x.startswith("ok")]) >= 15, r.out)
+
+
+def nothing_is_left(g):
+    same(g.ok(f"find {GROUP} -mindepth 1 -type d; ls /run/s").strip(), "", "cgroups and state")
+
+
+@test(needs=NEEDS, timeout=250)
+def containers_on_cgroup_v2(env):
+    with Guest(env) as g:
+        controllers = g.ok("cat /sys/fs/cgroup/cgroup.controllers").split()
+        check({"cpu", "memory", "pids"} <= set(controllers), f"controllers of the guest: {controllers}")
+        for case in (limits_are_in_the_files, freeze_and_kill, the_oom_killer, pids_are_limited, devices_are_denied_by_a_program, the_unit_tests,
+                     nothing_is_left):
+            try:
+                case(g)
+            except AssertionError as x:
+                raise type(x)(f"{case.__name__}: {x}") from x
+
+
+main()
