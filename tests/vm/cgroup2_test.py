@@ -34,8 +34,9 @@ class Guest:
         c["process"]["capabilities"] = {k: ALL_CAPS for k in ("bounding", "effective", "permitted")}
         c["process"]["noNewPrivileges"] = False
         c["process"]["rlimits"] = []
-        # No cgroup namespace and no device rules: the guest's whole tree, as its first process sees it.
+        # No cgroup namespace and every device: the guest's whole tree, as its first process sees it.
         c["linux"] = {"namespaces": [{"type": t} for t in ("pid", "mount", "ipc", "uts")], "resources": {"memory": {"limit": 320 * MIB}}}
+        c["linux"]["resources"]["devices"] = [{"allow": True, "access": "rwm"}]
         c["mounts"] = [m for m in c["mounts"] if m["destination"] != "/sys/fs/cgroup"]
         c["mounts"].append({"destination": "/run", "type": "tmpfs", "source": "tmpfs"})
         for m in c["mounts"]:
