@@ -74,7 +74,7 @@ void remove_traces(struct session *s, const char *id)
 
 int remove_instance(struct session *s, const struct instance *i, unsigned int flags, struct err *e)
 {
-	struct control_stop now = {.signal = SIGKILL};
+	struct control_stop now = {.signal = SIGKILL, .discard = true};
 	struct store *store;
 	auto_fd int lock = -1;
 	struct err gone = ERR_INIT;

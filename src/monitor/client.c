@@ -88,6 +88,14 @@ static void uncongest(struct client *c)
 		}
 }
 
+/* Not closed here: callers walk lists it is in.  The hang-up brings the loop. */
+static void cut_off(struct client *c)
+{
+	c->doomed = true;
+	outq_done(&c->out);
+	shutdown(c->watch.fd, SHUT_RDWR);
+}
+
 void client_send(struct client *c, enum wire_type type, uint32_t stream, const void *data,
 		 size_t len)
 {
@@ -113,12 +121,15 @@ void client_send(struct client *c, enum wire_type type, uint32_t stream, const v
 	if (len > sent)
 		outq_add(&c->out, (const char *)data + sent, len - sent);
 	set_events(c);
-	if (c->out.len > CLIENT_QUEUE_MAX && !c->owner) {
-		/* Not closed here: callers walk lists it is in.  The hang-up brings the loop. */
-		c->doomed = true;
-		outq_done(&c->out);
-		shutdown(c->watch.fd, SHUT_RDWR);
-	}
+	if (c->out.len > CLIENT_QUEUE_MAX && !c->owner)
+		cut_off(c);
+}
+
+void client_discard(struct server *s, const struct client *keep)
+{
+	for (struct client *c = s->clients; c; c = c->next)
+		if (c != keep && c->out.len)
+			cut_off(c);
 }
 
 void client_send_err(struct client *c, uint32_t stream, const struct err *e)
@@ -325,6 +336,11 @@ static int on_stop(struct client *c, const struct wire_frame *f, struct err *e)
 	if (!s->started)
 		return err_set(e, ERR_CONFLICT, "the instance is not running");
 	r = on_wait(c, f, e);
+	if (r == 0 && q.discard) {
+		s->discard = true;
+		if (s->ended)
+			client_discard(s, c);
+	}
 	if (r == 0 && !s->ended)
 		r = server_stop(s, (int)q.signal,
 				q.timeout_ms.set ? q.timeout_ms.v : s->stop_timeout_ms, e);

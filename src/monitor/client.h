@@ -32,6 +32,9 @@ struct client {
 };
 
 /* Takes fd.  Peers other than our own user and root are refused. */
+/* Cut off everybody whose queue is not empty, but keep: a removal waits for no slow reader. */
+void client_discard(struct server *s, const struct client *keep);
+
 struct client *client_new(struct server *s, int fd, bool first);
 void client_close(struct client *c);
 

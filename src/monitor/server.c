@@ -241,6 +241,8 @@ void server_exited(struct proc *p, int status)
 	s->ended = true;
 	trace_end(TRACE_CLEANUP);
 	tell_exit(p);
+	if (s->discard)
+		client_discard(s, NULL);
 	server_settle(s);
 }
 

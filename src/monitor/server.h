@@ -100,6 +100,7 @@ struct server {
 	struct client *clients;
 	uint32_t last_number;
 	bool start_asked, started, ended, reaped_by_client, frozen;
+	bool discard; /* it is being removed: at its end nobody is waited for */
 	bool auto_remove, stdin_once;
 	int exit_status; /* of this program */
 	const char *stop_signal;

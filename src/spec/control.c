@@ -29,4 +29,5 @@ TABLE(control_exec_table, struct control_exec,
       JB(struct control_exec, columns, "columns", JBIND_OPTINT));
 
 TABLE(control_stop_table, struct control_stop, JB(struct control_stop, signal, "signal", JBIND_INT),
-      JB(struct control_stop, timeout_ms, "timeout_ms", JBIND_OPTINT));
+      JB(struct control_stop, timeout_ms, "timeout_ms", JBIND_OPTINT),
+      JB(struct control_stop, discard, "discard", JBIND_BOOL));

@@ -43,6 +43,8 @@ extern const struct jbind control_exec_table;
 struct control_stop {
 	int64_t signal;			/* 0: the instance's own */
 	struct jbind_optint timeout_ms; /* unset: the instance's own; < 0: never kill */
+	bool
+	    discard; /* it is being removed: output that a client has not read by its end is lost */
 };
 extern const struct jbind control_stop_table;
 

@@ -344,6 +344,16 @@ def rm_refuses_what_runs_and_f_does_not(env):
 
 
 @case
+def rm_f_does_not_wait_for_a_reader_that_sleeps(env):
+    name = name_of(env, "stuck")
+    p = env.start("run", "--name", name, T, "yes")
+    p.until("y\ny\n")
+    env.run("rm", "-f", name, timeout=30).ok()
+    p.p.kill()
+    p.finish()
+
+
+@case
 def inspect_tells_state_and_isolation(env):
     name = detached(env, "inspect", "sh", "-c", "exit 3")
     env.run("wait", name).ok(out="3\n")
