@@ -24,6 +24,7 @@
 	X(pull)                                                                                    \
 	X(push)                                                                                    \
 	X(load)                                                                                    \
+	X(save)                                                                                    \
 	X(import)                                                                                  \
 	X(tag)                                                                                     \
 	X(rmi)                                                                                     \

@@ -138,8 +138,11 @@ static int open_local(const struct args *a, struct source **out, struct err *e)
 	r = tarball_open((int)a->file, &t, e);
 	if (r < 0)
 		return r;
+	/* docker save since 25 (and ours) writes both; only the layout keeps the manifests, and so
+	 * the digests. */
 	if (a->transport == DOCKER_ARCHIVE ||
-	    (a->transport == ARCHIVE && tarball_has(t, "manifest.json"))) {
+	    (a->transport == ARCHIVE && tarball_has(t, "manifest.json") &&
+	     !(tarball_has(t, "oci-layout") && tarball_has(t, "index.json")))) {
 		*out = docker_archive_new(t);
 		return 0;
 	}

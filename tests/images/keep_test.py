@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 180
 """What takes space, what goes, and that nothing goes which is used: system df, image prune, system prune."""
-import json, os, pathlib, shutil, subprocess, time
+import hashlib, json, os, pathlib, shutil, subprocess, tarfile, time
 
 from caisson_test import Failed, check, main, same, test, wait_for
 from oci_image import Layout, busybox_layer, tar
@@ -244,6 +244,102 @@ def what_is_lost_is_said_and_pulled_again(env):
     check("images/x.json:" in out and "tmp/0123: left" in out, out)
     env.run("system", "check", "--repair").ok()
     env.run("system", "check").ok()
+    empty(env)
+
+
+
+# ---- save ----
+
+def manifest_of(env, name):
+    return env.run("image", "inspect", name).ok().json()[0]["RepoDigests"][0].split("@")[1]
+
+
+@test(needs="root")
+def saved_images_keep_their_digests(env):
+    two_images(env)
+    f, g = env.tmp / "a.tar", env.tmp / "b.tar"
+    env.run("save", "-o", f, "one:1", "two:1").ok(out="", err="")
+    p = subprocess.run(env.argv(["save", "two:1", "one:1", "one:1"]), capture_output=True, env=env.os_env)
+    same((p.returncode, p.stdout == f.read_bytes()), (0, True), "same bytes in any order, to a pipe")
+    with tarfile.open(f) as t:
+        members = t.getmembers()
+        names = [m.name for m in members]
+        same(names, ["blobs", "blobs/sha256", *sorted(n for n in names if n.startswith("blobs/sha256/")), "index.json", "manifest.json", "oci-layout"], "entries")
+        same({(m.mtime, m.uid, m.gid, m.mode) for m in members}, {(0, 0, 0, 0o755), (0, 0, 0, 0o644)}, "what varies elsewhere")
+        for m in members[2:-3]:
+            same(hashlib.sha256(t.extractfile(m).read()).hexdigest(), m.name.split("/")[-1], "digest")
+        docker = json.load(t.extractfile("manifest.json"))
+        same(sorted(i["RepoTags"][0] for i in docker), ["one:1", "two:1"], "manifest.json")
+    ids = env.run("images", "-q", "--no-trunc").out
+    digests = [manifest_of(env, n) for n in ("one:1", "two:1")]
+    ident = env.run("images", "-q", "--no-trunc", "one").out.strip()
+    env.run("save", "-o", g, ident[7:20]).ok()
+    empty(env)
+    env.run("load", "-q", "-i", g).ok(out=f"Loaded image ID: {ident}\n")
+    same(sorted(env.run("load", "-q", "-i", f).ok().out.splitlines()), ["Loaded image: one:1", "Loaded image: two:1"], "loaded")
+    same((env.run("images", "-q", "--no-trunc").out, [manifest_of(env, n) for n in ("one:1", "two:1")]), (ids, digests), "ids and digests")
+    env.run("save", "-o", g, "one:1", "two:1").ok()
+    same(g.read_bytes() == f.read_bytes(), True, "the same archive again")
+    env.run("system", "check").ok()
+    empty(env)
+
+
+@test(needs="root,podman,registry")
+def others_read_what_is_saved(env):
+    two_images(env)
+    env.run("tag", "one:1", "reg.example:5000/deep/er:x").ok()
+    f = env.tmp / "o.tar"
+    env.run("save", "-o", f, "one:1", "reg.example:5000/deep/er:x").ok()
+    image = env.run("image", "inspect", "one:1").ok().json()[0]
+    def skopeo(*args):
+        r = subprocess.run(["skopeo", "--insecure-policy", *args], capture_output=True, text=True, env=env.os_env)
+        same(r.returncode, 0, f"skopeo {args}: {r.stderr}")
+        return r.stdout
+    same(json.loads(skopeo("inspect", f"oci-archive:{f}:x"))["Digest"], manifest_of(env, "one:1"), "skopeo's digest")
+    raw = skopeo("inspect", "--config", "--raw", f"docker-archive:{f}:one:1")
+    same("sha256:" + hashlib.sha256(raw.encode()).hexdigest(), image["Id"], "skopeo's configuration")
+    podman = ["podman", "--root", str(env.tmp / "p"), "--runroot", str(env.tmp / "pr"), "--storage-driver", "vfs"]
+    r = subprocess.run([*podman, "load", "-q", "-i", f], capture_output=True, text=True, env=env.os_env)
+    check(r.returncode == 0 and "one:1" in r.stdout, r.stdout + r.stderr)
+    r = subprocess.run([*podman, "image", "inspect", "--format", "{{.Id}} {{json .RootFS.Layers}}", "one:1"], capture_output=True, text=True, env=env.os_env)
+    same(r.stdout.split(None, 1), [image["Id"][7:], json.dumps(image["RootFS"]["Layers"], separators=(",", ":")) + "\n"], r.stderr)
+    back = env.tmp / "back.tar"
+    back.unlink(missing_ok=True)
+    r = subprocess.run([*podman, "save", "-q", "--format", "oci-archive", "-o", back, "one:1"], capture_output=True, text=True, env=env.os_env)
+    same(r.returncode, 0, r.stderr)
+    empty(env)
+    env.run("load", "-q", "-i", back).ok()
+    same(env.run("image", "inspect", env.run("images", "-q").out.split()[0]).ok().json()[0]["RootFS"], image["RootFS"], "layers that came back")
+    subprocess.run([*podman, "rmi", "-af"], capture_output=True, env=env.os_env)
+    shutil.rmtree(env.tmp / "p", ignore_errors=True)
+    empty(env)
+
+
+@test(needs="root")
+def save_fails_whole(env):
+    two_images(env)
+    t = env.tty("save", "one:1")
+    r = t.finish()
+    check(r.code == 2 and "terminal" in r.out, r.out)
+    small = env.tmp / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "x", small], check=True)
+    try:
+        (small / "a.tar").write_text("old")
+        env.run("save", "-o", small / "a.tar", "one:1").error(1, "a.tar", "No space left")
+        same((os.listdir(small), (small / "a.tar").read_text()), (["a.tar"], "old"), "what was there")
+        with open(small / "pipe", "wb") as out:
+            p = subprocess.run(env.argv(["save", "one:1"]), stdout=out, stderr=subprocess.PIPE, env=env.os_env)
+        check(p.returncode == 1 and b"No space left" in p.stderr, p.stderr)
+    finally:
+        subprocess.run(["umount", small], check=True)
+    env.run("save", "-o", "/dev/full", "one:1").error(1, "No space left")
+    env.run("save", "-o", env.tmp / "none" / "a.tar", "one:1").error(1, "a.tar", "No such file")
+    env.run("save", "-o", env.tmp / "x.tar", "one:1", "nope").error(1, "no image 'nope'")
+    rec = next(json.loads(f.read_text()) for f in (env.root / "images").iterdir() if "one" in f.name)
+    flip(env.root / "blobs/sha256" / rec["blobs"][0][7:])
+    env.run("save", "-o", env.tmp / "x.tar", "one:1").error(1, "damaged on disk", "--repair")
+    check(not list(env.tmp.glob("x.tar*")), "left behind")
     empty(env)
 
 
