@@ -23,6 +23,8 @@
 	X(images)                                                                                  \
 	X(pull)                                                                                    \
 	X(push)                                                                                    \
+	X(login)                                                                                   \
+	X(logout)                                                                                  \
 	X(load)                                                                                    \
 	X(save)                                                                                    \
 	X(import)                                                                                  \

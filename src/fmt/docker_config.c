@@ -87,30 +87,53 @@ static const char *json_text(const struct json *j)
 	return s ? s : "";
 }
 
+static int open_config(const char *text, size_t len, struct json **out, struct err *e)
+{
+	if (len > DOCKER_CONFIG_MAX)
+		return err_set(e, ERR_LIMIT, "config.json has more than %u bytes",
+			       DOCKER_CONFIG_MAX);
+	return json_parse(text, len, "config.json", out, e);
+}
+
+static const char *helper_for(const struct json *j, const char *host, struct arena *a)
+{
+	struct search s = {.host = host};
+	const char *name;
+
+	json_each(json_member(j, "credHelpers"), match, &s);
+	name = json_text(s.found ? s.found : json_member(j, "credsStore"));
+	return *name ? arena_dup(a, name) : NULL;
+}
+
+int docker_config_helper(const char *text, size_t len, const char *host, struct arena *a,
+			 const char **out, struct err *e)
+{
+	auto_json struct json *j = NULL;
+	int r = open_config(text, len, &j, e);
+
+	if (r >= 0)
+		*out = helper_for(j, host, a);
+	return r;
+}
+
 int docker_config_lookup(const char *text, size_t len, const char *host, struct arena *a,
 			 struct docker_config *out, struct err *e)
 {
 	auto_json struct json *j = NULL;
-	struct search auth = {.host = host}, helper = {.host = host};
+	struct search auth = {.host = host};
 	const char *plain, *encoded;
 	char *colon;
-	int r;
+	int r = open_config(text, len, &j, e);
 
-	if (len > DOCKER_CONFIG_MAX)
-		return err_set(e, ERR_LIMIT, "config.json has more than %u bytes",
-			       DOCKER_CONFIG_MAX);
-	r = json_parse(text, len, "config.json", &j, e);
 	if (r < 0)
 		return r;
 	json_each(json_member(j, "auths"), match, &auth);
-	json_each(json_member(j, "credHelpers"), match, &helper);
-	plain = json_string(helper.found ? helper.found : json_member(j, "credsStore"));
-	*out = (struct docker_config){.helper = plain && *plain ? arena_dup(a, plain) : NULL};
+	*out = (struct docker_config){.helper = helper_for(j, host, a)};
 	if (*json_text(json_member(auth.found, "identitytoken")))
 		return err_set(e, ERR_UNSUPPORTED,
 			       "config.json: auths.%s.identitytoken is not supported", host);
-	encoded = json_string(json_member(auth.found, "auth"));
-	if (!encoded || !*encoded)
+	encoded = json_text(json_member(auth.found, "auth"));
+	if (!*encoded)
 		return 0;
 	plain = docker_config_base64(encoded, a);
 	colon = plain ? strchr(plain, ':') : NULL;

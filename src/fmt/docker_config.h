@@ -27,6 +27,10 @@ struct docker_config {
 int docker_config_lookup(const char *text, size_t len, const char *host, struct arena *a,
 			 struct docker_config *out, struct err *e);
 
+/* Only which helper keeps the password, NULL: none does. */
+int docker_config_helper(const char *text, size_t len, const char *host, struct arena *a,
+			 const char **out, struct err *e);
+
 /* Its key in "auths", and what a helper is asked for. */
 const char *docker_config_key(const char *host);
 

@@ -15,8 +15,10 @@
 #include "registry/source.h"
 #include "registry/transfer.h"
 #include "registry/upload.h"
+#include "sys/file.h"
 
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/random.h>
@@ -26,6 +28,7 @@
 #define FRUITLESS_MAX	 5  /* attempts in a row that brought nothing */
 #define ATTEMPTS_MAX	 25 /* in all */
 #define WAIT_MAX_SECONDS 60
+#define CERTIFICATES_MAX (4u << 20)
 
 #define ACCEPT OCI_TYPE_INDEX ", " OCI_TYPE_MANIFEST ", " DOCKER_TYPE_LIST ", " DOCKER_TYPE_MANIFEST
 
@@ -33,7 +36,7 @@ struct distribution {
 	struct source source;
 	struct arena arena;
 	const char *name; /* as the user knows the registry */
-	const char *host, *repository, *ca_file;
+	const char *host, *repository, *ca_pem;
 	long stall_seconds;
 	struct docker_config credentials;
 	pthread_mutex_t lock;
@@ -159,7 +162,7 @@ int distribution_exchange(struct distribution *d, struct transfer *t, const char
 
 	if (r < 0)
 		return r;
-	t->ca_file = d->ca_file;
+	t->ca_pem = d->ca_pem;
 	t->stall_seconds = d->stall_seconds;
 	t->url = whole ? where : base;
 	r = follow(d, t, &registry, a, e);
@@ -173,7 +176,7 @@ int distribution_exchange(struct distribution *d, struct transfer *t, const char
 	    origin_parse(t->url, a, &asked, NULL) < 0 || !origin_same(&registry, &asked))
 		return r;
 	++*logins;
-	r = login_answer(d->login, base, t->challenge, t->authorization, d->ca_file,
+	r = login_answer(d->login, base, t->challenge, t->authorization, d->ca_pem,
 			 d->stall_seconds, e);
 	if (r < 0) {
 		t->again = false;
@@ -360,6 +363,24 @@ static struct strs scopes(struct distribution *d, const struct distribution_opts
 	return l;
 }
 
+/* Now, since they may be where only the user can read. */
+static int read_certificates(struct distribution *d, const struct distribution_opts *o,
+			     struct err *e)
+{
+	auto_free char *text = NULL;
+	ssize_t n;
+
+	if (!o->ca_file)
+		return 0;
+	n = file_read(AT_FDCWD, o->ca_file, CERTIFICATES_MAX, &text);
+	if (n < 0) {
+		errno = (int)-n;
+		return err_sys(e, "'%s'", o->ca_file);
+	}
+	d->ca_pem = arena_dup(&d->arena, text);
+	return 0;
+}
+
 static int read_credentials(struct distribution *d, const struct distribution_opts *o,
 			    struct err *e)
 {
@@ -416,10 +437,11 @@ int distribution_open(const struct distribution_opts *o, struct source **out, st
 	d->name = arena_dup(&d->arena, o->host);
 	d->host = streq(d->name, "docker.io") ? "registry-1.docker.io" : d->name;
 	d->repository = o->repository ? arena_dup(&d->arena, o->repository) : NULL;
-	d->ca_file = o->ca_file ? arena_dup(&d->arena, o->ca_file) : NULL;
 	d->stall_seconds = o->stall_seconds;
 	pthread_mutex_init(&d->lock, NULL);
-	r = read_credentials(d, o, e);
+	r = read_certificates(d, o, e);
+	if (r >= 0)
+		r = read_credentials(d, o, e);
 	if (r < 0) {
 		arena_free(&d->arena);
 		free(d);

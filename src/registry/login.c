@@ -127,7 +127,7 @@ static int parse_token(const struct buf *text, struct arena *a, const char **out
 }
 
 struct ask {
-	const char *url, *ca_file;
+	const char *url, *ca_pem;
 	long stall_seconds;
 };
 
@@ -136,7 +136,7 @@ static int bearer(const struct login *l, const struct www_authenticate *c, const
 {
 	auto_buf struct buf text = BUF_INIT(TOKEN_ANSWER_MAX);
 	struct transfer t = {.url = token_url(l, c, a),
-			     .ca_file = ask->ca_file,
+			     .ca_pem = ask->ca_pem,
 			     .stall_seconds = ask->stall_seconds,
 			     .body = to_buf,
 			     .arg = &text};
@@ -186,10 +186,10 @@ static int new_header(const struct login *l, const struct www_authenticate *c,
 }
 
 int login_answer(struct login *l, const char *url, const char *challenge, const char *sent,
-		 const char *ca_file, long stall_seconds, struct err *e)
+		 const char *ca_pem, long stall_seconds, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
-	struct ask ask = {url, ca_file, stall_seconds};
+	struct ask ask = {url, ca_pem, stall_seconds};
 	struct www_authenticate c = {0};
 	const char *header = NULL;
 	int r = challenge ? www_authenticate_parse(challenge, &a, &c, e) : 0;

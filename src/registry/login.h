@@ -32,6 +32,6 @@ const char *login_header(struct login *l, struct arena *a);
 
 /* The registry answered 401 to a request for url that carried `sent`. */
 int login_answer(struct login *l, const char *url, const char *challenge, const char *sent,
-		 const char *ca_file, long stall_seconds, struct err *e);
+		 const char *ca_pem, long stall_seconds, struct err *e);
 
 #endif

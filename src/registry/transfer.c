@@ -254,6 +254,17 @@ static void prepare_method(struct state *s)
 	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, t->method);
 }
 
+/* curl copies it, and takes it without const. */
+static void *memory(const char *s)
+{
+	union {
+		const char *in;
+		void *out;
+	} u = {.in = s};
+
+	return u.out;
+}
+
 static void prepare(struct state *s, struct curl_slist *h, char *why)
 {
 	struct transfer *t = s->t;
@@ -277,8 +288,12 @@ static void prepare(struct state *s, struct curl_slist *h, char *why)
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, why);
 	/* Credentials are ours to choose, never a .netrc's or a URL's. */
 	curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	if (t->ca_file)
-		curl_easy_setopt(c, CURLOPT_CAINFO, t->ca_file);
+	if (t->ca_pem) {
+		struct curl_blob pem = {
+		    .data = memory(t->ca_pem), .len = strlen(t->ca_pem), .flags = CURL_BLOB_COPY};
+
+		curl_easy_setopt(c, CURLOPT_CAINFO_BLOB, &pem);
+	}
 	prepare_method(s);
 	s->window_ns = trace_now_ns();
 }

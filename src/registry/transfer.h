@@ -28,7 +28,7 @@ struct transfer {
 	const char *method;	   /* NULL: GET */
 	const char *accept;	   /* NULL: any */
 	const char *authorization; /* the header's value, or NULL */
-	const char *ca_file;	   /* NULL: the system's */
+	const char *ca_pem;	   /* certificates to trust; NULL: the system's */
 	uint64_t from;		   /* ask for the rest from here */
 	long stall_seconds;	   /* 0: the default */
 	int (*body)(void *arg, const void *data, size_t len, struct err *e); /* NULL: not wanted */

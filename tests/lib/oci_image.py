@@ -130,12 +130,13 @@ def free_port():
 
 
 @contextlib.contextmanager
-def registry(env):
-    """docker-registry on a loopback port with a storage of its own; yields "localhost:PORT"."""
+def registry(env, more="", tls=""):
+    """docker-registry on a loopback port with a storage of its own; yields "localhost:PORT".  more: YAML members of
+    its configuration, tls: of its "http"."""
     port, store = free_port(), env.tmp / "registry"
     conf = env.tmp / "registry.yml"
     conf.write_text(f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {store}}}, delete: {{enabled: true}}}}\n"
-                    f"http: {{addr: '127.0.0.1:{port}'}}\n")
+                    f"http: {{addr: '127.0.0.1:{port}'{tls}}}\n{more}")
     log = open(env.tmp / "registry.log", "w")
     p = subprocess.Popen(["docker-registry", "serve", str(conf)], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     try:
