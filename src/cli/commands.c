@@ -21,6 +21,7 @@
 	X(wait)                                                                                    \
 	X(inspect)                                                                                 \
 	X(images)                                                                                  \
+	X(history)                                                                                 \
 	X(pull)                                                                                    \
 	X(push)                                                                                    \
 	X(login)                                                                                   \

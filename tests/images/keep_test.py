@@ -343,4 +343,28 @@ def save_fails_whole(env):
     empty(env)
 
 
+
+@test(needs="root")
+def history_is_shown(env):
+    lay = Layout(env.tmp / "hist")
+    layers = [(tar([("a", b"x" * 9000)]), None), (tar([("b", b"y")]), None)]
+    real = json.dumps
+    history = [{"created": "2026-01-01T00:00:00Z", "created_by": "ADD a /\twith \x1b[31m" + "z" * 60}, {"created_by": "ENV A=b", "empty_layer": True, "comment": "why"}]
+    # The helper writes no history: it goes in on the way to the blob.
+    lay.blob, put = lambda data, kind: put(real({**json.loads(data), "history": history}).encode() if "config" in kind else data, kind), lay.blob
+    lay.image(layers, {"Cmd": ["x"]}, "h")
+    env.run("pull", "-q", f"oci:{lay.path}:h").ok()
+    ident = env.run("images", "-q", "--no-trunc").out.strip()
+    rows = [json.loads(x) for x in env.run("history", "--no-trunc", "--format=json", "hist:h").ok().out.splitlines()]
+    same([r["ID"] for r in rows], [ident, "<missing>", "<missing>"], "ids")
+    same([(r["CreatedBy"][:7], r["Comment"]) for r in rows], [("", ""), ("ENV A=b", "why"), ("ADD a /", "")], "steps")
+    check(rows[1]["Size"] == "0B" and rows[0]["Size"] != "0B" and rows[2]["CreatedAt"] == "2026-01-01T00:00:00Z", rows)
+    env.run("history", "-q", "hist:h").ok(out=f"{ident[7:19]}\n<missing>\n<missing>\n")
+    out = env.run("image", "history", "hist:h").ok().out
+    check(out.startswith("IMAGE ") and "ADD a / with \\x1b[31m" in out and "z" * 50 not in out and "\x1b" not in out, out)
+    env.run("history", "nope").error(1, "no image 'nope'")
+    env.run("history", "--format", "{{.ID", "hist:h").error(2)
+    empty(env)
+
+
 main()
