@@ -5,7 +5,7 @@
  * Every blob is hashed.  Every EROFS layer is made again from its blob and compared byte by byte,
  * because its mark holds no sum of it (the writer is deterministic); without its blob its structure
  * is walked.  Every record, manifest and configuration is read, and what they name must be there.
- * Of layers kept as directories and of merged metadata only the presence is looked at.
+ * Of layers kept as directories only the presence is looked at; merged metadata not at all.
  *
  * No lock is held while bytes are read: what is being looked at is leased, and repairs are done
  * under STORE_EXCLUSIVE.
