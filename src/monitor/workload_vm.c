@@ -367,9 +367,9 @@ static int admit(pid_t pid, void *arg, struct err *e)
 }
 
 /* Memory and processes are the machine's; what its threads may compute is the host's to say. */
-static int make_cgroup(struct machine *m, const struct plan *p, struct err *e)
+static int make_cgroup(struct machine *m, const struct plan *p, struct arena *a, struct err *e)
 {
-	struct plan_resources res = {0};
+	struct plan_resources res = {.devices = vm_device_rules(a)};
 	struct cgroup_request rq = {
 	    .path = p->linux_->cgroups_path, .id = p->caisson->id, .resources = &res};
 
@@ -459,7 +459,7 @@ static void start(struct server *s)
 		p->process->console_size =
 		    (struct plan_console){.height = g->rows, .width = g->columns};
 	if (r == 0)
-		r = make_cgroup(m, p, &e);
+		r = make_cgroup(m, p, &a, &e);
 	if (r == 0)
 		r = run_machine(m, p, &a, &e);
 	if (r == 0)

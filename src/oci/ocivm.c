@@ -130,10 +130,11 @@ static int filter(const struct plan *p, struct vm_files *f, struct arena *a, str
 
 /* Memory and processes are limited inside; what the machine's threads compute, and what is read and
  * written for it, is the host's to limit. */
-static int make_cgroup(const struct ocivm_request *rq, struct cgroup **cg, struct err *e)
+static int make_cgroup(const struct ocivm_request *rq, struct arena *a, struct cgroup **cg,
+		       struct err *e)
 {
 	const struct plan *p = rq->plan;
-	struct plan_resources res = {0};
+	struct plan_resources res = {.devices = vm_device_rules(a)};
 	struct cgroup_request c = {
 	    .path = p->linux_->cgroups_path,
 	    .id = rq->opts->id,
@@ -206,6 +207,7 @@ int ocivm_create(const struct ocivm_request *rq, struct launch *out, struct err 
 	auto_fd int listener = -1, slave = -1;
 	struct ocivmhold h = {
 	    .plan = rq->plan,
+	    .arena = &a,
 	    .enter = !(rq->opts->flags & LAUNCH_SYSTEMD_CGROUP),
 	    .net = plan_namespace_path(rq->plan, "network"),
 	    .terminal = -1,
@@ -220,7 +222,7 @@ int ocivm_create(const struct ocivm_request *rq, struct launch *out, struct err 
 	find_files(rq, &h.files, &a);
 	r = filter(rq->plan, &h.files, &a, e);
 	if (r == 0)
-		r = make_cgroup(rq, &out->cgroup, e);
+		r = make_cgroup(rq, &a, &out->cgroup, e);
 	if (r < 0)
 		return r;
 	h.cgroup = out->cgroup;

@@ -19,7 +19,7 @@ struct plan;
 struct plan_process;
 
 struct ocivm_request {
-	const struct plan *plan; /* adapted: ocivmplan.h */
+	struct plan *plan; /* adapted: ocivmplan.h */
 	const struct launch_opts *opts;
 	int dir;	      /* of the instance's state */
 	const char *programs; /* directory of our program file, NULL: unknown */

@@ -15,6 +15,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "oci/ocivmio.h"
+#include "oci/ocivmnet.h"
 #include "runtime/cgroup.h"
 #include "spec/plan.h"
 #include "spec/trace.h"
@@ -36,6 +37,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
@@ -74,7 +76,7 @@ struct hold {
 	struct wire_reader in;
 	struct buf out;
 	size_t out_off;
-	bool hello, start_asked, stream_ended;
+	bool hello, start_asked, stream_ended, other_net;
 	struct client *starter; /* waits for STARTED */
 	uint64_t held_signals;	/* came between START and STARTED */
 	struct client clients[CLIENTS_MAX];
@@ -692,8 +694,17 @@ static void drain(struct hold *h)
 
 /* ---- beginning ---- */
 
-static int join(const struct ocivmhold *set, struct err *e)
+static ino_t net_number(void)
 {
+	struct stat st;
+
+	return stat("/proc/self/ns/net", &st) < 0 ? 0 : st.st_ino;
+}
+
+static int join(struct hold *h, struct err *e)
+{
+	const struct ocivmhold *set = h->set;
+	const ino_t before = net_number();
 	auto_fd int net = -1;
 	int r = set->enter ? cgroup_enter(set->cgroup, e) : 0;
 
@@ -707,6 +718,7 @@ static int join(const struct ocivmhold *set, struct err *e)
 		if (net < 0 || setns(net, CLONE_NEWNET) < 0)
 			return err_sys(e, "join network namespace '%s'", set->net);
 	}
+	h->other_net = before && net_number() != before;
 	return 0;
 }
 
@@ -740,6 +752,23 @@ static void take_stdio(struct hold *h)
 		dup2(null, i);
 }
 
+static int start_machine(struct hold *h, struct err *e)
+{
+	const struct ocivmhold *set = h->set;
+	struct vm_files files = set->files;
+	int taps[OCIVMNET_MAX], r = 0;
+
+	/* Those of the caller's own namespace are the host's: never them. */
+	if (h->other_net)
+		r = ocivmnet_connect(set->plan, taps, &files.tap_count, set->arena, e);
+	files.taps = taps;
+	if (r == 0)
+		r = vm_start(set->plan, &files, &h->vm, e);
+	for (size_t i = 0; i < files.tap_count; i++)
+		close(taps[i]);
+	return r;
+}
+
 static int begin(struct hold *h, struct err *e)
 {
 	const struct ocivmhold *set = h->set;
@@ -747,7 +776,7 @@ static int begin(struct hold *h, struct err *e)
 	struct wire_reader in = WIRE_READER_INIT;
 	struct wire_frame f;
 	sigset_t all;
-	int r = join(set, e);
+	int r = join(h, e);
 
 	if (r < 0)
 		return r;
@@ -762,7 +791,7 @@ static int begin(struct hold *h, struct err *e)
 	    wire_recv(set->sync, &in, &f, NULL) != 1)
 		_exit(1); /* whoever wanted us is gone */
 	wire_reader_done(&in);
-	return vm_start(set->plan, &set->files, &h->vm, e);
+	return start_machine(h, e);
 }
 
 _Noreturn void ocivmhold_main(const struct ocivmhold *set)

@@ -26,13 +26,15 @@
 
 #define OCIVMHOLD_SOCKET "vm"
 
+struct arena;
 struct cgroup;
 
 struct ocivmhold {
-	const struct plan *plan;
+	struct plan *plan; /* gets the interfaces of the namespace */
 	struct vm_files files;
 	const struct cgroup *cgroup;
-	bool enter;	 /* join the cgroup; else the parent puts us there */
+	bool enter; /* join the cgroup; else the parent puts us there */
+	struct arena *arena;
 	const char *net; /* network namespace: path, "" for a new one, NULL for the caller's */
 	int sync;	 /* to the parent: it gets OK, sends START, gets OK; or ERR instead */
 	int listener;

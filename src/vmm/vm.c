@@ -48,7 +48,7 @@ struct vm {
 	struct arena arena;
 	const struct plan *plan; /* our own copy: the greeting needs it after vm_start() */
 	struct guestplan guest;
-	struct strs send; /* vm_files.send */
+	struct strs send;     /* vm_files.send */
 	struct share *shares; /* guest.share_count */
 	struct qmp qmp;
 	int agent_fd, text_fd, pidfd;
@@ -240,6 +240,24 @@ static int accelerator(struct vm *vm, const struct vm_files *files, struct machi
 	m->accel = want ? want : probe_name(&probe);
 	m->tsc_khz = probe.tsc_khz;
 	return 0;
+}
+
+struct plan_device_rules vm_device_rules(struct arena *a)
+{
+	static const struct {
+		int64_t major, minor;
+	} needed[] = {{10, 232}, {10, 200}};
+	const size_t n = sizeof(needed) / sizeof(needed[0]);
+	struct plan_device_rules rules = {.v = arena_array(a, n + 1, sizeof(*rules.v)), .n = n + 1};
+
+	rules.v[0] = (struct plan_device_rule){.allow = false, .access = "rwm"};
+	for (size_t i = 0; i < n; i++)
+		rules.v[i + 1] = (struct plan_device_rule){.allow = true,
+							   .type = "c",
+							   .major = {true, needed[i].major},
+							   .minor = {true, needed[i].minor},
+							   .access = "rw"};
+	return rules;
 }
 
 const char *vm_find_qemu(void)

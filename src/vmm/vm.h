@@ -13,13 +13,15 @@
 #ifndef VMM_VM_H
 #define VMM_VM_H
 
+#include "spec/plan.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+struct arena;
 struct buf;
 struct err;
-struct plan;
 struct vm;
 
 /* What vmm/ needs besides the plan.  Everything is borrowed for the call of vm_start(),
@@ -33,7 +35,7 @@ struct vm_files {
 	const char *const *send; /* NULL-terminated, may be NULL: compiled seccomp filters of the
 				    host, kept by the guest under their base names, because
 				    compiling is slow there.  One that is not there is skipped. */
-	const int *taps;		/* tap descriptors, in the order of plan.caisson.nics */
+	const int *taps;	 /* tap descriptors, in the order of plan.caisson.nics */
 	size_t tap_count;
 	uid_t uid; /* QEMU runs as this user and group when we are root; 0: chosen by the id */
 	/* Runs in each new process of the machine before anything else, with that process's own
@@ -41,6 +43,10 @@ struct vm_files {
 	int (*admit)(pid_t pid, void *arg, struct err *e);
 	void *arg;
 };
+
+/* What a devices cgroup has to allow besides the usual nodes for the processes of a machine and who
+ * starts it: /dev/kvm, and /dev/net/tun for the tap devices. */
+struct plan_device_rules vm_device_rules(struct arena *a);
 
 /* Path of the QEMU that is used when the caller names none, or NULL. */
 const char *vm_find_qemu(void);

@@ -195,6 +195,49 @@ def terminals_and_the_wait_status(env):
     same(oci("delete", "--force", "t3").code, 0, "delete --force")
 
 
+@test(needs=NEEDS, timeout=300)
+def the_network_of_the_namespace(env):
+    """What a CNI plugin leaves: a veth with an address and a default route in a namespace that is joined by path."""
+    sleepers = [subprocess.Popen(["unshare", "-n", "sleep", "1000"]) for _ in range(2)]
+    here, there = (p.pid for p in sleepers)
+    wait_for(lambda: all(os.readlink(f"/proc/{p.pid}/ns/net") != os.readlink("/proc/self/ns/net") for p in sleepers))
+
+    def ip(pid, *args):
+        subprocess.run(["nsenter", "-t", str(pid), "-n", "ip", *args], check=True)
+
+    try:
+        ip(here, "link", "add", "name", "veth0", "type", "veth", "peer", "name", "eth0", "netns", str(there))
+        ip(here, "addr", "add", "10.92.0.1/24", "dev", "veth0")
+        ip(here, "link", "set", "veth0", "up")
+        ip(there, "link", "set", "eth0", "mtu", "1400", "up")
+        ip(there, "addr", "add", "10.92.0.2/24", "dev", "eth0")
+        ip(there, "route", "add", "default", "via", "10.92.0.1")
+        c = script("ip addr show eth0; ip route; ping -c1 -W20 10.92.0.1; mkfifo /tmp/f; nc -l -p 99 <>/tmp/f >/root/got; wc -c < /root/got")
+        for n in c["linux"]["namespaces"]:
+            if n["type"] == "network":
+                n["path"] = f"/proc/{there}/ns/net"
+        for k in c["process"]["capabilities"].values():
+            k.append("CAP_NET_RAW")
+        oci = Vm(env)
+        b = oci.bundle(c)
+        r = oci.create(b, "n1")
+        same((r.code, r.err), (0, ""), "create")
+        same(oci("start", "n1", timeout=PATIENCE).code, 0, "start")
+        wait_for(lambda: "round-trip" in oci.output("n1"), PATIENCE)
+        out = oci.output("n1")
+        check("10.92.0.2/24" in out and "mtu 1400" in out and "default via 10.92.0.1 dev eth0" in out, out)
+        busybox = next(p for p in ("/bin/busybox", "/usr/bin/busybox") if os.path.exists(p))
+        data = b"x" * 3000000  # many segments, the large ones that a veth makes of them
+        send = lambda: subprocess.run(["nsenter", "-t", str(here), "-n", busybox, "nc", "10.92.0.2", "99"], input=data, capture_output=True, timeout=60)
+        wait_for(lambda: send().returncode == 0, PATIENCE, every=0.2)
+        wait_for(lambda: "3000000" in oci.output("n1"), 20, "all of it in the guest")
+        same(oci("delete", "--force", "n1").code, 0, "delete")
+    finally:
+        for p in sleepers:
+            p.kill()
+            p.wait()
+
+
 @test(needs="root", timeout=60)
 def what_a_machine_cannot_keep_is_refused_by_name(env):
     oci = Vm(env)
