@@ -160,6 +160,7 @@ int main(int argc, char **argv)
 	}
 	if (g.version)
 		return version();
+	g.root_given = g.root;
 	if (!g.root)
 		g.root = default_root();
 	g.listen_fds = listen_fds();

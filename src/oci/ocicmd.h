@@ -12,6 +12,7 @@ struct ocicmd_globals {
 	const char *root, *log, *rootless;
 	int log_format; /* 0 text, 1 json */
 	bool debug, systemd_cgroup, version;
+	bool root_given;       /* root is from the command line */
 	const char *isolation; /* NULL: by annotation */
 	const char *programs;  /* directory of this program's file; NULL: unknown */
 	int listen_fds;	       /* descriptors that socket activation handed to us */

@@ -387,23 +387,27 @@ int ocictl_list(const struct ocicmd_globals *g, int argc, char **argv, struct er
 	struct list_args x = {0};
 	struct err why = ERR_INIT;
 	bool first = true;
-	int fd, r = opt_parse(list_opts, argc, argv, OPT_MIXED, &x, e);
-	struct dirent *de;
-	DIR *d = NULL;
+	auto_fd int fd = -1;
+	int r = opt_parse(list_opts, argc, argv, OPT_MIXED, &x, e);
+	struct dirent **all = NULL;
+	int n;
 
 	if (r < 0)
 		return r;
-	/* A state root that is not there has no instances and is not made for asking. */
-	fd = ocistate_open_root(g->root, false, &why);
-	if (fd >= 0)
-		d = fdopendir(fd);
+	/* The default root that is not there has no instances and is not made for asking; one that
+	 * was named is a mistake. */
+	fd = ocistate_open_root(g->root, false, g->root_given ? e : &why);
+	if (fd < 0 && g->root_given)
+		return fd;
+	n = fd < 0 ? 0 : scandirat(fd, ".", &all, NULL, alphasort);
 	if (x.format)
 		buf_puts(&b, "[");
 	else if (!x.quiet)
 		buf_printf(&b, "%-20s %-11s %-11s %-24s %-30s %s\n", "ID", "PID", "STATUS",
 			   "BUNDLE", "CREATED", "OWNER");
-	while (d && (de = readdir(d))) {
+	for (int i = 0; i < n; i++) {
 		auto_known struct known k = KNOWN_INIT;
+		auto_free struct dirent *de = all[i];
 
 		if (de->d_name[0] == '.' ||
 		    ocistate_load(fd, de->d_name, &k.dir, &k.s, &k.a, NULL) < 0)
@@ -411,8 +415,7 @@ int ocictl_list(const struct ocicmd_globals *g, int argc, char **argv, struct er
 		list_one(&x, &k, first, &b);
 		first = false;
 	}
-	if (d)
-		closedir(d);
+	free(all);
 	if (x.format)
 		buf_puts(&b, "]\n");
 	fd_write_all(1, b.p, b.len);

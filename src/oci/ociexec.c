@@ -120,11 +120,13 @@ static void add_caps(struct plan_process *p, const struct opt_list *l, struct ar
 {
 	struct plan_caps *c = arena_alloc(a, sizeof(*c));
 	/* Never the inheritable set (CVE-2022-29162). */
-	struct strs *sets[] = {&c->bounding, &c->effective, &c->permitted};
+	struct strs *sets[] = {&c->bounding, &c->effective, &c->permitted, &c->ambient};
 
 	if (p->capabilities)
 		*c = *p->capabilities;
-	for (size_t s = 0; s < 3; s++) {
+	/* Ambient ones only where the bundle gave an inheritable set: what that lacks, capset_apply
+	 * leaves out. */
+	for (size_t s = 0; s < (c->inheritable.n ? 4 : 3); s++) {
 		struct strs copy = {0};
 
 		for (size_t i = 0; i < sets[s]->n; i++)

@@ -92,11 +92,14 @@ static void linux_part(struct buf *b, bool rootless)
 	else
 		buf_puts(b, "    \"resources\": {\"devices\": [{\"allow\": false, \"access\": "
 			    "\"rwm\"}]},\n");
-	buf_printf(
-	    b,
-	    "    \"namespaces\": [{\"type\": \"pid\"}, {\"type\": \"ipc\"}, {\"type\": "
-	    "\"uts\"}, {\"type\": \"mount\"}, {\"type\": \"cgroup\"}, {\"type\": \"%s\"}],\n",
-	    rootless ? "user" : "network");
+	buf_printf(b,
+		   "    \"namespaces\": [{\"type\": \"pid\"}, {\"type\": \"ipc\"}, {\"type\": "
+		   "\"uts\"}, {\"type\": \"mount\"}, %s{\"type\": \"%s\"}],\n",
+		   /* As runc: a cgroup namespace where there is cgroup v2 alone. */
+		   access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0
+		       ? "{\"type\": \"cgroup\"}, "
+		       : "",
+		   rootless ? "user" : "network");
 	paths(b);
 	buf_puts(b, "  }\n");
 }

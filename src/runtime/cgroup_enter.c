@@ -103,6 +103,9 @@ int cgroup_enter_sub(const struct cgroup *cg, const char *controllers, const cha
 	const char *clean;
 	int r = cgroup_path_clean(&a, sub, &clean, e), found = 0;
 
+	if (r < 0)
+		r = err_wrap(e, r, "bad sub cgroup path '%s'", sub);
+
 	for (size_t i = 0; r == 0 && i < cg->n; i++) {
 		const struct cgroup_place *p = &cg->place[i];
 		auto_fd int dir = -1;
@@ -120,7 +123,7 @@ int cgroup_enter_sub(const struct cgroup *cg, const char *controllers, const cha
 	}
 	arena_free(&a);
 	if (r == 0 && !found)
-		return err_set(e, ERR_NOT_FOUND, "cgroup: no controller '%s' here",
+		return err_set(e, ERR_NOT_FOUND, "cgroup: unknown controller '%s'",
 			       controllers ? controllers : "");
 	return r;
 }

@@ -166,6 +166,10 @@ static int cpu(int dir, const struct plan_cpu *c, struct err *e)
 	r = put_num(dir, "cpu.shares", c->shares, e);
 	if (r == 0)
 		r = put_family(dir, rt, 2, e);
+	/* No burst: given() takes 0 for "not said", which here would keep the old one. */
+	if (r == 0 && c->burst.set && c->burst.v == 0 &&
+	    cgroup_file_exists(dir, "cpu.cfs_burst_us"))
+		r = cgroup_file_put(dir, "cpu.cfs_burst_us", e, "0");
 	if (r == 0)
 		r = put_family(dir, cfs, 3, e);
 	if (r == 0 && c->idle.set && (c->idle.v || cgroup_file_exists(dir, "cpu.idle")))

@@ -78,19 +78,30 @@ static int take_sources(struct job *j, struct err *e)
 	}
 }
 
+/* "SUB", or "CONTROLLERS:SUB" for those alone; the others are entered as without it. */
+static int enter_sub(struct job *j, struct err *e)
+{
+	const char *sub = j->opts->cgroup_sub, *colon = strchr(sub, ':');
+	int r;
+
+	if (!colon)
+		return cgroup_enter_sub(j->cgroup, NULL, sub, e);
+	r = cgroup_enter(j->cgroup, e);
+	return r < 0
+		   ? r
+		   : cgroup_enter_sub(j->cgroup, arena_dupn(&j->arena, sub, (size_t)(colon - sub)),
+				      colon + 1, e);
+}
+
 int entry_cgroup(struct job *j, struct err *e)
 {
-	int r;
 
 	if (!j->cgroup || j->in_cgroup)
 		return 0;
 	j->in_cgroup = true;
 	if (j->placed_by_parent)
 		return 0;
-	r = j->exec && j->opts->cgroup_sub
-		? cgroup_enter_sub(j->cgroup, NULL, j->opts->cgroup_sub, e)
-		: cgroup_enter(j->cgroup, e);
-	return r;
+	return j->exec && j->opts->cgroup_sub ? enter_sub(j, e) : cgroup_enter(j->cgroup, e);
 }
 
 static int names(const struct job *j, struct err *e)
@@ -165,6 +176,20 @@ static int own_hooks(const struct job *j, const struct plan_hook_list *list, con
 	if (buf_fail(&state, "state", e) < 0)
 		return -EOVERFLOW;
 	return hooks_run(list, name, state.p, e);
+}
+
+/* Like the others, but a hook without an environment has the process's (as in runc). */
+static int start_hooks(struct job *j, const struct plan_hook_list *list, struct err *e)
+{
+	struct plan_hook_list own = *list;
+
+	own.v = arena_array(&j->arena, list->n + 1, sizeof(*own.v));
+	for (size_t i = 0; i < list->n; i++) {
+		own.v[i] = list->v[i];
+		if (!own.v[i].env.n)
+			own.v[i].env = j->process->env;
+	}
+	return own_hooks(j, &own, "startContainer", "created", e);
 }
 
 static bool mounts_own(const struct job *j)
@@ -326,7 +351,7 @@ static int run(struct job *j, struct err *e)
 	if (r == 0)
 		r = wait_for_start(j, e);
 	if (r == 0 && h && !j->exec)
-		r = own_hooks(j, &h->start_container, "startContainer", "created", e);
+		r = start_hooks(j, &h->start_container, e);
 	if (r == 0) {
 		prctl(PR_SET_PDEATHSIG, 0);
 		r = process_exec(j, e);

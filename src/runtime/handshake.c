@@ -57,26 +57,35 @@ static int received_error(const struct handshake *h, size_t len, struct err *e)
 	return err_set(NULL, got.kind, "x");
 }
 
+static ssize_t recv_one(int sock, struct handshake *h, int fds[1], size_t *n)
+{
+	ssize_t got;
+
+	memset(h, 0, sizeof(*h));
+	if (*n)
+		return sock_recv_fds(sock, h, sizeof(*h), fds, n);
+	do
+		got = recv(sock, h, sizeof(*h), 0);
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? -errno : got;
+}
+
 int handshake_recv(int sock, struct handshake *h, int *fd, struct err *e)
 {
 	int fds[1];
 	size_t n = fd ? 1 : 0;
-	ssize_t got;
+	ssize_t got = recv_one(sock, h, fds, &n);
 
-	memset(h, 0, sizeof(*h));
-	if (fd) {
+	if (fd)
 		*fd = -1;
-		got = sock_recv_fds(sock, h, sizeof(*h), fds, &n);
-	} else {
-		do
-			got = recv(sock, h, sizeof(*h), 0);
-		while (got < 0 && errno == EINTR);
-		if (got < 0)
-			got = -errno;
+	/* The other side died with a message of ours unread.  The kernel says so once, ahead of
+	 * what it had sent before: its reason. */
+	if (got == -ECONNRESET) {
+		n = fd ? 1 : 0;
+		got = recv_one(sock, h, fds, &n);
+		if (got == -ECONNRESET)
+			return 0;
 	}
-	/* The other side died with our message unread. */
-	if (got == -ECONNRESET)
-		return 0;
 	if (got < 0) {
 		errno = (int)-got;
 		return err_sys(e, "wait for the new process");

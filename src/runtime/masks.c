@@ -6,6 +6,7 @@
  */
 #include "runtime/masks.h"
 #include "base/auto.h"
+#include "base/str.h"
 #include "runtime/devices.h"
 #include "runtime/runtime_int.h"
 #include "sys/fd.h"
@@ -99,6 +100,15 @@ static int read_only(const struct job *j, const char *path, struct err *e)
 	return r < 0 ? fail(r, "make read-only", path, e) : 0;
 }
 
+/* One cover is enough for a path that is listed twice. */
+static bool seen(const struct strs *l, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (streq(l->v[i], l->v[at]))
+			return true;
+	return false;
+}
+
 int masks_apply(struct job *j, struct err *e)
 {
 	const struct plan_linux *l = j->plan->linux_;
@@ -115,7 +125,7 @@ int masks_apply(struct job *j, struct err *e)
 	for (size_t i = 0; r == 0 && i < l->readonly_paths.n; i++)
 		r = read_only(j, l->readonly_paths.v[i], e);
 	for (size_t i = 0; r == 0 && i < l->masked_paths.n; i++)
-		r = mask(j, &c, l->masked_paths.v[i], e);
+		r = seen(&l->masked_paths, i) ? 0 : mask(j, &c, l->masked_paths.v[i], e);
 	dir = c.dir;
 	return r;
 }

@@ -181,6 +181,22 @@ static int affinity(const char *list, const char *what, struct err *e)
 	return 0;
 }
 
+/* Whoever starts us may be bound to a few CPUs; the workload is not bound with it: it gets all that
+ * its cpuset allows (the kernel cuts the mask).  Not a failure where seccomp around us says no. */
+static int cpus(struct job *j, struct err *e)
+{
+	const struct plan_affinity *a = j->exec ? j->process->exec_affinity : NULL;
+	unsigned char all[1024];
+
+	if (a && a->final)
+		return affinity(a->final, "final", e);
+	if (a && a->initial)
+		return 0;
+	memset(all, 0xff, sizeof(all));
+	sched_setaffinity(0, sizeof(all), (const cpu_set_t *)all);
+	return 0;
+}
+
 static int set_personality(const struct plan_personality *p, struct err *e)
 {
 	unsigned long domain = PER_LINUX;
@@ -264,8 +280,8 @@ static int settings(struct job *j, struct err *e)
 		r = scheduler(p->scheduler, e);
 	if (r == 0 && p->io_priority)
 		r = io_priority(p->io_priority, e);
-	if (r == 0 && j->exec && p->exec_affinity && p->exec_affinity->final)
-		r = affinity(p->exec_affinity->final, "final", e);
+	if (r == 0)
+		r = cpus(j, e);
 	if (r == 0 && l->personality)
 		r = set_personality(l->personality, e);
 	if (r == 0)

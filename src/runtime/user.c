@@ -80,18 +80,37 @@ static void add_groups(struct plan_user *user, const uint32_t *gids, size_t n, s
 	user->additional_gids = l;
 }
 
-static void default_home(struct plan_process *p, const struct passwd_user *u, struct arena *a)
+/* True when an entry after the one at i sets the same variable. */
+static bool set_again(const struct strs *env, size_t i)
+{
+	size_t n = strcspn(env->v[i], "=");
+
+	for (size_t k = i + 1; k < env->n; k++)
+		if (strncmp(env->v[k], env->v[i], n) == 0 &&
+		    (env->v[k][n] == '=' || env->v[k][n] == '\0'))
+			return true;
+	return false;
+}
+
+/* Every variable once, the last value said (programs and shells disagree on which of two they
+ * take), and HOME from the image's passwd when it is missing or empty. */
+static void final_env(struct plan_process *p, const struct passwd_user *u, struct arena *a)
 {
 	struct strs env = {0};
+	bool home = false;
 
 	for (size_t i = 0; i < p->env.n; i++) {
-		if (str_after(p->env.v[i], "HOME="))
-			return;
+		const char *value = str_after(p->env.v[i], "HOME=");
+
+		if (set_again(&p->env, i) || (value && !*value))
+			continue;
+		home = home || value;
 		arena_strs_add(a, &env, p->env.v[i]);
 	}
-	arena_strs_add(a, &env,
-		       u->home_len ? arena_printf(a, "HOME=%.*s", (int)u->home_len, u->home)
-				   : "HOME=/");
+	if (!home)
+		arena_strs_add(a, &env,
+			       u->home_len ? arena_printf(a, "HOME=%.*s", (int)u->home_len, u->home)
+					   : "HOME=/");
 	p->env = env;
 }
 
@@ -107,7 +126,7 @@ int user_resolve(struct plan_process *p, struct arena *a, struct err *e)
 
 	if (!spec) {
 		passwd_find_user(users, NULL, u.uid, &u);
-		default_home(p, &u, a);
+		final_env(p, &u, a);
 		return 0;
 	}
 	colon = strchr(spec, ':');
@@ -126,6 +145,6 @@ int user_resolve(struct plan_process *p, struct arena *a, struct err *e)
 	p->user.uid = u.uid;
 	p->user.gid = u.gid;
 	add_groups(&p->user, gids, n, a);
-	default_home(p, &u, a);
+	final_env(p, &u, a);
 	return 0;
 }

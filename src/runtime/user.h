@@ -14,10 +14,11 @@ struct err;
 struct plan_process;
 
 /* Call with the instance's root as "/".  Replaces user.uid, user.gid and user.additional_gids
- * (keeping those already there) when user.username is set, and appends HOME to the environment
- * when it has none.  The account files may be anything the image's author likes: only regular
- * files are read, without blocking, up to a limit; a FIFO as /etc/passwd counts as absent.
- * Errors: ERR_NOT_FOUND no such user or group, ERR_USAGE an id outside 0 .. 2^32 - 2. */
+ * (keeping those already there) when user.username is set.  In the environment every variable is
+ * left once, with its last value, and HOME is appended when missing or empty.  The account files
+ * may be anything the image's author likes: only regular files are read, without blocking, up to a
+ * limit; a FIFO as /etc/passwd counts as absent. Errors: ERR_NOT_FOUND no such user or group,
+ * ERR_USAGE an id outside 0 .. 2^32 - 2. */
 int user_resolve(struct plan_process *p, struct arena *a, struct err *e);
 
 #endif
