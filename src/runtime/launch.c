@@ -435,6 +435,7 @@ static int host_hooks(const struct job *j, pid_t pid, struct err *e)
 static int attend(struct job *j, struct launch *l, struct err *e)
 {
 	const struct plan_linux *pl = j->plan->linux_;
+	struct err why = ERR_INIT;
 	struct handshake h;
 	int fd, r = 0;
 
@@ -454,8 +455,10 @@ static int attend(struct job *j, struct launch *l, struct err *e)
 	if (r == 0 && j->from_parent)
 		r = send_sources(j, l->pid, e);
 	/* The child's own reason, if it died of something, is better than our broken pipe. */
-	if (r < 0 && e && e->sys == EPIPE && handshake_recv(j->peer, &h, NULL, NULL) < 0)
-		return handshake_recv(j->peer, &h, NULL, e);
+	if (r < 0 && e && e->sys == EPIPE && handshake_recv(j->peer, &h, NULL, &why) < 0) {
+		*e = why;
+		return r;
+	}
 	while (r >= 0) {
 		r = handshake_recv(j->peer, &h, &fd, e);
 		if (r == 0)
