@@ -95,8 +95,9 @@ static void linux_part(struct buf *b, bool rootless)
 	buf_printf(b,
 		   "    \"namespaces\": [{\"type\": \"pid\"}, {\"type\": \"ipc\"}, {\"type\": "
 		   "\"uts\"}, {\"type\": \"mount\"}, %s{\"type\": \"%s\"}],\n",
-		   /* As runc: a cgroup namespace where there is cgroup v2 alone. */
-		   access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0
+		   /* As runc: a cgroup namespace where there is cgroup v2 alone.  Without root
+		    * always: there the mount in it is all that can be shown. */
+		   rootless || access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0
 		       ? "{\"type\": \"cgroup\"}, "
 		       : "",
 		   rootless ? "user" : "network");
