@@ -185,6 +185,19 @@ static int from_options(const struct update_args *x, struct plan_resources *out,
 	return r;
 }
 
+/* A limit may have joined a hierarchy that the instance was not in: the next command must know it,
+ * and delete must remove the directory there. */
+static int save_places(struct target *t, struct err *e)
+{
+	auto_buf struct buf places = BUF_INIT(64 * 1024);
+
+	cgroup_save(t->cg, &places);
+	if (buf_fail(&places, "cgroup", e) < 0)
+		return -EOVERFLOW;
+	t->s.cgroup = places.p;
+	return ocistate_save(t->dir, &t->s, e);
+}
+
 int ociupdate_update(const struct ocicmd_globals *g, int argc, char **argv, struct err *e)
 {
 	auto_target struct target t = TARGET_INIT;
@@ -205,7 +218,9 @@ int ociupdate_update(const struct ocicmd_globals *g, int argc, char **argv, stru
 	if (r == 0 && t.s.vm)
 		r = err_set(e, ERR_UNSUPPORTED,
 			    "update: the size of a running virtual machine cannot be changed");
-	return r < 0 ? r : cgroup_update(t.cg, &res, e);
+	if (r == 0)
+		r = cgroup_update(t.cg, &res, e);
+	return r < 0 ? r : save_places(&t, e);
 }
 
 /* ---- events ---- */

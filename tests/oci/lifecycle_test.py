@@ -398,6 +398,18 @@ def update_and_events(env):
     same(p.finish().code, 0, "events at the end")
 
 
+@test(needs="root")
+def update_twice_by_a_controller_it_was_not_in(env):
+    oci = Runtime(env)
+    c = spec("/bin/sleep", "1000")
+    c["linux"]["cgroupsPath"] = f"/caisson-test-twice-{os.getpid()}"
+    oci("run", "-d", "-b", oci.bundle(c), "c1", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).ok()
+    for cpus in ("0", "0"):
+        oci("update", "--cpuset-cpus", cpus, "c1").ok()
+    oci("delete", "-f", "c1").ok()
+    check(not list(pathlib.Path("/sys/fs/cgroup").glob(f"*/caisson-test-twice-{os.getpid()}")), "delete left a cgroup")
+
+
 @test
 def spec_and_features(env):
     oci = Runtime(env)
