@@ -11,7 +11,6 @@
 #include "engine/lookup.h"
 #include "fmt/json.h"
 #include "fmt/timestamp.h"
-#include "fmt/utf8.h"
 #include "sys/fd.h"
 
 #include <stdio.h>
@@ -97,25 +96,14 @@ static void as_json(const struct image_step *s, bool whole, struct buf *out)
 static int row(const struct image_step *s, bool whole, const char *template, struct buf *out,
 	       struct err *e)
 {
-	auto_buf struct buf text = BUF_INIT(32 << 20), line = BUF_INIT(32 << 20);
-	auto_json struct json *j = NULL;
-	int r;
+	auto_buf struct buf text = BUF_INIT(32 << 20);
 
 	as_json(s, whole, &text);
 	if (!template) {
 		buf_printf(out, "%s\n", text.p);
 		return 0;
 	}
-	r = json_parse(text.p, text.len, "row", &j, e);
-	if (r == 0)
-		r = template_print(template, j, &line, e);
-	if (r < 0)
-		return r;
-	for (char *p = line.p, *cell; (cell = strsep(&p, "\t"));) {
-		utf8_visible(out, cell);
-		buf_puts(out, p ? "\t" : "\n");
-	}
-	return 0;
+	return template_row(template, &text, out, e);
 }
 
 static int run(struct session *s, const void *args, int argc, char **argv, struct err *e)

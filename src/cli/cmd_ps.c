@@ -10,8 +10,6 @@
 #include "engine/describe.h"
 #include "engine/lookup.h"
 #include "engine/remove.h"
-#include "fmt/json.h"
-#include "fmt/utf8.h"
 #include "sys/fd.h"
 
 #include <stdbool.h>
@@ -150,27 +148,14 @@ static int64_t now_ns(void)
 static int row(const struct ps_args *a, const struct lookup *l, const char *template, bool json,
 	       struct buf *out, struct err *e)
 {
-	auto_buf struct buf text = BUF_INIT(4 << 20), line = BUF_INIT(4 << 20);
-	auto_json struct json *j = NULL;
-	int r;
+	auto_buf struct buf text = BUF_INIT(4 << 20);
 
 	describe_row(l, now_ns(), a->no_trunc, &text);
 	if (json) {
 		buf_printf(out, "%s\n", text.p);
 		return 0;
 	}
-	r = json_parse(text.p, text.len, "row", &j, e);
-	if (r == 0)
-		r = template_print(template, j, &line, e);
-	if (r < 0)
-		return r;
-	/* Image names, commands and labels are somebody else's text: tabs of ours stay, controls
-	 * of theirs do not. */
-	for (char *p = line.p, *cell; (cell = strsep(&p, "\t"));) {
-		utf8_visible(out, cell);
-		buf_puts(out, p ? "\t" : "\n");
-	}
-	return 0;
+	return template_row(template, &text, out, e);
 }
 
 static int print(const struct ps_args *a, const struct lookups *all, struct err *e)

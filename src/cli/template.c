@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "fmt/json.h"
+#include "fmt/utf8.h"
 
 #include <ctype.h>
 #include <stdbool.h>
@@ -573,6 +574,23 @@ int template_print(const char *t, const struct json *j, struct buf *out, struct 
 	struct run r = {.out = out, .a = &a, .e = e, .root = j};
 
 	return walk(&r, t, t + strlen(t), j, NULL, 0);
+}
+
+int template_row(const char *text, const struct buf *row, struct buf *out, struct err *e)
+{
+	auto_buf struct buf line = BUF_INIT(row->max);
+	auto_json struct json *j = NULL;
+	int r = json_parse(row->p, row->len, "row", &j, e);
+
+	if (r == 0)
+		r = template_print(text, j, &line, e);
+	if (r < 0)
+		return r;
+	for (char *p = line.p, *cell; (cell = strsep(&p, "\t"));) {
+		utf8_visible(out, cell);
+		buf_puts(out, p ? "\t" : "\n");
+	}
+	return 0;
 }
 
 const char *template_table(const char *format)

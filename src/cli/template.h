@@ -22,6 +22,11 @@ struct json;
 /* Append the template filled from j.  ERR_USAGE names what is not understood. */
 int template_print(const char *text, const struct json *j, struct buf *out, struct err *e);
 
+/* Append one line, no longer than row may be: the template filled from the JSON object in row.  Its
+ * members are somebody else's text (names, commands, labels): tabs of the template stay, controls
+ * of theirs become visible. */
+int template_row(const char *text, const struct buf *row, struct buf *out, struct err *e);
+
 /* The rest of a --format behind "table " when it asks for a table, else NULL. */
 const char *template_table(const char *format);
 /* "{{.Names}}\t{{.ID}}" to "NAMES\tCONTAINER ID\n": heads[] are pairs of member and heading. */

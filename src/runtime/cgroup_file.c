@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "runtime/cgroup_int.h"
+#include "spec/plan.h"
 #include "sys/fd.h"
 #include "sys/file.h"
 
@@ -95,4 +96,19 @@ int cgroup_file_key(int dir, const char *file, const char *key, uint64_t *out)
 bool cgroup_file_exists(int dir, const char *file)
 {
 	return faccessat(dir, file, F_OK, 0) == 0;
+}
+
+int cgroup_file_cpuset(int dir, const struct plan_cpu *c, struct err *e)
+{
+	int r = 0;
+
+	if ((c->cpus && !cgroup_convert_cpus(c->cpus)) ||
+	    (c->mems && !cgroup_convert_cpus(c->mems)))
+		return err_set(e, ERR_USAGE,
+			       "cpu: expected a list such as 0-3,7 for cpus and mems");
+	if (c->cpus && *c->cpus)
+		r = cgroup_file_put(dir, "cpuset.cpus", e, "%s", c->cpus);
+	if (r == 0 && c->mems && *c->mems)
+		r = cgroup_file_put(dir, "cpuset.mems", e, "%s", c->mems);
+	return r;
 }

@@ -14,6 +14,7 @@
 
 struct err;
 struct jbind_optint;
+struct plan_cpu;
 struct plan_device_rules;
 struct plan_resources;
 
@@ -101,6 +102,8 @@ int cgroup_path_slice(struct arena *a, const char *slice, const char **out, stru
 
 /* cgroup_file: one file of a cgroup directory.  Writers name the file in *e; readers give -errno.
  */
+/* cpuset.cpus and cpuset.mems, whose names and words are the same on both versions. */
+int cgroup_file_cpuset(int dir, const struct plan_cpu *c, struct err *e);
 __attribute__((format(printf, 4, 5))) int cgroup_file_put(int dir, const char *file, struct err *e,
 							  const char *fmt, ...);
 ssize_t cgroup_file_read(int dir, const char *file, char *buf, size_t size);

@@ -177,21 +177,6 @@ static int cpu(int dir, const struct plan_cpu *c, struct err *e)
 	return r;
 }
 
-static int cpuset(int dir, const struct plan_cpu *c, struct err *e)
-{
-	int r = 0;
-
-	if ((c->cpus && !cgroup_convert_cpus(c->cpus)) ||
-	    (c->mems && !cgroup_convert_cpus(c->mems)))
-		return err_set(e, ERR_USAGE,
-			       "cpu: expected a list such as 0-3,7 for cpus and mems");
-	if (c->cpus && *c->cpus)
-		r = cgroup_file_put(dir, "cpuset.cpus", e, "%s", c->cpus);
-	if (r == 0 && c->mems && *c->mems)
-		r = cgroup_file_put(dir, "cpuset.mems", e, "%s", c->mems);
-	return r;
-}
-
 int cgroup_v1_cpuset_inherit(int parent, int dir, struct err *e)
 {
 	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
@@ -361,7 +346,7 @@ int cgroup_v1_apply(struct cgroup *cg, const struct plan_resources *r, struct er
 	if (x == 0 && r->cpu && (dir = dir_of(cg, CGROUP_CPU)) >= 0)
 		x = cpu(dir, r->cpu, e);
 	if (x == 0 && r->cpu && (dir = dir_of(cg, CGROUP_CPUSET)) >= 0)
-		x = cpuset(dir, r->cpu, e);
+		x = cgroup_file_cpuset(dir, r->cpu, e);
 	if (x == 0 && r->pids && (dir = dir_of(cg, CGROUP_PIDS)) >= 0)
 		x = pids(dir, r->pids->limit, e);
 	if (x == 0 && r->block_io && (dir = dir_of(cg, CGROUP_BLKIO)) >= 0)

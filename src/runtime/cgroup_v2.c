@@ -209,21 +209,6 @@ int cgroup_v2_cpu(int dir, const struct plan_resources *res, struct err *e)
 	return res->cpu ? cpu(dir, res->cpu, e) : 0;
 }
 
-static int cpuset(int dir, const struct plan_cpu *c, struct err *e)
-{
-	int r = 0;
-
-	if ((c->cpus && !cgroup_convert_cpus(c->cpus)) ||
-	    (c->mems && !cgroup_convert_cpus(c->mems)))
-		return err_set(e, ERR_USAGE,
-			       "cpu: expected a list such as 0-3,7 for cpus and mems");
-	if (c->cpus && *c->cpus)
-		r = cgroup_file_put(dir, "cpuset.cpus", e, "%s", c->cpus);
-	if (r == 0 && c->mems && *c->mems)
-		r = cgroup_file_put(dir, "cpuset.mems", e, "%s", c->mems);
-	return r;
-}
-
 /* ---- io ---- */
 
 static int io_max(int dir, const char *key, const struct plan_throttles *t, struct err *e)
@@ -410,7 +395,7 @@ int cgroup_v2_apply(struct cgroup *cg, const struct plan_resources *r, struct er
 	if (x == 0 && here(cg, CGROUP_CPU))
 		x = cgroup_v2_cpu(dir, r, e);
 	if (x == 0 && r->cpu && here(cg, CGROUP_CPUSET))
-		x = cpuset(dir, r->cpu, e);
+		x = cgroup_file_cpuset(dir, r->cpu, e);
 	if (x == 0 && r->pids && here(cg, CGROUP_PIDS))
 		x = pids(dir, r->pids->limit, e);
 	if (x == 0 && here(cg, CGROUP_BLKIO))

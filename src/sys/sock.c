@@ -18,17 +18,24 @@ static int address(int dir_fd, const char *name, struct sockaddr_un *sa)
 	return 0;
 }
 
-int sock_listen(int dir_fd, const char *name, mode_t mode)
+/* A stream socket, and the address it is for. */
+static int make(int dir_fd, const char *name, struct sockaddr_un *sa)
 {
-	auto_fd int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_un sa;
-	int r;
+	int r = address(dir_fd, name, sa);
 
-	if (s < 0)
-		return -errno;
-	r = address(dir_fd, name, &sa);
 	if (r < 0)
 		return r;
+	r = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	return r < 0 ? -errno : r;
+}
+
+int sock_listen(int dir_fd, const char *name, mode_t mode)
+{
+	struct sockaddr_un sa;
+	auto_fd int s = make(dir_fd, name, &sa);
+
+	if (s < 0)
+		return s;
 	/* The mode is set before the name exists, so nobody connects in between. */
 	if (fchmod(s, mode) < 0)
 		return -errno;
@@ -40,15 +47,11 @@ int sock_listen(int dir_fd, const char *name, mode_t mode)
 
 int sock_connect(int dir_fd, const char *name)
 {
-	auto_fd int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_un sa;
-	int r;
+	auto_fd int s = make(dir_fd, name, &sa);
 
 	if (s < 0)
-		return -errno;
-	r = address(dir_fd, name, &sa);
-	if (r < 0)
-		return r;
+		return s;
 	if (connect(s, (struct sockaddr *)&sa, sizeof(sa)) < 0)
 		return -errno;
 	return take_fd(&s);
