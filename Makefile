@@ -51,7 +51,7 @@ check-quick: build
 check-asan:
 	@python3 tests/run.py --only-asan
 
-## make bench       against the peers that are installed, in one run (see bench/run.py --help)
+## make bench       against the peers that are installed, in one run (see bench/run.py --help; bench/images.py measures pulls)
 bench: deps-bench build
 	@python3 bench/run.py --build $(BUILD)
 

@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int fd = memfd_create("image", MFD_CLOEXEC);
 
 	untar_prepare();
-	tree_init(&t);
+	tree_init(&t, NULL);
 	if (fd < 0 || erofs_data_new(fd, &t, &d, &e) < 0)
 		abort();
 	erofs_data_sink(d, &sink);

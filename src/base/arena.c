@@ -27,7 +27,8 @@ void *arena_alloc(struct arena *a, size_t size)
 	if (!c || c->size - c->used < size) {
 		size_t room = size > CHUNK_BYTES ? size : CHUNK_BYTES;
 
-		c = calloc(1, sizeof(*c) + room);
+		c = a->source ? a->source->get(a->source->arg, sizeof(*c) + room)
+			      : calloc(1, sizeof(*c) + room);
 		if (!c)
 			abort(); /* out of memory is not an error we handle, see STYLE.md */
 		c->size = room;
@@ -103,10 +104,11 @@ void arena_strs_add(struct arena *a, struct strs *l, const char *s)
 
 void arena_free(struct arena *a)
 {
-	while (a->head) {
+	while (a->head && !a->source) {
 		struct arena_chunk *next = a->head->next;
 
 		free(a->head);
 		a->head = next;
 	}
+	a->head = NULL;
 }

@@ -12,8 +12,15 @@
 #include <stddef.h>
 
 struct arena_chunk;
+/* Where the arena's memory comes from instead of malloc(): size zeroed bytes, aligned for any type,
+ * that belong to the source; arena_free() leaves them to it.  Never NULL. */
+struct arena_source {
+	void *(*get)(void *arg, size_t size);
+	void *arg;
+};
 struct arena {
 	struct arena_chunk *head;
+	const struct arena_source *source; /* NULL: malloc() */
 };
 #define ARENA_INIT ((struct arena){0})
 

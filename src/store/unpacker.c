@@ -22,9 +22,10 @@
 #define PROGRAM	   "caisson-unpack"
 #define RESULT_MAX 4096
 /* Where the child finds its descriptors. */
-#define IN_FD  3
-#define OUT_FD 4
-#define ERR_FD 5
+#define IN_FD	 3
+#define OUT_FD	 4
+#define ERR_FD	 5
+#define SPILL_FD 6
 
 struct unpacker {
 	struct store *s;
@@ -101,12 +102,19 @@ static void release(struct unpacker *u)
 	free(u);
 }
 
+/* A file without a name on the store's disk; -1 where there is none: then it is memory. */
+static int spill_file(const struct stage *st)
+{
+	return openat(stage_fd(st), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
 int unpacker_start(struct store *s, struct stage *st, const struct unpacker_job *job,
 		   struct unpacker **out, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
 	auto_fd int fd = layer_stage(st, job->diff_id, (enum layer_form)job->form, e);
-	struct child_fd fds[] = {{job->in_fd, IN_FD}, {fd, OUT_FD}};
+	auto_fd int spill = spill_file(st);
+	struct child_fd fds[] = {{job->in_fd, IN_FD}, {fd, OUT_FD}, {spill, SPILL_FD}};
 	struct unpacker *u;
 	struct strs args = {0};
 	int r;
@@ -117,6 +125,8 @@ int unpacker_start(struct store *s, struct stage *st, const struct unpacker_job 
 	arena_strs_add(&a, &args, "--in=3");
 	arena_strs_add(&a, &args, job->form == LAYER_DIR ? "--out-dir=4" : "--out=4");
 	arena_strs_add(&a, &args, "--err-fd=5");
+	if (spill >= 0)
+		arena_strs_add(&a, &args, "--spill=6");
 	/* trusted.* is for root; an ordinary user's overlay reads user.* (rootfs.c, userxattr). */
 	if (job->form == LAYER_DIR && geteuid() != 0)
 		arena_strs_add(&a, &args, "--marks=user");
@@ -129,7 +139,7 @@ int unpacker_start(struct store *s, struct stage *st, const struct unpacker_job 
 	u = make(s, st);
 	u->form = job->form;
 	u->known = job->diff_id != NULL;
-	r = launch(u, &args, fds, 2, e);
+	r = launch(u, &args, fds, spill >= 0 ? 3 : 2, e);
 	if (r < 0) {
 		release(u);
 		return r;

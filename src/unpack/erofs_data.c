@@ -15,7 +15,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define BUF_SIZE    (1 << 20)
+#define BUF_SIZE    (256 << 10)
 #define DIRECT_SIZE (64 << 10) /* pieces from here on are written from where they are */
 /* Writeback is started this often, so that the final sync finds little left to do. */
 #define FLUSH_EVERY (UINT64_C(16) << 20)

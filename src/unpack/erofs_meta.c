@@ -4,7 +4,9 @@
  * inodes, then the children's children):
  *   1. plan: every inode gets a number, its form and layout and the bytes it takes;
  *   2. place: it gets a slot in the metadata area, which makes its nid;
- *   3. emit: directories can now name nids, everything is written.
+ *   3. emit: directories can now name nids; their whole blocks are written in this order, then
+ *      block after block of the metadata area what was placed there.  So no more than one block (or
+ *      one inode, when it is larger) is in memory at a time.
  * Invariants: an inode whose tail is inline lies in one block with it; larger ones (many
  * attributes, chunk arrays) begin a block of their own; slot 0 is never used, because inode number
  * 0 means "deleted" to old readers of directories; the root is placed first, so that its nid fits
@@ -16,6 +18,7 @@
 #include "fmt/erofs.h"
 #include "fmt/limits.h"
 #include "unpack/erofs_data.h"
+#include "unpack/spill.h"
 #include "unpack/tree.h"
 
 #include <assert.h>
@@ -32,6 +35,7 @@ struct plan {
 	uint64_t nid, size;	   /* size: what the inode says */
 	uint64_t block; /* of directories and long links: first block of their own data */
 	uint32_t xattr_bytes, inline_bytes, bytes;
+	uint32_t next; /* number of the next one that begins in the same block, 0 for none */
 	uint8_t layout;
 	bool compact;
 };
@@ -40,31 +44,39 @@ struct meta {
 	struct tree *t;
 	struct erofs_data *d;
 	const struct erofs_meta_opts *opts;
-	struct plan *plans;
-	size_t n, cap;
+	struct plan *plans; /* room for every name */
+	size_t n;
 	uint64_t side_blocks; /* directory and link blocks so far */
 	/* Placing: `room[f]` heads a list, through `next`, of blocks with f free slots at their
 	 * end. */
-	uint32_t *next;
+	struct meta_block {
+		uint32_t next;
+		uint32_t first, last; /* numbers of the plans that begin here, in order of slots */
+	} * v;
 	uint64_t blocks, cap_blocks;
 	uint32_t room[EROFS_BLOCK_SLOTS + 1];
 	uint64_t meta_block;
-	uint8_t *area;
+	uint8_t *buf; /* blocks being filled */
+	uint64_t buf_blocks;
 };
+
+/* How many inodes are gone through between two spill_cool(). */
+#define COOL_EVERY 8192
+
+static void cool(struct meta *m, size_t i)
+{
+	if (i % COOL_EVERY == 0)
+		spill_cool(m->t->spill);
+}
 
 #define NO_BLOCK UINT32_MAX
 
 static struct plan *plan_new(struct meta *m, struct tree_inode *in)
 {
-	struct plan *p;
+	struct plan *p = &m->plans[m->n++];
 
-	if (m->n == m->cap) {
-		m->cap = m->cap ? m->cap * 2 : 1024;
-		m->plans = reallocarray(m->plans, m->cap, sizeof(*m->plans));
-		if (!m->plans)
-			abort();
-	}
-	p = &m->plans[m->n++];
+	assert(m->n <= m->t->nodes + 1);
+	cool(m, m->n);
 	*p = (struct plan){.in = in};
 	in->plan = (uint32_t)m->n; /* 0 means none */
 	return p;
@@ -214,10 +226,11 @@ static uint32_t block_new(struct meta *m, uint64_t count)
 	m->blocks += count;
 	if (m->blocks > m->cap_blocks) {
 		m->cap_blocks = m->blocks * 2;
-		m->next = reallocarray(m->next, m->cap_blocks, sizeof(*m->next));
-		if (!m->next)
+		m->v = reallocarray(m->v, m->cap_blocks, sizeof(*m->v));
+		if (!m->v)
 			abort();
 	}
+	memset(m->v + first, 0, count * sizeof(*m->v));
 	return (uint32_t)first;
 }
 
@@ -225,7 +238,7 @@ static void room_add(struct meta *m, uint32_t block, unsigned int slots)
 {
 	if (!slots)
 		return;
-	m->next[block] = m->room[slots];
+	m->v[block].next = m->room[slots];
 	m->room[slots] = block;
 }
 
@@ -241,7 +254,7 @@ static uint64_t place(struct meta *m, uint32_t bytes)
 			block = m->room[f];
 			if (block == NO_BLOCK)
 				continue;
-			m->room[f] = m->next[block];
+			m->room[f] = m->v[block].next;
 			room_add(m, block, f - slots);
 			return (uint64_t)block * EROFS_BLOCK_SLOTS + EROFS_BLOCK_SLOTS - f;
 		}
@@ -257,8 +270,20 @@ static void place_all(struct meta *m)
 	for (size_t f = 0; f <= EROFS_BLOCK_SLOTS; f++)
 		m->room[f] = NO_BLOCK;
 	room_add(m, block_new(m, 1), EROFS_BLOCK_SLOTS - 1); /* slot 0 stays empty */
-	for (size_t i = 0; i < m->n; i++)
-		m->plans[i].nid = place(m, m->plans[i].bytes);
+	for (size_t i = 0; i < m->n; i++) {
+		struct plan *p = &m->plans[i];
+		struct meta_block *b;
+
+		cool(m, i);
+		p->nid = place(m, p->bytes);
+		/* A block fills from its start: who comes later lies behind. */
+		b = &m->v[p->nid / EROFS_BLOCK_SLOTS];
+		if (b->first)
+			m->plans[b->last - 1].next = (uint32_t)i + 1;
+		else
+			b->first = (uint32_t)i + 1;
+		b->last = (uint32_t)i + 1;
+	}
 }
 
 /* One directory block: n entries, the names behind them. */
@@ -284,7 +309,7 @@ static void dir_block(struct meta *m, const struct plan *p, struct cursor c, siz
 	}
 }
 
-/* Write the directory's whole blocks; what stays inline goes to tail. */
+/* Write the directory's whole blocks, or, with tail, only copy there what stays inline. */
 static int emit_dir(struct meta *m, const struct plan *p, uint8_t *tail, struct err *e)
 {
 	struct cursor c = {.p = p}, start = c;
@@ -308,8 +333,12 @@ static int emit_dir(struct meta *m, const struct plan *p, uint8_t *tail, struct 
 			before = c;
 		}
 		c = before;
+		if ((left < EROFS_BLOCK && p->inline_bytes) != (tail != NULL)) {
+			left -= left < EROFS_BLOCK ? left : EROFS_BLOCK;
+			continue;
+		}
 		dir_block(m, p, start, n, block);
-		if (left < EROFS_BLOCK && p->inline_bytes)
+		if (tail)
 			memcpy(tail, block, p->inline_bytes);
 		else
 			r = erofs_data_append(m->d, block, sizeof(block), e);
@@ -318,14 +347,11 @@ static int emit_dir(struct meta *m, const struct plan *p, uint8_t *tail, struct 
 	return r;
 }
 
-static int emit_link(struct meta *m, const struct plan *p, uint8_t *tail, struct err *e)
+/* The text of a link that is too long for its inode. */
+static int emit_link(struct meta *m, const struct plan *p, struct err *e)
 {
 	int r;
 
-	if (p->inline_bytes) {
-		memcpy(tail, p->in->link, p->inline_bytes);
-		return 0;
-	}
 	r = erofs_data_append(m->d, p->in->link, p->size, e);
 	return r < 0 ? r : erofs_data_pad(m->d, e);
 }
@@ -423,24 +449,94 @@ static void emit_file(const struct meta *m, const struct plan *p, uint8_t *tail)
 	}
 }
 
-static int emit_all(struct meta *m, struct err *e)
+/* Blocks of directories and long links, in the order in which plan_own_data() counted them. */
+static int emit_side(struct meta *m, struct err *e)
 {
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < m->n; i++) {
 		const struct plan *p = &m->plans[i];
-		uint8_t *out = m->area + p->nid * EROFS_SLOT;
 
-		out += emit_inode(m, p, (uint32_t)i + 1, out);
-		if (p->xattr_bytes)
-			emit_xattrs(p->in, out);
-		out += p->xattr_bytes;
+		cool(m, i);
+		if (p->size == p->inline_bytes)
+			continue;
 		if (p->dir)
-			r = emit_dir(m, p, out, e);
+			r = emit_dir(m, p, NULL, e);
 		else if (S_ISLNK(p->in->mode))
-			r = emit_link(m, p, out, e);
-		else if (p->inline_bytes)
-			emit_file(m, p, out);
+			r = emit_link(m, p, e);
+	}
+	return r;
+}
+
+/* An inode with all that stands behind it. */
+static int emit_plan(struct meta *m, size_t i, uint8_t *out, struct err *e)
+{
+	const struct plan *p = &m->plans[i];
+
+	out += emit_inode(m, p, (uint32_t)i + 1, out);
+	if (p->xattr_bytes)
+		emit_xattrs(p->in, out);
+	out += p->xattr_bytes;
+	if (!p->inline_bytes)
+		return 0;
+	if (p->dir)
+		return emit_dir(m, p, out, e);
+	if (S_ISLNK(p->in->mode))
+		memcpy(out, p->in->link, p->inline_bytes);
+	else
+		emit_file(m, p, out);
+	return 0;
+}
+
+/* Room in buf for the block at its start and what the inode there takes beyond it. */
+static uint64_t span(struct meta *m, uint64_t block)
+{
+	uint32_t first = m->v[block].first;
+	uint64_t bytes = first ? m->plans[first - 1].bytes : 0;
+	uint64_t n = bytes > EROFS_BLOCK ? (bytes + EROFS_BLOCK - 1) / EROFS_BLOCK : 1;
+
+	if (n > m->buf_blocks) {
+		m->buf = realloc(m->buf, n * EROFS_BLOCK);
+		if (!m->buf)
+			abort();
+		m->buf_blocks = n;
+	}
+	memset(m->buf + EROFS_BLOCK, 0, (n - 1) * EROFS_BLOCK);
+	return n;
+}
+
+static int emit_block(struct meta *m, uint64_t b, struct err *e)
+{
+	int r = 0;
+
+	for (uint32_t i = m->v[b].first; r >= 0 && i; i = m->plans[i - 1].next) {
+		uint64_t slot = m->plans[i - 1].nid % EROFS_BLOCK_SLOTS;
+
+		r = emit_plan(m, i - 1, m->buf + slot * EROFS_SLOT, e);
+	}
+	return r;
+}
+
+/* The metadata area.  buf begins with block b; behind a large inode, whose last block may hold
+ * others too, that last block moves to the front. */
+static int emit_area(struct meta *m, struct err *e)
+{
+	int r = 0;
+
+	span(m, 0);
+	memset(m->buf, 0, EROFS_BLOCK);
+	for (uint64_t b = 0; r >= 0 && b < m->blocks;) {
+		uint64_t n = span(m, b), whole = n > 1 ? n - 1 : 1;
+
+		cool(m, b * 64);
+		r = emit_block(m, b, e);
+		if (r >= 0)
+			r = erofs_data_append(m->d, m->buf, whole * EROFS_BLOCK, e);
+		if (n > 1)
+			memcpy(m->buf, m->buf + whole * EROFS_BLOCK, EROFS_BLOCK);
+		else
+			memset(m->buf, 0, EROFS_BLOCK);
+		b += whole;
 	}
 	return r;
 }
@@ -473,6 +569,7 @@ static int write_all(struct meta *m, uint64_t *size, struct err *e)
 	uint64_t total;
 	int r;
 
+	m->plans = arena_array(&m->t->arena, m->t->nodes + 1, sizeof(*m->plans));
 	r = plan_all(m, e);
 	if (r < 0)
 		return r;
@@ -482,15 +579,12 @@ static int write_all(struct meta *m, uint64_t *size, struct err *e)
 	if (total + m->opts->foreign_blocks >= EROFS_HOLE)
 		return err_set(e, ERR_LIMIT, "more than %u blocks in one image", EROFS_HOLE);
 	assert(m->plans[0].nid <= EROFS_ROOT_NID_MAX);
-	m->area = calloc(m->blocks, EROFS_BLOCK);
-	if (!m->area)
-		abort();
-	r = emit_all(m, e);
+	r = emit_side(m, e);
 	if (r < 0)
 		return r;
 	assert(erofs_data_block(m->d) == m->meta_block);
 	super(m, block0);
-	r = erofs_data_append(m->d, m->area, m->blocks * EROFS_BLOCK, e);
+	r = emit_area(m, e);
 	if (r >= 0)
 		r = erofs_data_finish(m->d, block0, e);
 	if (r >= 0)
@@ -504,8 +598,7 @@ int erofs_meta_write(struct tree *t, struct erofs_data *d, const struct erofs_me
 	struct meta m = {.t = t, .d = d, .opts = opts};
 	int r = write_all(&m, size, e);
 
-	free(m.plans);
-	free(m.next);
-	free(m.area);
+	free(m.v);
+	free(m.buf);
 	return r;
 }

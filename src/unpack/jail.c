@@ -36,6 +36,7 @@ static const uint16_t image_calls[] = {
     SYS_pwritev2,
     SYS_lseek,
     SYS_ftruncate,
+    SYS_fallocate,
     SYS_fdatasync,
     SYS_fsync,
     SYS_sync_file_range,

@@ -206,7 +206,7 @@ int merge_write(const struct merge_layer *layers, size_t n, int out_fd, struct m
 	uint8_t sum[32];
 	int r;
 
-	tree_init(&t);
+	tree_init(&t, NULL);
 	sha256_init(&uuids);
 	for (size_t i = 0; i < n; i++) {
 		r = take_layer(&t, &layers[i], mo.foreign_blocks, &uuids, e);

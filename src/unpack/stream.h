@@ -35,7 +35,12 @@ struct stream_result {
 	char blob_digest[DIGEST_LEN + 1];
 	char diff_id[DIGEST_LEN + 1];
 	uint64_t blob_size, tar_size;
+	/* CPU time of the threads, for those who tune. */
+	int64_t blob_hash_ns, inflate_ns, tar_hash_ns;
 };
+
+/* CPU time of the calling thread so far. */
+int64_t stream_cpu_ns(void);
 
 /* Load what the hashes need (OpenSSL opens files for that): before the process locks itself in. */
 int stream_prepare(struct err *e);

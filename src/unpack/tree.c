@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "fmt/limits.h"
 #include "fmt/tar_name.h"
+#include "unpack/spill.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,6 +11,9 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+
+/* What the arena adds to a small piece counts too, or many empty ones would be free. */
+#define KEEP_OVERHEAD 32
 
 static inline uint64_t rotl(uint64_t x, int n)
 {
@@ -65,12 +69,11 @@ static uint64_t hash(const struct tree *t, const struct tree_node *dir, const ch
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-void tree_init(struct tree *t)
+void tree_init(struct tree *t, struct spill *spill)
 {
-	*t = (struct tree){.buckets = 1024};
-	t->table = calloc(t->buckets, sizeof(*t->table));
-	if (!t->table)
-		abort();
+	*t = (struct tree){.buckets = 1024, .spill = spill};
+	t->arena.source = spill ? spill_source(spill) : NULL;
+	t->table = arena_array(&t->arena, t->buckets, sizeof(struct tree_node *));
 	/* Without the kernel's random numbers the addresses (ASLR) are what is left of the secret.
 	 */
 	if (getrandom(t->key, sizeof(t->key), GRND_NONBLOCK) != sizeof(t->key))
@@ -82,9 +85,10 @@ void tree_init(struct tree *t)
 
 void tree_done(struct tree *t)
 {
-	free(t->table);
 	t->table = NULL;
 	arena_free(&t->arena);
+	spill_free(t->spill);
+	t->spill = NULL;
 }
 
 struct tree_inode *tree_inode_new(struct tree *t, uint32_t mode)
@@ -116,13 +120,12 @@ struct tree_node *tree_walk(struct tree *t, const char *path)
 	return n;
 }
 
+/* The old table stays in the arena: all of them together are half of the new one. */
 static void grow(struct tree *t)
 {
 	size_t buckets = t->buckets * 4;
-	struct tree_node **table = calloc(buckets, sizeof(*table));
+	struct tree_node **table = arena_array(&t->arena, buckets, sizeof(struct tree_node *));
 
-	if (!table)
-		abort();
 	for (size_t i = 0; i < t->buckets; i++) {
 		struct tree_node *n = t->table[i], *next;
 
@@ -134,7 +137,6 @@ static void grow(struct tree *t)
 			table[at] = n;
 		}
 	}
-	free(t->table);
 	t->table = table;
 	t->buckets = buckets;
 }
@@ -150,10 +152,11 @@ int tree_add(struct tree *t, struct tree_node *dir, const char *name, size_t len
 		return err_set(e, ERR_LIMIT, "more than %d entries in one layer", LIMIT_ENTRIES);
 	if (t->nodes >= t->buckets)
 		grow(t);
-	n = arena_alloc(&t->arena, sizeof(*n));
-	n->name = tree_keep(t, name, len, e);
-	if (!n->name)
+	if (tree_count(t, len + KEEP_OVERHEAD, e) < 0)
 		return -EOVERFLOW;
+	/* One piece with its name: a layer has as many of these as names. */
+	n = arena_alloc(&t->arena, sizeof(*n) + len + 1);
+	n->name = memcpy(n + 1, name, len);
 	n->len = (uint16_t)len;
 	n->inode = inode;
 	inode->nlink++;
@@ -239,9 +242,6 @@ int tree_count(struct tree *t, uint64_t bytes, struct err *e)
 	return err_set(e, ERR_LIMIT, "names and attributes of more than %llu bytes in one layer",
 		       (unsigned long long)LIMIT_META_BYTES);
 }
-
-/* What the arena adds to a small piece counts too, or many empty ones would be free. */
-#define KEEP_OVERHEAD 32
 
 char *tree_keep(struct tree *t, const void *p, size_t len, struct err *e)
 {

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 struct err;
+struct spill;
 
 struct tree_xattr {
 	struct tree_xattr *next; /* sorted by name */
@@ -61,6 +62,7 @@ struct tree_node {
 
 struct tree {
 	struct arena arena;
+	struct spill *spill; /* where the arena's memory comes from; NULL: malloc() */
 	struct tree_node root;
 	struct tree_node **table;
 	size_t buckets, nodes; /* nodes: without the root */
@@ -69,8 +71,9 @@ struct tree {
 	uint64_t key[2];
 };
 
-/* An empty tree whose root is a directory 0755 of root.  Release with tree_done(). */
-void tree_init(struct tree *t);
+/* An empty tree whose root is a directory 0755 of root.  Release with tree_done().  spill:
+ * taken over, or NULL. */
+void tree_init(struct tree *t, struct spill *spill);
 void tree_done(struct tree *t);
 #define auto_tree __attribute__((cleanup(tree_done)))
 

@@ -20,7 +20,7 @@ TEST(names_are_found_by_directory)
 	struct tree_node *a, *b;
 	char path[64];
 
-	tree_init(&t);
+	tree_init(&t, NULL);
 	a = add(&t, &t.root, "a", S_IFDIR | 0755);
 	b = add(&t, a, "a", S_IFREG | 0644);
 	CHECK(tree_find(&t, &t.root, "a", 1) == a);
@@ -38,7 +38,7 @@ TEST(removing_takes_what_is_below)
 	auto_tree struct tree t = {0};
 	struct tree_node *a, *b, *link;
 
-	tree_init(&t);
+	tree_init(&t, NULL);
 	a = add(&t, &t.root, "a", S_IFDIR | 0755);
 	b = add(&t, add(&t, a, "b", S_IFDIR | 0755), "f", S_IFREG | 0644);
 	add(&t, a, "c", S_IFREG | 0644);
@@ -59,7 +59,7 @@ TEST(many_names_come_back_in_byte_order)
 	struct tree_node **v;
 	char name[16];
 
-	tree_init(&t);
+	tree_init(&t, NULL);
 	for (int i = 0; i < 20000; i++) {
 		snprintf(name, sizeof(name), "%c%d", i % 2 ? '\xe4' : 'a', i * 7919 % 20000);
 		CHECK(add(&t, &t.root, name, S_IFREG) != NULL);
@@ -78,7 +78,7 @@ TEST(attributes_are_sorted_and_limited)
 	struct tree_inode *in;
 	struct err e = ERR_INIT;
 
-	tree_init(&t);
+	tree_init(&t, NULL);
 	in = tree_inode_new(&t, S_IFREG);
 	CHECK_INT(tree_xattr_set(&t, in, "user.b", "1", 1, &e), 0);
 	CHECK_INT(tree_xattr_set(&t, in, "user.a", "2", 1, &e), 0);
@@ -99,7 +99,7 @@ TEST(the_metadata_of_a_layer_is_counted)
 	struct err e = ERR_INIT;
 	char name[100] = {0};
 
-	tree_init(&t);
+	tree_init(&t, NULL);
 	CHECK_INT(tree_count(&t, LIMIT_META_BYTES - 100, &e), 0);
 	CHECK(tree_keep(&t, "0123456789", 10, &e) != NULL);
 	CHECK(tree_keep(&t, name, sizeof(name), &e) == NULL);
