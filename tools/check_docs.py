@@ -13,6 +13,9 @@ for c in doc["commands"]:
     if not page.exists():
         print(f"{page.name}: missing: command '{c['name']}' is not documented"); bad += 1; continue
     text = page.read_text()
+    # "the options of [run](run.md)": they stand there.
+    for other in re.findall(r"options of \[\w+\]\((\w+\.md)\)", text):
+        text += (here / other).read_text()
     said = set(re.findall(r"(?<![\w-])--([a-z][a-z0-9-]*)", text))
     for o in c["options"]:
         if o["name"] not in said:

@@ -6,19 +6,17 @@
 #include "base/str.h"
 #include "engine/request.h"
 #include "engine/session.h"
+#include "fmt/keyfile.h"
+#include "spec/plan.h"
 #include "sys/fd.h"
 #include "sys/file.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ENV_FILE_MAX (1u << 20)
-
-const char *const instance_args_isolations[] = {"container", "vm", NULL};
-const char *const instance_args_pulls[] = {"missing", "always", "never", NULL};
+#define KEY_FILE_MAX (1u << 20)
 
 /* "KEY=VALUE", or the caller's own KEY; a KEY that the caller has not is left out, as in docker. */
 static void add_env(const char *said, const struct session *s, struct arena *a, struct strs *out)
@@ -34,29 +32,29 @@ static void add_env(const char *said, const struct session *s, struct arena *a, 
 			arena_strs_add(a, out, *v);
 }
 
-static int env_file(const char *path, const struct session *s, struct arena *a, struct strs *out,
+static int key_file(const char *option, const char *path, struct arena *a, struct strs *out,
 		    struct err *e)
 {
 	auto_free char *text = NULL;
-	ssize_t len = file_read(AT_FDCWD, path, ENV_FILE_MAX, &text);
-	char *at, *line;
+	ssize_t len = file_read(AT_FDCWD, path, KEY_FILE_MAX, &text);
 
 	if (len < 0) {
 		errno = (int)-len;
-		return err_sys(e, "--env-file '%s'", path);
+		return err_sys(e, "--%s '%s'", option, path);
 	}
-	at = arena_dupn(a, text, (size_t)len);
-	while ((line = strsep(&at, "\n"))) {
-		while (isspace((unsigned char)*line))
-			line++;
-		if (!*line || *line == '#')
-			continue;
-		if (*line == '=' || strcspn(line, " \t") < strcspn(line, "="))
-			return err_set(e, ERR_USAGE,
-				       "--env-file '%s': bad variable name in '%.60s'", path, line);
-		add_env(line, s, a, out);
-	}
-	return 0;
+	return keyfile_parse(text, (size_t)len, arena_printf(a, "--%s '%s'", option, path), a, out,
+			     e);
+}
+
+static int env_file(const char *path, const struct session *s, struct arena *a, struct strs *out,
+		    struct err *e)
+{
+	struct strs l = {0};
+	int r = key_file("env-file", path, a, &l, e);
+
+	for (size_t i = 0; i < l.n; i++)
+		add_env(l.v[i], s, a, out);
+	return r;
 }
 
 int instance_args_env(const struct opt_list *env, const struct opt_list *files,
@@ -101,6 +99,82 @@ static int volumes(const struct opt_list *l, struct arena *a, struct strs *out, 
 	return 0;
 }
 
+/* Files first: what is said on the command line wins. */
+static int labels(const struct instance_args *i, struct arena *a, struct strs *out, struct err *e)
+{
+	int r = 0;
+
+	for (size_t k = 0; r == 0 && k < i->label_file.n; k++)
+		r = key_file("label-file", i->label_file.v[k], a, out, e);
+	for (size_t k = 0; k < i->label.n; k++)
+		arena_strs_add(a, out, i->label.v[k]);
+	return r;
+}
+
+/* --isolation knows docker's names, too; --runtime says the same in another way. */
+static int isolation(const struct instance_args *i, int *out, struct err *e)
+{
+	bool vm = i->isolation == ISOLATION_VM || i->isolation == ISOLATION_HYPERV;
+
+	*out = vm ? PLAN_VM : PLAN_CONTAINER;
+	if (!i->runtime)
+		return 0;
+	if (!streq(i->runtime, "caisson") && !streq(i->runtime, "caisson-vm"))
+		return err_set(e, ERR_UNSUPPORTED,
+			       "--runtime '%.60s' is not possible: caisson and caisson-vm are, "
+			       "other engines' runtimes are not used",
+			       i->runtime);
+	*out = streq(i->runtime, "caisson-vm") ? PLAN_VM : PLAN_CONTAINER;
+	if (i->isolation != ISOLATION_DEFAULT && vm != (*out == PLAN_VM))
+		return err_set(e, ERR_USAGE, "conflicting options: --runtime %s and --isolation %s",
+			       i->runtime, vm ? "vm" : "container");
+	return 0;
+}
+
+/* What has one possible value is checked here and goes no further. */
+static int only_one(const struct instance_args *i, struct err *e)
+{
+	if (!i->content_trust)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "--disable-content-trust=false is not possible: there is no notary");
+	if (i->uts && !streq(i->uts, "host") && *i->uts)
+		return err_set(e, ERR_USAGE, "--uts is 'host' or nothing, not '%.60s'", i->uts);
+	return 0;
+}
+
+static int64_t swap_of(uint64_t said)
+{
+	return said == UINT64_MAX ? -1 : said > INT64_MAX ? INT64_MAX : (int64_t)said;
+}
+
+static void limits(const struct instance_args *i, struct request *q)
+{
+	q->memory_bytes = i->memory;
+	q->memory_reservation = i->memory_reservation;
+	q->memory_swap = swap_of(i->memory_swap);
+	if (i->memory_swappiness >= 0)
+		q->swappiness = (struct jbind_optint){true, i->memory_swappiness};
+	q->oom_kill_disable = i->oom_kill_disable;
+	q->nano_cpus = i->cpus;
+	q->cpu_shares = i->cpu_shares;
+	q->cpu_period = i->cpu_period;
+	q->cpu_quota = i->cpu_quota;
+	q->cpu_rt_period = i->cpu_rt_period;
+	q->cpu_rt_runtime = i->cpu_rt_runtime;
+	q->cpuset_cpus = i->cpuset_cpus;
+	q->cpuset_mems = i->cpuset_mems;
+	q->pids = (struct jbind_optint){true, i->pids};
+	q->blkio_weight = i->blkio_weight;
+	q->blkio_weight_devices = strs_of(&i->blkio_weight_device);
+	q->device_read_bps = strs_of(&i->device_read_bps);
+	q->device_write_bps = strs_of(&i->device_write_bps);
+	q->device_read_iops = strs_of(&i->device_read_iops);
+	q->device_write_iops = strs_of(&i->device_write_iops);
+	q->ulimits = strs_of(&i->ulimit);
+	if (i->oom_score != 0)
+		q->oom_score = (struct jbind_optint){true, i->oom_score};
+}
+
 int instance_args_request(const struct instance_args *i, const struct session *s, int argc,
 			  char **argv, struct arena *a, struct request *q, struct err *e)
 {
@@ -109,11 +183,11 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 	*q = (struct request){
 	    .image = argv[0],
 	    .name = i->name,
-	    .isolation = i->isolation,
 	    .platform = i->platform,
 	    .workdir = i->workdir,
 	    .user = i->user,
 	    .hostname = i->hostname,
+	    .domainname = i->domainname,
 	    .group_add = strs_of(&i->group_add),
 	    .tty = i->tty,
 	    .open_stdin = i->interactive,
@@ -124,21 +198,24 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 	    .shm_bytes = i->shm,
 	    .network = i->network,
 	    .publish = strs_of(&i->publish),
+	    .expose = strs_of(&i->expose),
+	    .publish_all = i->publish_all,
 	    .dns = strs_of(&i->dns),
 	    .hosts = strs_of(&i->add_host),
-	    .memory_bytes = i->memory,
-	    .nano_cpus = i->cpus,
-	    .pids = {true, i->pids},
-	    .ulimits = strs_of(&i->ulimit),
 	    .cap_add = strs_of(&i->cap_add),
 	    .cap_drop = strs_of(&i->cap_drop),
 	    .security_opt = strs_of(&i->security_opt),
-	    .labels = strs_of(&i->label),
+	    .devices = strs_of(&i->device),
+	    .device_rules = strs_of(&i->device_cgroup_rule),
+	    .sysctls = strs_of(&i->sysctl),
+	    .cgroup_parent = i->cgroup_parent,
+	    .cgroupns_host = i->cgroupns == CGROUPNS_HOST,
+	    .uts_host = i->uts && *i->uts,
+	    .annotations = strs_of(&i->annotation),
 	    .stop_signal = i->stop_signal,
 	    .stop_timeout_s = {true, i->stop_timeout},
 	};
-	if (i->oom_score != 0)
-		q->oom_score = (struct jbind_optint){true, i->oom_score};
+	limits(i, q);
 	for (int k = 1; k < argc; k++)
 		arena_strs_add(a, &q->args, argv[k]);
 	if (i->entrypoint) {
@@ -146,7 +223,13 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 		if (*i->entrypoint)
 			arena_strs_add(a, &q->entrypoint, i->entrypoint);
 	}
-	r = instance_args_env(&i->env, &i->env_file, s, a, &q->env, e);
+	r = only_one(i, e);
+	if (r == 0)
+		r = isolation(i, &q->isolation, e);
+	if (r == 0)
+		r = labels(i, a, &q->labels, e);
+	if (r == 0)
+		r = instance_args_env(&i->env, &i->env_file, s, a, &q->env, e);
 	return r < 0 ? r : volumes(&i->volume, a, &q->volumes, e);
 }
 

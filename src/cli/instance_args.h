@@ -14,95 +14,32 @@ struct err;
 struct request;
 struct session;
 
+/* Values of --isolation and --cgroupns, in the order of their names in instance_opts.c. */
+enum { ISOLATION_DEFAULT, ISOLATION_CONTAINER, ISOLATION_PROCESS, ISOLATION_VM, ISOLATION_HYPERV };
+enum { CGROUPNS_PRIVATE, CGROUPNS_HOST };
+
+/* Options of docker without a field here are refused by instance_opts.c. */
 struct instance_args {
-	bool rm, interactive, tty, read_only;
-	const char *name, *hostname, *workdir, *user, *network, *platform, *cidfile;
-	const char *entrypoint, *stop_signal;
+	bool rm, interactive, tty, read_only, publish_all, quiet, content_trust, oom_kill_disable;
+	const char *name, *hostname, *domainname, *workdir, *user, *network, *platform, *cidfile;
+	const char *entrypoint, *stop_signal, *cgroup_parent, *cpuset_cpus, *cpuset_mems, *uts,
+	    *runtime;
 	int isolation, pull; /* pull: enum image_pull_policy */
-	uint64_t memory, shm;
-	int64_t cpus, pids, stop_timeout, oom_score;
-	struct opt_list env, env_file, volume, mount, tmpfs, publish, dns, add_host;
-	struct opt_list cap_add, cap_drop, security_opt, label, ulimit, group_add;
+	int cgroupns, volume_driver;
+	uint64_t memory, shm, memory_reservation, memory_swap; /* swap: UINT64_MAX is no limit */
+	int64_t cpus, pids, stop_timeout, oom_score, memory_swappiness, blkio_weight;
+	int64_t cpu_period, cpu_quota, cpu_rt_period, cpu_rt_runtime, cpu_shares;
+	struct opt_list env, env_file, volume, mount, tmpfs, publish, dns, add_host, expose;
+	struct opt_list cap_add, cap_drop, security_opt, label, label_file, annotation, ulimit;
+	struct opt_list group_add, sysctl, device, device_cgroup_rule, blkio_weight_device;
+	struct opt_list device_read_bps, device_read_iops, device_write_bps, device_write_iops;
 };
 
-extern const char *const instance_args_isolations[], *const instance_args_pulls[];
-
-/* Members of struct S, in which the struct instance_args is called M.  Alphabetical. */
-#define INSTANCE_ARGS_LIST(S, M, member, name_, letter_, arg_, help_)                              \
-	OPT(S, M.member, .name = name_, .letter = letter_, .type = OPT_LIST, .arg = arg_,          \
-	    .help = help_)
-#define INSTANCE_ARGS_STR(S, M, member, name_, letter_, arg_, help_)                               \
-	OPT(S, M.member, .name = name_, .letter = letter_, .type = OPT_STR, .arg = arg_,           \
-	    .help = help_)
-#define INSTANCE_ARGS_OPTS(S, M)                                                                   \
-	INSTANCE_ARGS_LIST(S, M, add_host, "add-host", 0, "NAME:ADDRESS",                          \
-			   "add a line to /etc/hosts"),                                            \
-	    INSTANCE_ARGS_LIST(S, M, cap_add, "cap-add", 0, "CAP", "add a capability, or ALL"),    \
-	    INSTANCE_ARGS_LIST(S, M, cap_drop, "cap-drop", 0, "CAP", "drop a capability, or ALL"), \
-	    OPT(S, M.cidfile, .name = "cidfile", .type = OPT_STR, .arg = "FILE",                   \
-		.complete = "file", .help = "write the id to a file that does not exist yet"),     \
-	    OPT(S, M.cpus, .name = "cpus", .type = OPT_DECIMAL, .arg = "N", .min = 10000000,       \
-		.max = 1024000000000,                                                              \
-		.help = "processors, such as 1.5; a vm has the next whole number"),                \
-	    INSTANCE_ARGS_LIST(S, M, dns, "dns", 0, "ADDRESS", "name server to use"),              \
-	    INSTANCE_ARGS_STR(S, M, entrypoint, "entrypoint", 0, "COMMAND",                        \
-			      "replace the entry point of the image"),                             \
-	    INSTANCE_ARGS_LIST(S, M, env, "env", 'e', "KEY[=VALUE]",                               \
-			       "set a variable, or pass on your own"),                             \
-	    OPT(S, M.env_file, .name = "env-file", .type = OPT_LIST, .arg = "FILE",                \
-		.complete = "file", .help = "read variables from a file, one KEY=VALUE per line"), \
-	    INSTANCE_ARGS_LIST(S, M, group_add, "group-add", 0, "GID",                             \
-			       "one more group for the process"),                                  \
-	    INSTANCE_ARGS_STR(S, M, hostname, "hostname", 'h', "NAME",                             \
-			      "host name inside, the short id by default"),                        \
-	    OPT(S, M.interactive, .name = "interactive", .letter = 'i', .type = OPT_BOOL,          \
-		.help = "keep stdin open"),                                                        \
-	    OPT(S, M.isolation, .name = "isolation", .type = OPT_ENUM, .arg = "KIND",              \
-		.values = instance_args_isolations, .preset = "container",                         \
-		.help = "the wall: namespaces, or a guest kernel"),                                \
-	    INSTANCE_ARGS_LIST(S, M, label, "label", 'l', "KEY=VALUE", "attach a label"),          \
-	    OPT(S, M.memory, .name = "memory", .letter = 'm', .type = OPT_BYTES, .arg = "SIZE",    \
-		.help = "memory limit; the size of a vm"),                                         \
-	    INSTANCE_ARGS_LIST(S, M, mount, "mount", 0, "SPEC",                                    \
-			       "mount: type=bind|volume|tmpfs,source=..,target=..[,readonly]"),    \
-	    INSTANCE_ARGS_STR(S, M, name, "name", 0, "NAME", "name of the instance"),              \
-	    OPT(S, M.network, .name = "network", .type = OPT_STR, .arg = "NET",                    \
-		.complete = "network", .preset = "bridge",                                         \
-		.help = "bridge, none, host, or a network's name"),                                \
-	    OPT(S, M.oom_score, .name = "oom-score-adj", .type = OPT_INT, .arg = "N",              \
-		.min = -1000, .max = 1000,                                                         \
-		.help = "how likely the kernel kills it for want of memory, -1000 to 1000"),       \
-	    OPT(S, M.pids, .name = "pids-limit", .type = OPT_INT, .arg = "N", .min = -1,           \
-		.max = 4194304, .preset = "2048",                                                  \
-		.help = "how many processes it may have, -1 for no limit"),                        \
-	    INSTANCE_ARGS_STR(S, M, platform, "platform", 0, "OS/ARCH",                            \
-			      "which image of an index"),                                          \
-	    INSTANCE_ARGS_LIST(S, M, publish, "publish", 'p', "[[IP:]HOST:]PORT[/PROTO]",          \
-			       "publish a port on the host"),                                      \
-	    OPT(S, M.pull, .name = "pull", .type = OPT_ENUM, .arg = "WHEN",                        \
-		.values = instance_args_pulls, .preset = "missing", .help = "fetch the image"),    \
-	    OPT(S, M.read_only, .name = "read-only", .type = OPT_BOOL,                             \
-		.help = "mount the root read-only"),                                               \
-	    OPT(S, M.rm, .name = "rm", .type = OPT_BOOL,                                           \
-		.help = "remove the instance when it has ended"),                                  \
-	    INSTANCE_ARGS_LIST(S, M, security_opt, "security-opt", 0, "OPTION",                    \
-			       "no-new-privileges, seccomp=unconfined, systempaths=unconfined"),   \
-	    OPT(S, M.shm, .name = "shm-size", .type = OPT_BYTES, .arg = "SIZE", .preset = "64m",   \
-		.help = "size of /dev/shm"),                                                       \
-	    INSTANCE_ARGS_STR(S, M, stop_signal, "stop-signal", 0, "SIGNAL",                       \
-			      "signal that asks it to end"),                                       \
-	    OPT(S, M.stop_timeout, .name = "stop-timeout", .type = OPT_INT, .arg = "SECONDS",      \
-		.min = -1, .max = 1 << 30, .preset = "10",                                         \
-		.help = "time between that signal and SIGKILL, -1 for never"),                     \
-	    INSTANCE_ARGS_LIST(S, M, tmpfs, "tmpfs", 0, "DIR[:OPTIONS]", "mount a tmpfs"),         \
-	    OPT(S, M.tty, .name = "tty", .letter = 't', .type = OPT_BOOL,                          \
-		.help = "give it a terminal"),                                                     \
-	    INSTANCE_ARGS_LIST(S, M, ulimit, "ulimit", 0, "NAME=SOFT[:HARD]",                      \
-			       "resource limit of the process"),                                   \
-	    INSTANCE_ARGS_STR(S, M, user, "user", 'u', "USER[:GROUP]", "user by name or id"),      \
-	    INSTANCE_ARGS_LIST(S, M, volume, "volume", 'v', "[SOURCE:]DIR[:ro]",                   \
-			       "mount a host path or a volume"),                                   \
-	    INSTANCE_ARGS_STR(S, M, workdir, "workdir", 'w', "DIR", "working directory inside")
+/* Every option, as a table of struct instance_args; in a command's table it is
+ * INSTANCE_ARGS_OPTS(its struct, the member of this type). */
+extern const struct opt instance_opts_table[];
+#define INSTANCE_ARGS_OPTS(struct_, member)                                                        \
+	OPT(struct_, member, .name = "instance", .type = OPT_TABLE, .table = instance_opts_table)
 
 /* argv: image and command.  Strings are borrowed or in a. */
 int instance_args_request(const struct instance_args *i, const struct session *s, int argc,

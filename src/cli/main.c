@@ -15,6 +15,7 @@
 #include "cli/cmd.h"
 #include "cli/generate.h"
 #include "engine/session.h"
+#include "fmt/utf8.h"
 #include "spec/trace.h"
 #include "sys/fd.h"
 
@@ -217,9 +218,13 @@ static int call(struct session *s, const struct cmd *c, int argc, char **argv, s
 
 static int exit_code(const struct cmd *c, int r, const struct err *e)
 {
+	auto_buf struct buf shown = BUF_INIT(4 * sizeof(e->msg));
+
 	if (r >= 0)
 		return r;
-	fprintf(stderr, "caisson: %s\n", e->msg);
+	/* It quotes what was typed, what images and registries say. */
+	utf8_visible(&shown, e->msg);
+	fprintf(stderr, "caisson: %s\n", shown.p);
 	if (e->kind == ERR_USAGE)
 		return 2;
 	if (!c || !(c->flags & CMD_RUNS))

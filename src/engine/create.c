@@ -4,7 +4,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "engine/cgparent.h"
+#include "engine/devspec.h"
 #include "engine/image_ensure.h"
+#include "engine/limits.h"
 #include "engine/mountspec.h"
 #include "engine/names.h"
 #include "engine/plan_build.h"
@@ -54,9 +57,23 @@ static void labels(const struct request *q, const struct image *image, struct ar
 /* Everything that may be wrong with the request is found before anything is made. */
 static int check_parts(const struct request *q, struct arena *a, struct err *e)
 {
+	struct plan_device_rules rules = {0};
+	struct plan_devices devices = {0};
+	struct plan_resources limits = {0};
+	struct plan_rlimits ulimits = {0};
 	struct plan_caps caps;
+	const char *cgroup;
 	struct publish p;
 	int r = request_check(q, e);
+
+	if (r == 0)
+		r = limits_build(q, a, &limits, e);
+	if (r == 0)
+		r = limits_ulimits(q, a, &ulimits, e);
+	if (r == 0)
+		r = devspec_build(q, a, &devices, &rules, e);
+	if (r == 0)
+		r = cgparent_path(q->cgroup_parent, a, &cgroup, e);
 
 	if (r == 0)
 		r = wall_caps(q, a, &caps, e);

@@ -271,7 +271,8 @@ int describe_inspect(struct session *s, const struct lookup *l, struct buf *out,
 				.run_root = s->run_root,
 				.instance = &l->i,
 				.request = &q,
-				.rootfs = &none};
+				.rootfs = &none,
+				.dry = true};
 	struct w w = {.b = out};
 	struct store *store;
 	struct plan p;

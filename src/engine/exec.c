@@ -24,6 +24,7 @@ static int base_process(struct session *s, const struct instance *i, struct imag
 	    .instance = i,
 	    .request = q,
 	    .rootfs = &none,
+	    .dry = true,
 	};
 	int r = jbind_parse(&request_table, i->request, strlen(i->request), q, a, "request", e);
 

@@ -3,6 +3,9 @@
 #include "base/err.h"
 #include "base/opt.h"
 #include "base/str.h"
+#include "engine/cgparent.h"
+#include "engine/devspec.h"
+#include "engine/limits.h"
 #include "engine/request.h"
 #include "engine/wall.h"
 #include "fmt/oci_image.h"
@@ -15,10 +18,8 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#define PIDS_DEFAULT   2048 /* a fork bomb ends here and not at the host's limit */
 #define SHM_DEFAULT    (64u << 20)
 #define VM_MEMORY      (256u << 20)
-#define CPU_PERIOD_US  100000
 #define STOP_TIMEOUT_S 10
 #define DEFAULT_PATH   "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define NANO	       1000000000
@@ -89,79 +90,6 @@ static void environment(struct build *b)
 		plan_build_setenv(&pr->env, b->q->env.v[i], b->a);
 }
 
-static int groups(struct build *b, struct err *e)
-{
-	struct plan_user *u = &b->p->process->user;
-	const struct strs *g = &b->q->group_add;
-
-	u->additional_gids.v = arena_array(b->a, g->n + 1, sizeof(int64_t));
-	for (size_t i = 0; i < g->n; i++) {
-		char *end;
-		long long v = strtoll(g->v[i], &end, 10);
-
-		/* Names would have to be looked up in the instance's root. */
-		if (*end || end == g->v[i] || v < 0 || v > UINT32_MAX - 1)
-			return err_set(e, ERR_UNSUPPORTED,
-				       "--group-add '%.60s': only numeric ids are possible",
-				       g->v[i]);
-		u->additional_gids.v[u->additional_gids.n++] = v;
-	}
-	return 0;
-}
-
-static int one_limit(struct build *b, const char *said, struct plan_rlimit *out, struct err *e)
-{
-	static const char *const names[] = {
-	    "core",   "cpu",   "data", "fsize",	 "locks",  "memlock",	 "msgqueue", "nice",
-	    "nofile", "nproc", "rss",  "rtprio", "rttime", "sigpending", "stack",    NULL};
-	const char *eq = strchr(said, '='), *known = NULL;
-	unsigned long long v[2] = {0};
-	char *up, *end = NULL;
-
-	for (const char *const *n = names; eq && *n; n++)
-		if (strlen(*n) == (size_t)(eq - said) && strncmp(said, *n, strlen(*n)) == 0)
-			known = *n;
-	if (!known)
-		return err_set(e, ERR_USAGE, "invalid --ulimit '%.60s': unknown name", said);
-	for (int i = 0; i < 2; i++) {
-		const char *s = i ? end + 1 : eq + 1;
-
-		v[i] = strncmp(s, "-1", 2) == 0 ? UINT64_MAX : strtoull(s, &end, 10);
-		if (strncmp(s, "-1", 2) == 0)
-			end = arena_dup(b->a, s + 2);
-		if (end == s || (*s != '-' && (*s < '0' || *s > '9')) || (*end && *end != ':') ||
-		    (i && *end))
-			return err_set(e, ERR_USAGE, "invalid --ulimit '%.60s': NAME=SOFT[:HARD]",
-				       said);
-		if (!i && !*end) {
-			v[1] = v[0];
-			break;
-		}
-	}
-	if (v[0] > v[1])
-		return err_set(e, ERR_USAGE, "invalid --ulimit '%.60s': soft is above hard", said);
-	up = arena_printf(b->a, "RLIMIT_%s", known);
-	for (char *c = up; *c; c++)
-		*c = (char)(*c >= 'a' && *c <= 'z' ? *c - 32 : *c);
-	*out = (struct plan_rlimit){up, v[0], v[1]};
-	return 0;
-}
-
-static int rlimits(struct build *b, struct err *e)
-{
-	struct plan_rlimits *l = &b->p->process->rlimits;
-
-	l->v = arena_array(b->a, b->q->ulimits.n + 1, sizeof(*l->v));
-	for (size_t i = 0; i < b->q->ulimits.n; i++) {
-		int r = one_limit(b, b->q->ulimits.v[i], &l->v[l->n], e);
-
-		if (r < 0)
-			return r;
-		l->n++;
-	}
-	return 0;
-}
-
 static int process(struct build *b, struct err *e)
 {
 	struct plan_process *pr = arena_alloc(b->a, sizeof(*pr));
@@ -176,13 +104,12 @@ static int process(struct build *b, struct err *e)
 	if (!starts_with_slash(pr->cwd))
 		pr->cwd = pr->cwd && *pr->cwd ? arena_printf(b->a, "/%s", pr->cwd) : "/";
 	pr->user.username = user && *user ? user : NULL;
+	pr->user.groups = b->q->group_add;
 	pr->oom_score_adj = b->q->oom_score;
 	pr->capabilities = arena_alloc(b->a, sizeof(*pr->capabilities));
 	environment(b);
 	r = wall_caps(b->q, b->a, pr->capabilities, e);
-	if (r == 0)
-		r = groups(b, e);
-	return r < 0 ? r : rlimits(b, e);
+	return r < 0 ? r : limits_ulimits(b->q, b->a, &pr->rlimits, e);
 }
 
 static struct plan_mount *mount_at(struct build *b, const char *destination, const char *type,
@@ -300,13 +227,23 @@ static void mounts(struct build *b)
 
 static void namespaces(struct build *b)
 {
-	static const char *const types[] = {"pid", "ipc", "uts", "mount", "cgroup"};
+	const struct request *q = b->q;
+	const struct {
+		const char *type;
+		bool host;
+	} types[] = {{"pid", false},
+		     {"ipc", false},
+		     {"uts", q->uts_host},
+		     {"mount", false},
+		     {"cgroup", q->cgroupns_host}};
 	struct plan_namespaces *l = &b->p->linux_->namespaces;
 
 	l->v = arena_array(b->a, 8, sizeof(*l->v));
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		l->v[l->n++] = (struct plan_namespace){.type = types[i]};
-	if (b->in->net_ns)
+		if (!types[i].host)
+			l->v[l->n++] = (struct plan_namespace){.type = types[i].type};
+	/* In a VM it stands for the machine's own. */
+	if (b->in->net_ns || q->isolation == PLAN_VM)
 		l->v[l->n++] = (struct plan_namespace){"network", b->in->net_ns};
 }
 
@@ -337,29 +274,39 @@ static void devices(struct build *b, struct plan_resources *res)
 		device_rule(l, "c", nodes[i][0], nodes[i][1], "rwm");
 }
 
-static void resources(struct build *b)
+static int resources(struct build *b, struct err *e)
 {
 	struct plan_resources *res = arena_alloc(b->a, sizeof(*res));
-	bool vm = b->q->isolation == PLAN_VM;
+	int r;
 
 	b->p->linux_->resources = res;
 	devices(b, res);
-	/* A VM's memory is the size of its machine. */
-	if (b->q->memory_bytes && !vm) {
-		res->memory = arena_alloc(b->a, sizeof(*res->memory));
-		res->memory->limit = (struct jbind_optint){true, (int64_t)b->q->memory_bytes};
+	if (b->in->dry)
+		return 0;
+	r = limits_build(b->q, b->a, res, e);
+	return r < 0 ? r : devspec_build(b->q, b->a, &b->p->linux_->devices, &res->devices, e);
+}
+
+static void pairs(struct build *b, const struct strs *from, struct jbind_map *to)
+{
+	to->v = arena_array(b->a, from->n + 1, sizeof(*to->v));
+	for (size_t i = 0; i < from->n; i++) {
+		const char *eq = strchr(from->v[i], '=');
+
+		to->v[to->n++] = (struct jbind_pair){
+		    arena_dupn(b->a, from->v[i], (size_t)(eq - from->v[i])), eq + 1};
 	}
-	if (b->q->nano_cpus) {
-		res->cpu = arena_alloc(b->a, sizeof(*res->cpu));
-		res->cpu->period = (struct jbind_optint){true, CPU_PERIOD_US};
-		res->cpu->quota =
-		    (struct jbind_optint){true, b->q->nano_cpus / (NANO / CPU_PERIOD_US)};
-	}
-	res->pids = arena_alloc(b->a, sizeof(*res->pids));
-	/* 0 and -1 both say "no limit", as in docker. */
-	res->pids->limit = b->q->pids.set ? b->q->pids : (struct jbind_optint){true, PIDS_DEFAULT};
-	if (res->pids->limit.v <= 0)
-		res->pids->limit.v = -1;
+}
+
+static int cgroup(struct build *b, struct err *e)
+{
+	const char *parent;
+	int r = cgparent_path(b->q->cgroup_parent, b->a, &parent, e);
+
+	if (r == 0)
+		b->p->linux_->cgroups_path =
+		    arena_printf(b->a, "%s/%s", parent, b->in->instance->id);
+	return r;
 }
 
 /* Names that the image or the user calls a signal by, in one form. */
@@ -407,7 +354,7 @@ const char *plan_build_hostname(const struct request *q, const char *id, struct 
 	if (q->hostname)
 		return q->hostname;
 	/* On the host's network an instance is named like the host. */
-	if (q->network && streq(q->network, "host") && uname(&u) == 0)
+	if ((q->uts_host || (q->network && streq(q->network, "host"))) && uname(&u) == 0)
 		return arena_dup(a, u.nodename);
 	return arena_dupn(a, id, INSTANCE_SHORT_ID);
 }
@@ -429,8 +376,16 @@ int plan_build(const struct plan_input *in, struct arena *a, struct plan *out, s
 		return r;
 	mounts(&b);
 	namespaces(&b);
-	resources(&b);
-	out->linux_->cgroups_path = arena_printf(a, "/caisson/%s", in->instance->id);
+	r = resources(&b, e);
+	if (r == 0)
+		r = cgroup(&b, e);
+	if (r < 0)
+		return r;
+	pairs(&b, &b.q->sysctls, &out->linux_->sysctl);
+	pairs(&b, &b.q->annotations, &out->annotations);
+	out->domainname = b.q->domainname;
+	if (b.q->uts_host)
+		out->hostname = NULL;
 	out->linux_->rootfs_propagation = "private";
 	return wall_paths(b.q, a, out, e);
 }

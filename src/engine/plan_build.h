@@ -33,6 +33,8 @@ struct plan_input {
 	/* Names in the instance's directory of files to show as /etc/resolv.conf, /etc/hosts and
 	 * /etc/hostname. */
 	bool etc_files;
+	/* Nothing will be started: without limits and devices, for which the host is asked. */
+	bool dry;
 };
 
 /* Everything in *out lives in a or is borrowed from in. */

@@ -2,13 +2,19 @@
 #include "engine/request.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "fmt/publish.h"
 #include "spec/plan.h"
+#include "spec/sysctl.h"
 
 #include <ctype.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+/* A string of execve() with its NUL (MAX_ARG_STRLEN, execve(2)). */
+#define ARG_LEN_MAX (128u << 10)
 
 #define F(m, type, ...) JB(struct request, m, #m, type, ##__VA_ARGS__)
 
@@ -24,6 +30,7 @@ static const struct jbind_field fields[] = {
     F(workdir, JBIND_STR),
     F(user, JBIND_STR),
     F(hostname, JBIND_STR),
+    F(domainname, JBIND_STR),
     F(group_add, JBIND_STRS),
     F(tty, JBIND_BOOL),
     F(open_stdin, JBIND_BOOL),
@@ -36,17 +43,43 @@ static const struct jbind_field fields[] = {
     F(shm_bytes, JBIND_UINT),
     F(network, JBIND_STR),
     F(publish, JBIND_STRS),
+    F(expose, JBIND_STRS),
+    F(publish_all, JBIND_BOOL),
     F(dns, JBIND_STRS),
     F(hosts, JBIND_STRS),
     F(memory_bytes, JBIND_UINT),
+    F(memory_reservation, JBIND_UINT),
+    F(memory_swap, JBIND_INT),
+    F(swappiness, JBIND_OPTINT),
+    F(oom_kill_disable, JBIND_BOOL),
     F(nano_cpus, JBIND_INT),
+    F(cpu_shares, JBIND_INT),
+    F(cpu_period, JBIND_INT),
+    F(cpu_quota, JBIND_INT),
+    F(cpu_rt_period, JBIND_INT),
+    F(cpu_rt_runtime, JBIND_INT),
+    F(cpuset_cpus, JBIND_STR),
+    F(cpuset_mems, JBIND_STR),
+    F(blkio_weight, JBIND_INT),
+    F(blkio_weight_devices, JBIND_STRS),
+    F(device_read_bps, JBIND_STRS),
+    F(device_write_bps, JBIND_STRS),
+    F(device_read_iops, JBIND_STRS),
+    F(device_write_iops, JBIND_STRS),
     F(pids, JBIND_OPTINT),
     F(ulimits, JBIND_STRS),
     F(oom_score, JBIND_OPTINT),
     F(cap_add, JBIND_STRS),
     F(cap_drop, JBIND_STRS),
     F(security_opt, JBIND_STRS),
+    F(devices, JBIND_STRS),
+    F(device_rules, JBIND_STRS),
+    F(sysctls, JBIND_STRS),
+    F(cgroup_parent, JBIND_STR),
+    F(cgroupns_host, JBIND_BOOL),
+    F(uts_host, JBIND_BOOL),
     F(labels, JBIND_STRS),
+    F(annotations, JBIND_STRS),
     F(stop_signal, JBIND_STR),
     F(stop_timeout_s, JBIND_OPTINT),
     JB_END,
@@ -118,7 +151,7 @@ const char *request_signal_name(int sig)
 }
 
 /* RFC 1123 labels, as the kernel and resolvers want them: at most 64 bytes (sethostname(2)). */
-static int check_hostname(const char *s, struct err *e)
+static int check_hostname(const char *option, const char *s, struct err *e)
 {
 	size_t n = strlen(s);
 
@@ -127,17 +160,93 @@ static int check_hostname(const char *s, struct err *e)
 			n = 0;
 	if (!n || n > 64)
 		return err_set(e, ERR_USAGE,
-			       "invalid hostname '%.80s': letters, digits, '-' and '.', at most 64",
-			       s);
+			       "invalid --%s '%.80s': letters, digits, '-' and '.', at most 64",
+			       option, s);
 	return 0;
 }
 
 static int check_env(const struct strs *env, struct err *e)
 {
-	for (size_t i = 0; i < env->n; i++)
+	for (size_t i = 0; i < env->n; i++) {
 		if (*env->v[i] == '=' || !strchr(env->v[i], '='))
 			return err_set(e, ERR_USAGE, "invalid environment variable '%.80s'",
 				       env->v[i]);
+		if (strlen(env->v[i]) >= ARG_LEN_MAX)
+			return err_set(e, ERR_USAGE,
+				       "environment variable '%.80s': longer than 128 KiB",
+				       env->v[i]);
+	}
+	return 0;
+}
+
+static int check_pairs(const char *option, const struct strs *l, bool value, struct err *e)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (!*l->v[i] || *l->v[i] == '=' || (value && !strchr(l->v[i], '=')))
+			return err_set(e, ERR_USAGE, "--%s wants KEY=VALUE, not '%.80s'", option,
+				       l->v[i]);
+	return 0;
+}
+
+/* Only what belongs to a namespace of the instance's own. */
+static int check_sysctls(const struct request *q, struct err *e)
+{
+	bool host_net = q->network && streq(q->network, "host");
+	int r = check_pairs("sysctl", &q->sysctls, true, e);
+
+	for (size_t i = 0; r == 0 && i < q->sysctls.n; i++) {
+		size_t n = strcspn(q->sysctls.v[i], "=");
+		char key[256];
+		const char *owner;
+
+		snprintf(key, sizeof(key), "%.*s", (int)n, q->sysctls.v[i]);
+		owner = n < sizeof(key) ? sysctl_owner(key) : NULL;
+		if (!owner)
+			r = err_set(e, ERR_USAGE, "--sysctl '%.80s' is no name", key);
+		else if (!*owner)
+			r = err_set(e, ERR_USAGE,
+				    "--sysctl '%.80s' is the host's: no namespace has its own",
+				    key);
+		else if ((streq(owner, "network") && host_net) ||
+			 (streq(owner, "uts") && q->uts_host))
+			r = err_set(e, ERR_USAGE,
+				    "--sysctl '%.80s' needs a %s namespace of the instance's own",
+				    key, owner);
+	}
+	return r;
+}
+
+static int check_names(const struct request *q, struct err *e)
+{
+	int r = 0;
+
+	if (q->hostname)
+		r = check_hostname("hostname", q->hostname, e);
+	if (r == 0 && q->domainname)
+		r = check_hostname("domainname", q->domainname, e);
+	if (r < 0)
+		return r;
+	if (q->uts_host && (q->hostname || q->domainname))
+		return err_set(e, ERR_USAGE, "conflicting options: --%s and --uts host",
+			       q->hostname ? "hostname" : "domainname");
+	if (q->hostname && q->network && streq(q->network, "host"))
+		return err_set(e, ERR_USAGE, "conflicting options: --hostname and --network host");
+	return 0;
+}
+
+static int check_ports(const struct request *q, struct err *e)
+{
+	struct publish p;
+
+	for (size_t i = 0; i < q->expose.n; i++)
+		if (strchr(q->expose.v[i], ':') || publish_parse(q->expose.v[i], &p, NULL) < 0)
+			return err_set(e, ERR_USAGE,
+				       "--expose wants PORT[-PORT][/PROTO], not '%.60s'",
+				       q->expose.v[i]);
+	if ((q->publish.n || q->publish_all) && q->network &&
+	    (streq(q->network, "host") || streq(q->network, "none")))
+		return err_set(e, ERR_USAGE, "--publish%s has no meaning with --network %s",
+			       q->publish.n ? "" : "-all", q->network);
 	return 0;
 }
 
@@ -147,9 +256,11 @@ static int check_vm(const struct request *q, struct err *e)
 		return err_set(e, ERR_UNSUPPORTED,
 			       "--network host is not possible with --isolation vm: a guest kernel "
 			       "has its own interfaces");
-	if (q->memory_bytes && q->memory_bytes < 96u << 20)
-		return err_set(e, ERR_USAGE,
-			       "--memory of a vm is at least 96m: its kernel needs some");
+	if (q->uts_host || q->cgroupns_host)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "--%s host is not possible with --isolation vm: a guest kernel has "
+			       "its own",
+			       q->uts_host ? "uts" : "cgroupns");
 	return 0;
 }
 
@@ -159,23 +270,17 @@ int request_check(const struct request *q, struct err *e)
 
 	if (!q->image || !*q->image)
 		return err_set(e, ERR_USAGE, "no image named");
-	/* Docker's minimum: below it not even the runtime's own pages fit. */
-	if (q->memory_bytes && q->memory_bytes < 6u << 20)
-		return err_set(e, ERR_USAGE, "--memory is at least 6m");
-	if (q->hostname && (r = check_hostname(q->hostname, e)) < 0)
-		return r;
-	if ((r = check_env(&q->env, e)) < 0)
+	if ((r = check_names(q, e)) < 0 || (r = check_env(&q->env, e)) < 0 ||
+	    (r = check_pairs("label", &q->labels, false, e)) < 0 ||
+	    (r = check_pairs("annotation", &q->annotations, true, e)) < 0)
 		return r;
 	if (q->workdir && *q->workdir != '/')
 		return err_set(e, ERR_USAGE, "--workdir '%.80s' is not an absolute path",
 			       q->workdir);
 	if (q->stop_signal && (r = request_signal(q->stop_signal, e)) < 0)
 		return r;
-	if (q->publish.n && q->network && !streq(q->network, "bridge") &&
-	    (streq(q->network, "host") || streq(q->network, "none")))
-		return err_set(e, ERR_USAGE, "--publish has no meaning with --network %s",
-			       q->network);
-	if (q->hostname && q->network && streq(q->network, "host"))
-		return err_set(e, ERR_USAGE, "conflicting options: --hostname and --network host");
-	return q->isolation == PLAN_VM ? check_vm(q, e) : 0;
+	if (q->isolation == PLAN_VM && (r = check_vm(q, e)) < 0)
+		return r;
+	r = check_ports(q, e);
+	return r < 0 ? r : check_sysctls(q, e);
 }

@@ -25,8 +25,8 @@ struct request {
 	struct strs args, env; /* env: KEY=VALUE, complete */
 	struct strs entrypoint;
 	bool entrypoint_set; /* an empty one clears the image's */
-	const char *workdir, *user, *hostname;
-	struct strs group_add;
+	const char *workdir, *user, *hostname, *domainname;
+	struct strs group_add; /* names or ids */
 	bool tty, open_stdin, auto_remove, read_only, init;
 
 	struct strs volumes; /* SRC:DST[:OPTIONS] or DST */
@@ -36,16 +36,32 @@ struct request {
 
 	const char *network;	/* "bridge", "none", "host" or a network's name */
 	struct strs publish;	/* [IP:][HOST:]INSTANCE[/PROTO] */
+	struct strs expose;	/* PORT[-PORT][/PROTO] */
+	bool publish_all;	/* those of .expose and of the image, too */
 	struct strs dns, hosts; /* hosts: NAME:ADDRESS */
 
-	uint64_t memory_bytes;	       /* 0: no limit, or a VM's default */
-	int64_t nano_cpus;	       /* 0: no limit */
+	uint64_t memory_bytes;	     /* 0: no limit, or a VM's default */
+	uint64_t memory_reservation; /* 0: none */
+	int64_t memory_swap;	     /* with memory; 0: not said, -1: no limit */
+	struct jbind_optint swappiness;
+	bool oom_kill_disable;
+	int64_t nano_cpus;							  /* 0: no limit */
+	int64_t cpu_shares, cpu_period, cpu_quota, cpu_rt_period, cpu_rt_runtime; /* 0: not said */
+	const char *cpuset_cpus, *cpuset_mems;
+	int64_t blkio_weight;
+	struct strs blkio_weight_devices; /* DEVICE:WEIGHT */
+	struct strs device_read_bps, device_write_bps, device_read_iops, device_write_iops;
 	struct jbind_optint pids;      /* -1: no limit */
 	struct strs ulimits;	       /* NAME=SOFT[:HARD] */
 	struct jbind_optint oom_score; /* oom_score_adj */
 
 	struct strs cap_add, cap_drop, security_opt;
-	struct strs labels; /* KEY=VALUE */
+	struct strs devices;	  /* HOST[:INSIDE][:rwm] */
+	struct strs device_rules; /* "c 10:* rw" */
+	struct strs sysctls;	  /* KEY=VALUE */
+	const char *cgroup_parent;
+	bool cgroupns_host, uts_host;
+	struct strs labels, annotations; /* KEY=VALUE */
 	const char *stop_signal;
 	struct jbind_optint stop_timeout_s;
 };

@@ -48,9 +48,35 @@ static int sys(struct err *e, int r, const char *what)
 	return err_sys(e, "%s", what);
 }
 
+static bool overlaps(const struct publish *a, const struct publish *b)
+{
+	return a->proto == b->proto && a->port_first <= b->port_last &&
+	       b->port_first <= a->port_last;
+}
+
+/* What -P adds: exposed ports that no -p names already. */
+static int exposed(const struct strs *from, struct publish *ports, size_t *n, struct err *e)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		struct publish p;
+		bool known = false;
+		int r = publish_parse(from->v[i], &p, e);
+
+		if (r < 0)
+			return err_wrap(e, r, "exposed port");
+		for (size_t k = 0; k < *n; k++)
+			known |= overlaps(&ports[k], &p);
+		if (!known)
+			ports[(*n)++] = p;
+	}
+	return 0;
+}
+
 static int network(struct starting *st, struct err *e)
 {
-	struct publish *ports = arena_array(&st->arena, st->q.publish.n + 1, sizeof(*ports));
+	const struct strs *image = &st->image->config.config.exposed_ports;
+	struct publish *ports = arena_array(
+	    &st->arena, st->q.publish.n + st->q.expose.n + image->n + 1, sizeof(*ports));
 	struct attach_request rq = {
 	    .root_fd = store_root_fd(st->store),
 	    .run_fd = store_run_fd(st->store),
@@ -67,6 +93,10 @@ static int network(struct starting *st, struct err *e)
 
 	for (; r == 0 && rq.n_publish < st->q.publish.n; rq.n_publish++)
 		r = publish_parse(st->q.publish.v[rq.n_publish], &ports[rq.n_publish], e);
+	if (r == 0 && st->q.publish_all)
+		r = exposed(&st->q.expose, ports, &rq.n_publish, e);
+	if (r == 0 && st->q.publish_all)
+		r = exposed(image, ports, &rq.n_publish, e);
 	if (r < 0)
 		return r;
 	return attach_instance(&rq, &st->arena, &st->net, e);

@@ -373,8 +373,10 @@ static int make_cgroup(struct machine *m, const struct plan *p, struct arena *a,
 	struct cgroup_request rq = {
 	    .path = p->linux_->cgroups_path, .id = p->caisson->id, .resources = &res};
 
-	if (p->linux_->resources)
+	if (p->linux_->resources) {
 		res.cpu = p->linux_->resources->cpu;
+		res.block_io = p->linux_->resources->block_io;
+	}
 	return cgroup_create(&rq, &m->cgroup, e);
 }
 

@@ -2,10 +2,12 @@
 #include "runtime/check.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "fmt/cpulist.h"
 #include "runtime/mountopt.h"
 #include "runtime/nsset.h"
 #include "runtime/process.h"
 #include "spec/plan.h"
+#include "spec/sysctl.h"
 
 #include <limits.h>
 #include <sched.h>
@@ -125,10 +127,10 @@ int check_process(const struct plan_process *p, struct err *e)
 	if (p->console_size.height > USHRT_MAX || p->console_size.width > USHRT_MAX)
 		return wrong(e, "process.consoleSize", "out of range");
 	if (p->exec_affinity && p->exec_affinity->initial &&
-	    process_cpus(p->exec_affinity->initial, mask, sizeof(mask)) < 0)
+	    cpulist_parse(p->exec_affinity->initial, mask, sizeof(mask)) < 0)
 		return wrong(e, "process.execCPUAffinity.initial", "wants a list such as 0-3,7");
 	if (p->exec_affinity && p->exec_affinity->final &&
-	    process_cpus(p->exec_affinity->final, mask, sizeof(mask)) < 0)
+	    cpulist_parse(p->exec_affinity->final, mask, sizeof(mask)) < 0)
 		return wrong(e, "process.execCPUAffinity.final", "wants a list such as 0-3,7");
 	return 0;
 }
@@ -186,50 +188,19 @@ static int maps(const struct plan_idmaps *m, const char *where, struct err *e)
 /* A sysctl of the host's must not be reachable: each name needs the namespace that owns it. */
 static int sysctls(const struct plan *p, unsigned int own, struct err *e)
 {
-	static const struct {
-		const char *prefix;
-		unsigned int flag;
-		const char *ns;
-	} owners[] = {
-	    {"net.", CLONE_NEWNET, "network"},
-	    {"fs.mqueue.", CLONE_NEWIPC, "ipc"},
-	    {"kernel.msgmax", CLONE_NEWIPC, "ipc"},
-	    {"kernel.msgmnb", CLONE_NEWIPC, "ipc"},
-	    {"kernel.msgmni", CLONE_NEWIPC, "ipc"},
-	    {"kernel.sem", CLONE_NEWIPC, "ipc"},
-	    {"kernel.shmall", CLONE_NEWIPC, "ipc"},
-	    {"kernel.shmmax", CLONE_NEWIPC, "ipc"},
-	    {"kernel.shmmni", CLONE_NEWIPC, "ipc"},
-	    {"kernel.shm_rmid_forced", CLONE_NEWIPC, "ipc"},
-	    {"kernel.domainname", CLONE_NEWUTS, "uts"},
-	    {"kernel.hostname", CLONE_NEWUTS, "uts"},
-	};
-
 	for (size_t i = 0; i < p->linux_->sysctl.n; i++) {
-		const char *key = p->linux_->sysctl.v[i].key;
-		char dotted[256];
-		size_t k = 0, n = strlen(key);
+		const char *key = p->linux_->sysctl.v[i].key, *owner = sysctl_owner(key);
 
-		if (!n || n >= sizeof(dotted) || strstr(key, "..") || strstr(key, "//"))
+		if (!owner)
 			return err_set(e, ERR_USAGE, "linux.sysctl: '%s' is not a name", key);
-		for (size_t c = 0; c <= n; c++)
-			dotted[c] = key[c] == '/' ? '.' : key[c];
-		while (k < sizeof(owners) / sizeof(owners[0])) {
-			const char *rest = str_after(dotted, owners[k].prefix);
-
-			if (rest &&
-			    (!*rest || owners[k].prefix[strlen(owners[k].prefix) - 1] == '.'))
-				break;
-			k++;
-		}
-		if (k == sizeof(owners) / sizeof(owners[0]))
+		if (!*owner)
 			return err_set(e, ERR_USAGE,
 				       "linux.sysctl: \"%s\" is not in a separate kernel namespace",
 				       key);
-		if (!(own & owners[k].flag))
+		if (!(own & nsset_flag_of(owner)))
 			return err_set(e, ERR_USAGE,
 				       "linux.sysctl: \"%s\" needs a %s namespace of its own", key,
-				       owners[k].ns);
+				       owner);
 	}
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/str.h"
+#include "fmt/cpulist.h"
 #include "runtime/capset.h"
 #include "runtime/hooks.h"
 #include "runtime/procfs.h"
@@ -79,30 +80,6 @@ int process_ioclass(const char *name)
 	return -1;
 }
 
-int process_cpus(const char *list, unsigned char *mask, unsigned int bytes)
-{
-	memset(mask, 0, bytes);
-	while (*list) {
-		char *end;
-		unsigned long from, to;
-
-		if (*list < '0' || *list > '9')
-			return -EINVAL;
-		from = to = strtoul(list, &end, 10);
-		if (*end == '-') {
-			if (end[1] < '0' || end[1] > '9')
-				return -EINVAL;
-			to = strtoul(end + 1, &end, 10);
-		}
-		if (from > to || to >= bytes * 8UL || (*end && *end != ','))
-			return -EINVAL;
-		for (; from <= to; from++)
-			mask[from / 8] |= (unsigned char)(1U << from % 8);
-		list = *end ? end + 1 : end;
-	}
-	return 0;
-}
-
 /* ---- settings ---- */
 
 static int rlimits(const struct plan_process *p, struct err *e)
@@ -174,7 +151,7 @@ static int affinity(const char *list, const char *what, struct err *e)
 {
 	unsigned char mask[1024];
 
-	if (process_cpus(list, mask, sizeof(mask)) < 0)
+	if (cpulist_parse(list, mask, sizeof(mask)) < 0)
 		return err_set(e, ERR_USAGE, "process.execCPUAffinity.%s: '%s'", what, list);
 	if (sched_setaffinity(0, sizeof(mask), (const cpu_set_t *)mask) < 0)
 		return err_sys(e, "process.execCPUAffinity.%s: '%s'", what, list);
@@ -554,7 +531,7 @@ int process_prepare(struct job *j, struct err *e)
 	*p = *j->process;
 	/* In a foreign bundle the name is informational (runtime-spec config.md, "User"). */
 	if (!j->plan->caisson)
-		p->user.username = NULL;
+		p->user.username = NULL, p->user.groups = (struct strs){0};
 	r = user_resolve(p, &j->arena, e);
 	if (r < 0)
 		return r;

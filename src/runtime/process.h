@@ -20,7 +20,5 @@ int process_rlimit(const char *name);
 int process_policy(const char *name);
 int process_ioclass(const char *name);
 
-/* "0-3,7" to a mask for sched_setaffinity.  0 or -EINVAL. */
-int process_cpus(const char *list, unsigned char *mask, unsigned int bytes);
 
 #endif

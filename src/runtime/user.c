@@ -114,6 +114,20 @@ static void final_env(struct plan_process *p, const struct passwd_user *u, struc
 	p->env = env;
 }
 
+/* Of --group-add. */
+static int named_groups(const char *groups, struct plan_process *p, struct arena *a, struct err *e)
+{
+	for (size_t i = 0; i < p->user.groups.n; i++) {
+		uint32_t gid = 0;
+		int r = find_group(groups, p->user.groups.v[i], &gid, e);
+
+		if (r < 0)
+			return r;
+		add_groups(&p->user, &gid, 1, a);
+	}
+	return 0;
+}
+
 int user_resolve(struct plan_process *p, struct arena *a, struct err *e)
 {
 	auto_free char *users = slurp("etc/passwd"), *groups = slurp("etc/group");
@@ -122,8 +136,10 @@ int user_resolve(struct plan_process *p, struct arena *a, struct err *e)
 	uint32_t gids[GROUPS_MAX];
 	const char *colon;
 	size_t n = 0;
-	int r;
+	int r = named_groups(groups, p, a, e);
 
+	if (r < 0)
+		return r;
 	if (!spec) {
 		passwd_find_user(users, NULL, u.uid, &u);
 		final_env(p, &u, a);

@@ -26,7 +26,8 @@ TABLE(user, struct plan_user, JB(struct plan_user, uid, "uid", JBIND_U32, .flags
       JB(struct plan_user, gid, "gid", JBIND_U32, .flags = JBIND_KEEP),
       JB(struct plan_user, umask, "umask", JBIND_OPTINT),
       JB(struct plan_user, additional_gids, "additionalGids", JBIND_NUMS),
-      JB(struct plan_user, username, "username", JBIND_STR));
+      JB(struct plan_user, username, "username", JBIND_STR),
+      JB(struct plan_user, groups, "caissonGroups", JBIND_STRS));
 
 TABLE(caps, struct plan_caps, JB(struct plan_caps, bounding, "bounding", JBIND_STRS),
       JB(struct plan_caps, effective, "effective", JBIND_STRS),
@@ -196,13 +197,14 @@ TABLE(seccomp_rule, struct plan_seccomp_rule,
       JB(struct plan_seccomp_rule, args, "args", JBIND_LIST, .sub = &seccomp_arg));
 
 PUBLIC_TABLE(plan_seccomp_table, struct plan_seccomp,
-      JB(struct plan_seccomp, default_action, "defaultAction", JBIND_STR, .flags = JBIND_REQUIRED),
-      JB(struct plan_seccomp, default_errno_ret, "defaultErrnoRet", JBIND_OPTINT),
-      JB(struct plan_seccomp, architectures, "architectures", JBIND_STRS),
-      JB(struct plan_seccomp, flags, "flags", JBIND_STRS),
-      JB(struct plan_seccomp, listener_path, "listenerPath", JBIND_STR),
-      JB(struct plan_seccomp, listener_metadata, "listenerMetadata", JBIND_STR),
-      JB(struct plan_seccomp, syscalls, "syscalls", JBIND_LIST, .sub = &seccomp_rule));
+	     JB(struct plan_seccomp, default_action, "defaultAction", JBIND_STR,
+		.flags = JBIND_REQUIRED),
+	     JB(struct plan_seccomp, default_errno_ret, "defaultErrnoRet", JBIND_OPTINT),
+	     JB(struct plan_seccomp, architectures, "architectures", JBIND_STRS),
+	     JB(struct plan_seccomp, flags, "flags", JBIND_STRS),
+	     JB(struct plan_seccomp, listener_path, "listenerPath", JBIND_STR),
+	     JB(struct plan_seccomp, listener_metadata, "listenerMetadata", JBIND_STR),
+	     JB(struct plan_seccomp, syscalls, "syscalls", JBIND_LIST, .sub = &seccomp_rule));
 
 TABLE(rdt, struct plan_rdt, JB(struct plan_rdt, clos_id, "closID", JBIND_STR),
       JB(struct plan_rdt, schemata, "schemata", JBIND_STRS),

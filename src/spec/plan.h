@@ -35,6 +35,7 @@ struct plan_user {
 	struct jbind_optint umask;
 	struct jbind_nums additional_gids;
 	const char *username; /* informational */
+	struct strs groups;   /* ours: more groups, names or ids, looked up inside */
 };
 
 struct plan_caps { /* names: "CAP_CHOWN" */

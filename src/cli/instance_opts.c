@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one place where an option of `run` and `create` stands.  Alphabetical. */
+#include "base/opt.h"
+#include "cli/instance_args.h"
+
+static const char *const isolations[] = {"default", "container", "process", "vm", "hyperv", NULL};
+static const char *const pulls[] = {"missing", "always", "never", NULL};
+static const char *const cgroupns[] = {"private", "host", NULL};
+static const char *const drivers[] = {"local", NULL};
+
+#define O(member, ...) OPT(struct instance_args, member, __VA_ARGS__)
+#define LIST(member, name_, arg_, help_)                                                           \
+	O(member, .name = name_, .type = OPT_LIST, .arg = arg_, .help = help_)
+#define STR(member, name_, arg_, help_)                                                            \
+	O(member, .name = name_, .type = OPT_STR, .arg = arg_, .help = help_)
+#define BYTES(member, name_, help_)                                                                \
+	O(member, .name = name_, .type = OPT_BYTES, .arg = "SIZE", .help = help_)
+#define INT(member, name_, low, high, preset_, help_)                                              \
+	O(member, .name = name_, .type = OPT_INT, .arg = "N", .min = low, .max = high,             \
+	  .preset = preset_, .help = help_)
+#define FLAG(member, name_, help_) O(member, .name = name_, .type = OPT_BOOL, .help = help_)
+
+const struct opt instance_opts_table[] = {
+    LIST(add_host, "add-host", "NAME:ADDRESS", "add a line to /etc/hosts"),
+    LIST(annotation, "annotation", "KEY=VALUE", "annotation of the runtime configuration"),
+    INT(blkio_weight, "blkio-weight", 0, 1000, NULL, "share of block I/O, 10 to 1000, 0: default"),
+    LIST(blkio_weight_device, "blkio-weight-device", "DEVICE:N", "the same for one device"),
+    LIST(cap_add, "cap-add", "CAP", "add a capability, or ALL"),
+    LIST(cap_drop, "cap-drop", "CAP", "drop a capability, or ALL"),
+    STR(cgroup_parent, "cgroup-parent", "PATH", "cgroup in which the instance's own is made"),
+    O(cgroupns, .name = "cgroupns", .type = OPT_ENUM, .arg = "MODE", .values = cgroupns,
+      .preset = "private", .help = "cgroup namespace"),
+    O(cidfile, .name = "cidfile", .type = OPT_STR, .arg = "FILE", .complete = "file",
+      .help = "write the id to a file that does not exist yet"),
+    INT(cpu_period, "cpu-period", 0, 1000000, NULL, "length of a quota's period, microseconds"),
+    INT(cpu_quota, "cpu-quota", -1, INT64_MAX / 1000, NULL,
+	"CPU time within a period, microseconds"),
+    INT(cpu_rt_period, "cpu-rt-period", 0, INT64_MAX / 1000, NULL,
+	"period of real-time scheduling, microseconds"),
+    INT(cpu_rt_runtime, "cpu-rt-runtime", 0, INT64_MAX / 1000, NULL,
+	"real-time CPU time within a period, microseconds"),
+    O(cpu_shares, .name = "cpu-shares", .letter = 'c', .type = OPT_INT, .arg = "N", .min = 0,
+      .max = 262144, .help = "weight against other instances, 1024 is the normal one"),
+    O(cpus, .name = "cpus", .type = OPT_DECIMAL, .arg = "N", .min = 10000000, .max = 1024000000000,
+      .help = "processors, such as 1.5; a vm has the next whole number"),
+    STR(cpuset_cpus, "cpuset-cpus", "LIST", "processors it may use, such as 0-3,7"),
+    STR(cpuset_mems, "cpuset-mems", "LIST", "memory nodes it may use"),
+    O(device, .name = "device", .type = OPT_LIST, .arg = "HOST[:INSIDE][:rwm]", .complete = "file",
+      .help = "give it a device of the host"),
+    LIST(device_cgroup_rule, "device-cgroup-rule", "TYPE MAJOR:MINOR ACCESS",
+	 "allow devices by number, such as 'c 10:* rw'"),
+    LIST(device_read_bps, "device-read-bps", "DEVICE:SIZE", "bytes read a second at most"),
+    LIST(device_read_iops, "device-read-iops", "DEVICE:N", "reads a second at most"),
+    LIST(device_write_bps, "device-write-bps", "DEVICE:SIZE", "bytes written a second at most"),
+    LIST(device_write_iops, "device-write-iops", "DEVICE:N", "writes a second at most"),
+    O(content_trust, .name = "disable-content-trust", .type = OPT_BOOL, .preset = "true",
+      .help = "only true is possible: there is no notary"),
+    LIST(dns, "dns", "ADDRESS", "name server to use"),
+    STR(domainname, "domainname", "NAME", "NIS domain name inside"),
+    STR(entrypoint, "entrypoint", "COMMAND", "replace the entry point of the image"),
+    O(env, .name = "env", .letter = 'e', .type = OPT_LIST, .arg = "KEY[=VALUE]",
+      .help = "set a variable, or pass on your own"),
+    O(env_file, .name = "env-file", .type = OPT_LIST, .arg = "FILE", .complete = "file",
+      .help = "read variables from a file, one KEY=VALUE per line"),
+    LIST(expose, "expose", "PORT[/PROTO]", "a port that --publish-all publishes, too"),
+    OPT_NO("gpus", "GPUS", "no vendor's hook runs here; give the device nodes with --device"),
+    LIST(group_add, "group-add", "GROUP", "one more group for the process, by name or id"),
+    O(hostname, .name = "hostname", .letter = 'h', .type = OPT_STR, .arg = "NAME",
+      .help = "host name inside, the short id by default"),
+    O(interactive, .name = "interactive", .letter = 'i', .type = OPT_BOOL,
+      .help = "keep stdin open"),
+    O(isolation, .name = "isolation", .type = OPT_ENUM, .arg = "KIND", .values = isolations,
+      .help = "the wall: namespaces, or a guest kernel"),
+    OPT_NO("kernel-memory", "SIZE", "kernels have no such limit any more (removed in Linux 6.1)"),
+    O(label, .name = "label", .letter = 'l', .type = OPT_LIST, .arg = "KEY=VALUE",
+      .help = "attach a label"),
+    O(label_file, .name = "label-file", .type = OPT_LIST, .arg = "FILE", .complete = "file",
+      .help = "read labels from a file, one KEY=VALUE per line"),
+    OPT_NO("link", "INSTANCE", "legacy; on a network instances find each other by name"),
+    O(memory, .name = "memory", .letter = 'm', .type = OPT_BYTES, .arg = "SIZE",
+      .help = "memory limit; the size of a vm"),
+    BYTES(memory_reservation, "memory-reservation", "what it keeps when memory is short"),
+    O(memory_swap, .name = "memory-swap", .type = OPT_BYTES, .arg = "SIZE", .min = -1,
+      .help = "limit of memory and swap together, -1 for no limit"),
+    INT(memory_swappiness, "memory-swappiness", -1, 100, "-1", "0 to 100, -1: as the host"),
+    LIST(mount, "mount", "SPEC", "mount: type=bind|volume|tmpfs,source=..,target=..[,readonly]"),
+    STR(name, "name", "NAME", "name of the instance"),
+    O(network, .name = "network", .type = OPT_STR, .arg = "NET", .complete = "network",
+      .preset = "bridge", .help = "bridge, none, host, or a network's name"),
+    FLAG(oom_kill_disable, "oom-kill-disable", "wait instead of being killed (cgroup v1)"),
+    INT(oom_score, "oom-score-adj", -1000, 1000, NULL,
+	"how likely the kernel kills it for want of memory, -1000 to 1000"),
+    INT(pids, "pids-limit", -1, 4194304, "2048", "how many processes it may have, -1 for no limit"),
+    STR(platform, "platform", "OS/ARCH", "which image of an index"),
+    O(publish, .name = "publish", .letter = 'p', .type = OPT_LIST,
+      .arg = "[[IP:]HOST:]PORT[/PROTO]", .help = "publish a port on the host"),
+    O(publish_all, .name = "publish-all", .letter = 'P', .type = OPT_BOOL,
+      .help = "publish every exposed port on a free one of the host"),
+    O(pull, .name = "pull", .type = OPT_ENUM, .arg = "WHEN", .values = pulls, .preset = "missing",
+      .help = "fetch the image"),
+    O(quiet, .name = "quiet", .letter = 'q', .type = OPT_BOOL,
+      .help = "show no progress while the image is fetched"),
+    FLAG(read_only, "read-only", "mount the root read-only"),
+    FLAG(rm, "rm", "remove the instance when it has ended"),
+    STR(runtime, "runtime", "NAME", "caisson: --isolation container; caisson-vm: --isolation vm"),
+    LIST(security_opt, "security-opt", "OPTION",
+	 "no-new-privileges, seccomp=unconfined, systempaths=unconfined"),
+    O(shm, .name = "shm-size", .type = OPT_BYTES, .arg = "SIZE", .preset = "64m",
+      .help = "size of /dev/shm"),
+    STR(stop_signal, "stop-signal", "SIGNAL", "signal that asks it to end"),
+    O(stop_timeout, .name = "stop-timeout", .type = OPT_INT, .arg = "SECONDS", .min = -1,
+      .max = 1 << 30, .preset = "10", .help = "time between that signal and SIGKILL, -1 for never"),
+    LIST(sysctl, "sysctl", "KEY=VALUE", "kernel setting of its own namespaces"),
+    LIST(tmpfs, "tmpfs", "DIR[:OPTIONS]", "mount a tmpfs"),
+    O(tty, .name = "tty", .letter = 't', .type = OPT_BOOL, .help = "give it a terminal"),
+    LIST(ulimit, "ulimit", "NAME=SOFT[:HARD]", "resource limit of the process"),
+    OPT_NO("use-api-socket", NULL, "an engine's socket inside is root on the host"),
+    O(user, .name = "user", .letter = 'u', .type = OPT_STR, .arg = "USER[:GROUP]",
+      .help = "user by name or id"),
+    STR(uts, "uts", "host", "host name and domain name of the host"),
+    O(volume, .name = "volume", .letter = 'v', .type = OPT_LIST, .arg = "[SOURCE:]DIR[:ro]",
+      .help = "mount a host path or a volume"),
+    O(volume_driver, .name = "volume-driver", .type = OPT_ENUM, .arg = "DRIVER", .values = drivers,
+      .help = "only local: volumes are directories"),
+    O(workdir, .name = "workdir", .letter = 'w', .type = OPT_STR, .arg = "DIR",
+      .help = "working directory inside"),
+    OPT_END,
+};

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/devspec.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "engine/request.h"
+#include "spec/plan.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define DEVICES_MAX 512 /* a directory of devices; the v1 device list of a cgroup is linear */
+#define MAJOR_MAX   0xfff
+#define MINOR_MAX   0xfffff
+
+struct out {
+	const struct request *q;
+	struct arena *a;
+	struct plan_devices *devices;
+	struct plan_device_rules *rules;
+	const char *said, *access;
+};
+
+static struct plan_device_rule *add_rule(struct out *o)
+{
+	struct plan_device_rules *l = o->rules;
+	struct plan_device_rule *v = arena_array(o->a, l->n + 1, sizeof(*v));
+
+	if (l->n)
+		memcpy(v, l->v, l->n * sizeof(*v));
+	l->v = v;
+	v[l->n] = (struct plan_device_rule){.allow = true};
+	return &v[l->n++];
+}
+
+/* Devices of every kernel: null, zero, full, random, urandom. */
+static bool is_virtual(const struct stat *st)
+{
+	unsigned int n = minor(st->st_rdev);
+
+	return S_ISCHR(st->st_mode) && major(st->st_rdev) == 1 &&
+	       (n == 3 || n == 5 || n == 7 || n == 8 || n == 9);
+}
+
+static int add_node(struct out *o, const struct stat *st, const char *inside, struct err *e)
+{
+	struct plan_devices *l = o->devices;
+	struct plan_device *v;
+	struct plan_device_rule *rule;
+
+	if (o->q->isolation == PLAN_VM && !is_virtual(st))
+		return err_set(e, ERR_UNSUPPORTED,
+			       "--device '%.80s' is not possible with --isolation vm: it is "
+			       "hardware of the host, and the guest has its own",
+			       o->said);
+	if (l->n == DEVICES_MAX)
+		return err_set(e, ERR_LIMIT, "--device '%.80s': more than %d devices", o->said,
+			       DEVICES_MAX);
+	v = arena_array(o->a, l->n + 1, sizeof(*v));
+	if (l->n)
+		memcpy(v, l->v, l->n * sizeof(*v));
+	l->v = v;
+	v[l->n++] = (struct plan_device){
+	    .path = inside,
+	    .type = S_ISBLK(st->st_mode) ? "b" : "c",
+	    .major = major(st->st_rdev),
+	    .minor = minor(st->st_rdev),
+	    .file_mode = {true, st->st_mode & 0777},
+	    .uid = {true, st->st_uid},
+	    .gid = {true, st->st_gid},
+	};
+	rule = add_rule(o);
+	rule->type = v[l->n - 1].type;
+	rule->major = (struct jbind_optint){true, major(st->st_rdev)};
+	rule->minor = (struct jbind_optint){true, minor(st->st_rdev)};
+	rule->access = o->access;
+	return 0;
+}
+
+/* Every device below a directory, as docker does for /dev/snd; links in it are not followed. */
+static int add_directory(struct out *o, const char *host, const char *inside, int depth,
+			 struct err *e)
+{
+	DIR *d = opendir(host);
+	struct dirent *ent;
+	int r = 0;
+
+	if (!d)
+		return err_sys(e, "--device '%.80s'", host);
+	while (r == 0 && depth < 8 && (ent = readdir(d))) {
+		const char *from = arena_printf(o->a, "%s/%s", host, ent->d_name);
+		const char *to = arena_printf(o->a, "%s/%s", inside, ent->d_name);
+		struct stat st;
+
+		if (streq(ent->d_name, ".") || streq(ent->d_name, "..") || lstat(from, &st) < 0)
+			continue;
+		if (S_ISDIR(st.st_mode))
+			r = add_directory(o, from, to, depth + 1, e);
+		else if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
+			r = add_node(o, &st, to, e);
+	}
+	closedir(d);
+	return r;
+}
+
+static bool is_access(const char *s)
+{
+	return *s && strlen(s) <= 3 && !s[strspn(s, "rwm")];
+}
+
+/* HOST[:INSIDE][:ACCESS]; the second part is an access when it looks like one. */
+static int one_device(struct out *o, struct err *e)
+{
+	const char *rest = strchr(o->said, ':');
+	const char *host = rest ? arena_dupn(o->a, o->said, (size_t)(rest - o->said)) : o->said;
+	const char *inside = host;
+	struct stat st;
+
+	o->access = "rwm";
+	if (rest && is_access(rest + 1)) {
+		o->access = rest + 1;
+	} else if (rest) {
+		const char *second = strchr(rest + 1, ':');
+
+		inside =
+		    second ? arena_dupn(o->a, rest + 1, (size_t)(second - rest - 1)) : rest + 1;
+		if (second)
+			o->access = second + 1;
+	}
+	if (!is_access(o->access))
+		return err_set(e, ERR_USAGE,
+			       "--device '%.80s': access is made of r, w and m, not '%.20s'",
+			       o->said, o->access);
+	if (*host != '/' && strchr(host, '='))
+		return err_set(e, ERR_UNSUPPORTED,
+			       "--device '%.80s': CDI names are not possible, give the nodes' "
+			       "paths",
+			       o->said);
+	if (*host != '/' || *inside != '/' || strstr(inside, "/.."))
+		return err_set(e, ERR_USAGE, "--device '%.80s': wants absolute paths", o->said);
+	if (stat(host, &st) < 0)
+		return err_sys(e, "--device '%.80s'", host);
+	if (S_ISDIR(st.st_mode))
+		return add_directory(o, host, inside, 0, e);
+	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+		return err_set(e, ERR_USAGE, "--device '%.80s' is no device", host);
+	return add_node(o, &st, inside, e);
+}
+
+/* "12" or "*"; *end behind it. */
+static bool number(const char *s, int64_t max, struct jbind_optint *out, const char **end)
+{
+	char *stop;
+
+	if (*s == '*') {
+		*end = s + 1;
+		return true;
+	}
+	if (*s < '0' || *s > '9')
+		return false;
+	*out = (struct jbind_optint){true, strtol(s, &stop, 10)};
+	*end = stop;
+	return out->v <= max;
+}
+
+/* "c 10:* rw".  Source: docker/cli, opts validation "^[acb] ([0-9]+|\*):([0-9]+|\*) [rwm]{1,3}$".
+ */
+static int one_rule(struct out *o, struct err *e)
+{
+	struct plan_device_rule x = {.allow = true};
+	const char *p = o->said;
+	bool ok = *p && strchr("acb", *p) && p[1] == ' ';
+
+	x.type = arena_dupn(o->a, p, 1);
+	ok = ok && number(p + 2, MAJOR_MAX, &x.major, &p) && *p++ == ':' &&
+	     number(p, MINOR_MAX, &x.minor, &p) && *p++ == ' ' && is_access(p);
+	x.access = ok ? arena_dup(o->a, p) : NULL;
+	if (!ok)
+		return err_set(e, ERR_USAGE,
+			       "--device-cgroup-rule '%.60s': wants such as 'c 10:200 rwm'",
+			       o->said);
+	*add_rule(o) = x;
+	return 0;
+}
+
+int devspec_build(const struct request *q, struct arena *a, struct plan_devices *devices,
+		  struct plan_device_rules *rules, struct err *e)
+{
+	struct out o = {.q = q, .a = a, .devices = devices, .rules = rules};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < q->devices.n; i++) {
+		o.said = q->devices.v[i];
+		r = one_device(&o, e);
+	}
+	for (size_t i = 0; r == 0 && i < q->device_rules.n; i++) {
+		o.said = q->device_rules.v[i];
+		r = one_rule(&o, e);
+	}
+	return r;
+}

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each option of `run` and `create` does: flags_container_test.py and flags_vm_test.py run this list behind both walls.
+
+As in both_cases.py a case may not ask which wall it is behind.  A VM takes seconds to start, so a case gives as many
+options as can be told apart afterwards."""
+import os, pathlib
+
+from both_cases import NEEDS, T, detached, name_of
+from caisson_test import TESTS, check, same, test
+
+TESTS.clear()       # those of both_cases run in files of their own
+
+
+def case(fn=None, **kw):
+    kw.setdefault("needs", NEEDS + os.environ.get("CAISSON_TEST_MORE_NEEDS", ""))
+    kw.setdefault("timeout", 90)
+    return test(fn, **kw) if fn else test(**kw)
+
+
+def inspect(env, name):
+    return env.run("inspect", name).ok().json()[0]
+
+
+def cgroup_file(ctl, path, v1, v2):
+    """The text of a limit's file as the host sees it, in the version of cgroups that the controller is in."""
+    for base, name in ((f"/sys/fs/cgroup/{ctl}", v1), ("/sys/fs/cgroup", v2), ("/sys/fs/cgroup/unified", v2)):
+        f = pathlib.Path(base + path) / name
+        if f.exists():
+            return f.read_text().strip()
+    return None
+
+
+@case
+def names_groups_settings_and_labels(env):
+    f = env.tmp / f"labels-{env.isolation}"
+    f.write_text("\ufeff# comment\n\nfrom.file=a b\nalone\nboth=file\n")
+    env.run("run", "--rm", "--hostname", "box", "--domainname", "dom.example", "--group-add", "tty", "--group-add", "4711",
+            "--sysctl", "kernel.shm_rmid_forced=1", "--sysctl", "net.ipv4.ip_forward=1", T, "sh", "-c",
+            "hostname; cat /proc/sys/kernel/domainname /proc/sys/kernel/shm_rmid_forced /proc/sys/net/ipv4/ip_forward; id -G").ok(
+                out="box\ndom.example\n1\n1\n0 5 4711\n")
+    name = name_of(env, "labels")
+    env.run("create", "--name", name, "--label-file", f, "--label", "both=line", "--annotation", "a.b/c=d e", T, "true").ok()
+    labels = inspect(env, name)["Config"]["Labels"]
+    for k, v in (("from.file", "a b"), ("alone", ""), ("both", "line")):
+        same(labels.get(k), v, f"label {k}")
+    env.run("rm", name).ok()
+
+
+@case
+def environment_files_follow_dockers_rules(env):
+    f = env.tmp / f"env-{env.isolation}"
+    f.write_bytes(b"# not me\n  \n  A=1 2  \nB=\"q\" # no comment\r\nFROM_HERE\nNOT_HERE\nC=x=y\nD=file\n")
+    out = env.run("run", "--rm", "--env-file", f, "--env", "D=line", T, "env", env={"FROM_HERE": "x"}).ok().out.split("\n")
+    for want in ("A=1 2  ", 'B="q" # no comment', "FROM_HERE=x", "C=x=y", "D=line"):
+        check(want in out, f"{want!r} not in {out}")
+    check(not any(v.startswith(("NOT_HERE", "#")) for v in out), f"too much in {out}")
+
+
+@case
+def processors_are_shared_out(env):
+    name = detached(env, "cpu", "sleep", "1000", flags=("--cpu-shares", "512", "--cpuset-cpus", "0", "--cpuset-mems", "0", "--cpu-period", "50000",
+                                                        "--cpu-quota", "20000", "--cgroup-parent", "/caisson/sub"))
+    path = "/caisson/sub/" + inspect(env, name)["Id"]
+    check(cgroup_file("cpu", path, "cpu.shares", "cpu.weight") in ("512", "50", "59"), "shares")
+    same(cgroup_file("cpuset", path, "cpuset.cpus", "cpuset.cpus"), "0", "processors")
+    same(cgroup_file("cpuset", path, "cpuset.mems", "cpuset.mems"), "0", "nodes")
+    quota = cgroup_file("cpu", path, "cpu.cfs_quota_us", "cpu.max")
+    check(quota in ("20000", "20000 50000"), f"quota {quota}")
+    env.run("exec", name, "true").ok()
+    env.run("rm", "-f", name).ok()
+    for base in pathlib.Path("/sys/fs/cgroup").glob("*/caisson/sub"):
+        base.rmdir()
+    one = pathlib.Path("/sys/fs/cgroup/caisson/sub")
+    if one.exists():
+        one.rmdir()
+
+
+@case
+def block_devices_are_throttled(env):
+    dev = next((f"/dev/{d}" for d in os.listdir("/sys/block") if os.path.exists(f"/dev/{d}") and not d.startswith(("loop", "ram"))), "/dev/loop0")
+    st = os.stat(dev).st_rdev
+    number = f"{os.major(st)}:{os.minor(st)}"
+    name = detached(env, "blkio", "sleep", "1000", flags=("--device-read-bps", f"{dev}:1m", "--device-write-bps", f"{dev}:2m",
+                                                          "--device-read-iops", f"{dev}:300", "--device-write-iops", f"{dev}:400"))
+    path = "/caisson/" + inspect(env, name)["Id"]
+    for kind, want in (("read_bps", 1 << 20), ("write_bps", 2 << 20), ("read_iops", 300), ("write_iops", 400)):
+        text = cgroup_file("blkio", path, f"blkio.throttle.{kind}_device", "io.max")
+        check(number in text and str(want) in text, f"{kind}: {text}")
+    env.run("rm", "-f", name).ok()
+
+
+@case
+def ulimits_oom_score_and_shm(env):
+    env.run("run", "--rm", "--ulimit", "nofile=123:456", "--oom-score-adj", "77", "--shm-size", "3m", "--stop-timeout", "3", T, "sh", "-c",
+            "ulimit -n; ulimit -Hn; cat /proc/self/oom_score_adj; df -k /dev/shm | tail -1 | tr -s ' ' | cut -d' ' -f2").ok(out="123\n456\n77\n3072\n")
+
+
+@case
+def capabilities_and_no_new_privileges(env):
+    env.run("run", "--rm", "--cap-drop", "ALL", "--cap-add", "CHOWN", "--security-opt", "no-new-privileges", T, "sh", "-c",
+            "grep -e CapEff -e CapBnd -e NoNewPrivs /proc/self/status").ok(
+                out="CapEff:\t0000000000000001\nCapBnd:\t0000000000000001\nNoNewPrivs:\t1\n")
+
+
+@case
+def devices_that_every_kernel_has(env):
+    env.run("run", "--rm", "--device", "/dev/zero:/dev/mine", "--device-cgroup-rule", "c 10:200 rwm", T, "sh", "-c",
+            "stat -c %t:%T /dev/mine; head -c 3 /dev/mine | wc -c").ok(out="1:5\n3\n")
+
+
+@case
+def resolver_hosts_and_entry_point(env):
+    env.run("run", "--rm", "--dns", "192.0.2.53", "--add-host", "there:192.0.2.7", "--entrypoint", "sh", T, "-c",
+            "grep nameserver /etc/resolv.conf; grep there /etc/hosts | tr -s '\\t ' ' '").ok(out="nameserver 192.0.2.53\n192.0.2.7 there\n")
+
+
+@case
+def publish_all_takes_what_is_exposed(env):
+    name = detached(env, "expose", "sleep", "1000", flags=("-P", "--expose", "8080", "--expose", "9000-9001/udp"))
+    ports = inspect(env, name)["NetworkSettings"]["Ports"]
+    for p in ("8080/tcp", "9000/udp", "9001/udp"):
+        check(int(ports[p][0]["HostPort"]) > 0, f"{p}: {ports}")
+    env.run("rm", "-f", name).ok()
+
+
+@case
+def an_id_file_is_written_once(env):
+    f = env.tmp / f"cid-{env.isolation}"
+    env.run("create", "--name", name_of(env, "cid"), "--cidfile", f, "--quiet", "--disable-content-trust", "--volume-driver", "local", T, "true").ok()
+    same(f.read_text(), inspect(env, name_of(env, "cid"))["Id"], "id")
+    env.run("create", "--cidfile", f, T, "true").error(125, str(f))
+    env.run("rm", name_of(env, "cid")).ok()
+
+
+@case
+def tmpfs_options(env):
+    env.run("run", "--rm", "--tmpfs", "/t:size=2m,mode=0710,exec", T, "sh", "-c",
+            "stat -c %a /t; grep ' /t ' /proc/mounts | grep -c noexec; df -k /t | tail -1 | tr -s ' ' | cut -d' ' -f2").expect(0, out="710\n0\n2048\n")
+

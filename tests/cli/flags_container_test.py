@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 300
+"""What each option does, as containers, and what only a container can have."""
+import os, pathlib
+
+import flags_cases  # noqa: F401, its cases register themselves
+from caisson_test import check, main, same, test
+from flags_cases import T, cgroup_file, inspect
+
+NEEDS = "root,netns"
+
+
+@test(needs=NEEDS)
+def memory_in_all_its_kinds(env):
+    env.run("run", "-d", "--name", "mem", "--memory", "64m", "--memory-reservation", "32m", "--memory-swap", "128m", T, "sleep", "1000").ok()
+    path = "/caisson/" + inspect(env, "mem")["Id"]
+    same(cgroup_file("memory", path, "memory.limit_in_bytes", "memory.max"), str(64 << 20), "limit")
+    same(cgroup_file("memory", path, "memory.soft_limit_in_bytes", "memory.low"), str(32 << 20), "reservation")
+    check(cgroup_file("memory", path, "memory.memsw.limit_in_bytes", "memory.swap.max") in (str(128 << 20), str(64 << 20)), "swap")
+    env.run("rm", "-f", "mem").ok()
+    if pathlib.Path("/sys/fs/cgroup/memory").is_dir():
+        env.run("run", "--rm", "--memory", "64m", "--memory-swap", "-1", "--memory-swappiness", "10", "--oom-kill-disable", T, "sh", "-c",
+                "cd /sys/fs/cgroup/memory; cat memory.swappiness; head -1 memory.oom_control").ok(out="10\noom_kill_disable 1\n")
+    else:
+        env.run("run", "--rm", "--memory", "64m", "--memory-swappiness", "10", T, "true").error(125, "swappiness")
+        env.run("run", "--rm", "--memory", "64m", "--oom-kill-disable", T, "true").error(125)
+
+
+@test(needs=NEEDS)
+def weights_and_real_time_where_the_kernel_has_them(env):
+    v1 = pathlib.Path("/sys/fs/cgroup/blkio")
+    weight = any((v1 / "caisson-test-leaf" / f).exists() for f in ("blkio.weight", "blkio.bfq.weight"))
+    r = env.run("run", "--rm", "--blkio-weight", "300", T, "true")
+    check(r.code == 0 if weight else r.code == 125 and "weight" in r.err, f"{r.code} {r.err}")
+    real = pathlib.Path("/sys/fs/cgroup/cpu/cpu.rt_runtime_us").exists()
+    r = env.run("run", "--rm", "--cpu-rt-runtime", "1000", "--cpu-rt-period", "1000000", T, "true")
+    check(r.code in (0, 125) if real else r.code == 125 and "rt" in r.err, f"{r.code} {r.err}")
+
+
+@test(needs=NEEDS)
+def namespaces_of_the_host(env):
+    same(env.run("run", "--rm", "--uts", "host", T, "hostname").ok().out.strip(), os.uname().nodename, "host name")
+    own = os.readlink("/proc/self/ns/cgroup")
+    same(env.run("run", "--rm", "--cgroupns", "host", T, "readlink", "/proc/self/ns/cgroup").ok().out.strip(), own, "cgroup namespace")
+    check(env.run("run", "--rm", "--cgroupns", "private", T, "readlink", "/proc/self/ns/cgroup").ok().out.strip() != own, "one of its own")
+
+
+@test(needs=NEEDS)
+def a_slice_is_where_systemd_keeps_it(env):
+    env.run("run", "-d", "--name", "slice", "--cgroup-parent", "ctest-a.slice", T, "sleep", "1000").ok()
+    check(cgroup_file("pids", "/ctest.slice/ctest-a.slice/" + inspect(env, "slice")["Id"], "pids.max", "pids.max"), "no such cgroup")
+    env.run("rm", "-f", "slice").ok()
+    for d in list(pathlib.Path("/sys/fs/cgroup").glob("**/ctest-a.slice")):
+        d.rmdir()
+        d.parent.rmdir()
+
+
+@test(needs=NEEDS)
+def devices_of_the_host_and_their_directories(env):
+    env.run("run", "--rm", "--device", "/dev/loop-control", T, "sh", "-c", "test -c /dev/loop-control && echo ok").ok(out="ok\n")
+    env.run("run", "--rm", "--device", "/dev/net", T, "sh", "-c", "test -c /dev/net/tun && echo ok").ok(out="ok\n")
+    env.run("run", "--rm", "--device", "/dev/fuse:/dev/mine:r", T, "sh", "-c", "(: >/dev/mine) 2>/dev/null || echo read-only").ok(out="read-only\n")
+    env.run("run", "--rm", "--device-cgroup-rule", "c 10:229 rw", T, "sh", "-c", "grep -c '10:229 rw' /sys/fs/cgroup/devices/devices.list || true").ok()
+    env.run("run", "--rm", "--device", "/dev/zero:/dev/z:w", T, "sh", "-c", "head -c1 /dev/zero | wc -c; stat -c %t:%T /dev/z").ok(out="1\n1:5\n")
+
+
+@test(needs=NEEDS)
+def runtimes_and_kinds_by_dockers_names(env):
+    # env.run() says --isolation=container: the same in other words is fine, the opposite is not.
+    env.run("run", "--rm", "--runtime", "caisson", T, "true").ok()
+    env.run("run", "--rm", "--runtime", "caisson-vm", T, "true").error(2, "--runtime", "--isolation")
+    env.run("run", "--rm", "--runtime", "runc", T, "true").error(125, "runc")
+    for kind in ("default", "process"):
+        env.run("run", "--rm", "--isolation", kind, T, "true").ok()
+    env.run("create", "--isolation", "hyperv", "--name", "hv", T, "true").ok()
+    same(inspect(env, "hv")["HostConfig"]["Isolation"], "vm", "isolation")
+    env.run("rm", "hv").ok()
+
+
+main(isolation="container")
