@@ -9,6 +9,12 @@
 #include <string.h>
 #include <strings.h>
 
+const char *const dockerfile_names[] = {
+#define X(k, name, flags) name,
+    DOCKERFILE_KINDS(X)
+#undef X
+	NULL};
+
 struct lines {
 	const char *p, *end;
 	int line; /* of the last one read */
@@ -347,4 +353,14 @@ int dockerfile_parse_one(const char *text, size_t len, const char *name, struct 
 		return err_wrap(e, r, "%s", name);
 	*out = &f->v[0];
 	return 0;
+}
+
+const char *dockerfile_flag(const struct dockerfile_instr *in, const char *name)
+{
+	const char *value = NULL;
+
+	for (size_t i = 0; i < in->flags_n; i++)
+		if (streq(in->flags[i].name, name))
+			value = in->flags[i].value ? in->flags[i].value : "";
+	return value;
 }

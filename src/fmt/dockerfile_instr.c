@@ -9,12 +9,6 @@
 #include <string.h>
 #include <strings.h>
 
-const char *const dockerfile_names[] = {
-#define X(k, name, flags) name,
-    DOCKERFILE_KINDS(X)
-#undef X
-	NULL};
-
 static const char *const flag_lists[] = {
 #define X(k, name, flags) flags,
     DOCKERFILE_KINDS(X)
@@ -197,16 +191,6 @@ static int check_flag(const struct dockerfile_instr *in, const struct dockerfile
 	if (!may_repeat(f->name) && dockerfile_flag(in, f->name))
 		return err_set(e, ERR_USAGE, "--%s is given twice", f->name);
 	return 0;
-}
-
-const char *dockerfile_flag(const struct dockerfile_instr *in, const char *name)
-{
-	const char *value = NULL;
-
-	for (size_t i = 0; i < in->flags_n; i++)
-		if (streq(in->flags[i].name, name))
-			value = in->flags[i].value ? in->flags[i].value : "";
-	return value;
 }
 
 /* Flags stand before everything else.  *p is moved to what is behind them. */

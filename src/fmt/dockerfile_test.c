@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/test.h"
 #include "fmt/dockerfile.h"
@@ -178,23 +179,21 @@ TEST(refused)
 /* 10 MB in one line and 100,000 instructions are large, and not wrong. */
 TEST(large)
 {
-	size_t size = 10 << 20, n = 0;
-	char *text = malloc(size + 64);
+	auto_buf struct buf text = BUF_INIT(DOCKERFILE_MAX);
 	struct dockerfile *f = NULL;
 	struct err e = ERR_INIT;
 
-	CHECK(text);
-	n = (size_t)sprintf(text, "FROM a\nENV ");
-	while (n < size)
-		n += (size_t)sprintf(text + n, "A=\"b c\" ");
-	CHECK_INT(dockerfile_parse(text, n, "Dockerfile", &arena, &f, NULL, &e), 0);
+	buf_puts(&text, "FROM a\nENV ");
+	while (text.len < 10 << 20)
+		buf_puts(&text, "A=\"b c\" ");
+	CHECK_INT(dockerfile_parse(text.p, text.len, "Dockerfile", &arena, &f, NULL, &e), 0);
 	CHECK(f->v[1].pairs_n > 1000000);
-	n = (size_t)sprintf(text, "FROM a\n");
+	text.len = 0;
+	buf_puts(&text, "FROM a\n");
 	for (int i = 0; i < 100000; i++)
-		n += (size_t)sprintf(text + n, "RUN a <<b\nb\n");
-	CHECK_INT(dockerfile_parse(text, n, "Dockerfile", &arena, &f, NULL, &e), 0);
+		buf_puts(&text, "RUN a <<b\nb\n");
+	CHECK_INT(dockerfile_parse(text.p, text.len, "Dockerfile", &arena, &f, NULL, &e), 0);
 	CHECK_INT(f->n, 100001);
-	free(text);
 }
 
 TEST(one)

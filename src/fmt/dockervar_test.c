@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "base/test.h"
@@ -121,11 +122,11 @@ TEST(heredoc_text_keeps_quotes)
 TEST(nesting_has_a_limit)
 {
 	auto_arena struct arena a = ARENA_INIT;
-	char deep[DOCKERVAR_DEPTH_MAX * 5 + 64] = "";
+	auto_buf struct buf deep = BUF_INIT(4096);
 
 	for (int i = 0; i <= DOCKERVAR_DEPTH_MAX; i++)
-		strcat(deep, "${N-");
-	CHECK(strstr(word(&a, deep), "nested"));
+		buf_puts(&deep, "${N-");
+	CHECK(strstr(word(&a, deep.p), "nested"));
 }
 
 TEST_MAIN(T(values), T(refused), T(required_says_why), T(words), T(heredoc_text_keeps_quotes),
