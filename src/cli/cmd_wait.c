@@ -3,45 +3,45 @@
 #include "base/err.h"
 #include "base/opt.h"
 #include "cli/cmd.h"
-#include "engine/conn.h"
 #include "engine/lookup.h"
+#include "engine/wait.h"
 
 #include <stdio.h>
 
-static const struct opt wait_opts[] = {OPT_END};
+struct wait_args {
+	int condition;
+};
 
-static int wait_one(struct session *s, const char *what, struct err *e)
+static const struct opt wait_opts[] = {
+    OPT(struct wait_args, condition, .name = "condition", .type = OPT_ENUM, .arg = "WHAT",
+	.values = wait_condition_names, .preset = "not-running",
+	.help = "what to wait for: not-running, next-exit or removed"),
+    OPT_END,
+};
+
+static int wait_one(struct session *s, const char *what, int condition, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
 	struct lookup l;
-	int status, r = lookup_find(s, what, &a, &l, e);
+	int64_t code;
+	int r = lookup_find(s, what, &a, &l, e);
 
-	if (r < 0)
-		return r;
-	if (l.state.status == INSTANCE_RUNNING || l.state.status == INSTANCE_PAUSED) {
-		r = conn_wait(s, l.i.id, &status, e);
-		if (r == 0) {
-			printf("%d\n", conn_code(status));
-			return 0;
-		}
-		/* It ended between the two; then the record knows. */
-		*e = ERR_INIT;
-		r = lookup_find(s, l.i.id, &a, &l, e);
-		if (r < 0)
-			return r;
-	}
-	printf("%lld\n", (long long)l.state.exit_code);
-	return 0;
+	if (r == 0)
+		r = wait_instance(s, &l.i, (enum wait_condition)condition, &code, e);
+	if (r == 0)
+		printf("%lld\n", (long long)code);
+	return r;
 }
 
 static int run(struct session *s, const void *args, int argc, char **argv, struct err *e)
 {
+	const struct wait_args *a = args;
 	int failed = 0;
 
 	for (int i = 0; i < argc; i++) {
 		struct err why = ERR_INIT;
 
-		if (wait_one(s, argv[i], &why) < 0) {
+		if (wait_one(s, argv[i], a->condition, &why) < 0) {
 			fprintf(stderr, "caisson: %s\n", why.msg);
 			failed = 1;
 		}
@@ -57,6 +57,7 @@ const struct cmd cmd_wait = {
     .operands = "INSTANCE...",
     .summary = "wait until instances have ended and print their exit codes",
     .opts = wait_opts,
+    .args_size = sizeof(struct wait_args),
     .operands_min = 1,
     .operands_max = -1,
     .run = run,

@@ -19,7 +19,12 @@
 	X(attach)                                                                                  \
 	X(exec)                                                                                    \
 	X(wait)                                                                                    \
+	X(stats)                                                                                   \
+	X(top)                                                                                     \
+	X(port)                                                                                    \
+	X(rename)                                                                                  \
 	X(inspect)                                                                                 \
+	X(container_prune)                                                                         \
 	X(images)                                                                                  \
 	X(history)                                                                                 \
 	X(pull)                                                                                    \

@@ -201,8 +201,8 @@ static int call(struct session *s, const struct cmd *c, int argc, char **argv, s
 
 	if (!args)
 		abort();
-	first =
-	    opt_parse(c->opts, argc, argv, c->flags & CMD_RUNS ? OPT_FIRST : OPT_MIXED, args, e);
+	first = opt_parse(c->opts, argc, argv,
+			  c->flags & (CMD_RUNS | CMD_OPERANDS) ? OPT_FIRST : OPT_MIXED, args, e);
 	n = argc - first;
 	if (first == -ECANCELED)
 		r = print_help(c, e);

@@ -10,8 +10,11 @@
 #include "sys/sock.h"
 
 #include <endian.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 int conn_send(struct conn *c, enum wire_type type, uint32_t stream, const void *data, size_t len,
@@ -147,6 +150,36 @@ int conn_simple(struct session *s, const char *id, enum wire_type type, struct e
 	if (r == 0)
 		r = conn_send(&c, type, 0, NULL, 0, e);
 	return r < 0 ? r : conn_answer(&c, 0, WIRE_OK, &f, e);
+}
+
+int conn_ask(struct session *s, const char *id, const struct conn_question *q, struct arena *a,
+	     const char **text, struct err *e)
+{
+	struct timeval t = {q->timeout_ms / 1000, q->timeout_ms % 1000 * 1000};
+	auto_conn struct conn c = CONN_INIT;
+	union {
+		const unsigned char *in;
+		const char *out;
+	} u;
+	struct wire_frame f;
+	int r = conn_open(s, id, &c, e);
+
+	if (r < 0)
+		return r;
+	if (setsockopt(c.fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) < 0)
+		return err_sys(e, "control connection");
+	r = conn_send(&c, q->type, 1, q->json, q->json ? strlen(q->json) : 0, e);
+	if (r == 0)
+		r = conn_answer(&c, 1, WIRE_OK, &f, e);
+	if (r == -EAGAIN) {
+		*e = ERR_INIT;
+		return err_set(e, ERR_TIMEOUT, "instance %.12s does not answer", id);
+	}
+	if (r < 0)
+		return r;
+	u.in = f.data;
+	*text = arena_dupn(a, f.len ? u.out : "", f.len);
+	return 0;
 }
 
 int conn_code(int status)

@@ -46,6 +46,17 @@ int conn_stop(struct session *s, const char *id, const struct control_stop *how,
 int conn_wait(struct session *s, const char *id, int *status, struct err *e);
 int conn_simple(struct session *s, const char *id, enum wire_type type, struct err *e);
 
+/* STATS, TOP, UPDATE: the answer's JSON in *text, in a ("" when there is none).  A monitor or guest
+ * that does not answer within timeout_ms is ERR_TIMEOUT. */
+struct arena;
+struct conn_question {
+	enum wire_type type;
+	const char *json; /* NULL: none */
+	int timeout_ms;
+};
+int conn_ask(struct session *s, const char *id, const struct conn_question *q, struct arena *a,
+	     const char **text, struct err *e);
+
 /* 128 + n or the code itself. */
 int conn_code(int status);
 

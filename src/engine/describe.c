@@ -342,6 +342,25 @@ static const char *command_text(const struct strs *c, bool full, struct arena *a
 	return arena_printf(a, "\"%s\"", b.p);
 }
 
+static void row_more(struct w *w, const struct lookup *l, struct arena *a)
+{
+	auto_buf struct buf names = BUF_INIT(1 << 20);
+	struct request q = {0};
+	size_t volumes = 0;
+
+	for (size_t i = 0; i < l->i.mounts.n; i++) {
+		const struct instance_mount *m = &l->i.mounts.v[i];
+		const char *what = m->name ? m->name : m->source ? m->source : m->destination;
+
+		buf_printf(&names, "%s%s", i ? "," : "", what);
+		volumes += streq(m->type, "volume");
+	}
+	str(w, "Mounts", names.p);
+	str(w, "LocalVolumes", arena_printf(a, "%zu", volumes));
+	jbind_parse(&request_table, l->i.request, strlen(l->i.request), &q, a, "request", NULL);
+	str(w, "Networks", q.network ? q.network : "bridge");
+}
+
 void describe_row(const struct lookup *l, int64_t now, bool full, struct buf *out)
 {
 	auto_arena struct arena a = ARENA_INIT;
@@ -362,6 +381,7 @@ void describe_row(const struct lookup *l, int64_t now, bool full, struct buf *ou
 	str(&w, "Ports", l->state.pid ? port_text(&l->i.ports, &a) : "");
 	str(&w, "Names", l->i.name);
 	str(&w, "Labels", text.p);
+	row_more(&w, l, &a);
 	str(&w, "Isolation", plan_isolation_names[l->i.isolation]);
 	buf_puts(out, "}");
 }

@@ -103,6 +103,8 @@ int lookup_all(struct session *s, struct arena *a, struct lookups *out, struct e
 	return 0;
 }
 
+const char *const *const lookup_status_names = instance_status_names;
+
 const char *lookup_status(const struct lookup *l)
 {
 	return instance_status_names[l->state.status];

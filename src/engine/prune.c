@@ -323,6 +323,25 @@ static int drop_volumes(struct session *s, struct store *store, const struct fil
 	return r;
 }
 
+int prune_instances(struct session *s, const struct prune_opts *o, struct arena *a,
+		    struct prune_result *out, struct err *e)
+{
+	struct prune_result done = {0};
+	struct filter f;
+	struct store *store;
+	int r = parse_filters(&o->filters, a, &f, e);
+
+	if (r >= 0)
+		r = session_store(s, &store, e);
+	if (r < 0)
+		return r;
+	remove_leftovers(s);
+	r = drop_instances(s, store, &f, a, &done, e);
+	if (r >= 0)
+		*out = done;
+	return r;
+}
+
 int prune_system(struct session *s, const struct prune_opts *o, struct arena *a,
 		 struct prune_result *out, struct err *e)
 {

@@ -34,6 +34,9 @@ struct prune_result {
 /* ERR_USAGE: a filter that is not understood.  Checked before anything is removed. */
 int prune_images(struct session *s, const struct prune_opts *o, struct arena *a,
 		 struct prune_result *out, struct err *e);
+/* Instances that do not run. */
+int prune_instances(struct session *s, const struct prune_opts *o, struct arena *a,
+		    struct prune_result *out, struct err *e);
 int prune_system(struct session *s, const struct prune_opts *o, struct arena *a,
 		 struct prune_result *out, struct err *e);
 

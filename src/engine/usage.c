@@ -79,6 +79,27 @@ static uint64_t measure(int root, const struct use *f)
 	return bytes;
 }
 
+void usage_of_instance(struct session *s, const struct instance *i, uint64_t *own, uint64_t *image)
+{
+	struct image *img = NULL;
+	struct store *store;
+	char path[96];
+
+	*own = *image = 0;
+	if (session_store(s, &store, NULL) < 0)
+		return;
+	snprintf(path, sizeof(path), "instances/%.64s", i->id);
+	du_add(store_root_fd(store), path, own);
+	if (image_find_id(store, i->image_id, &img, NULL) < 0)
+		return;
+	for (size_t k = 0; k < img->record.layers.n; k++) {
+		struct use u = {IN_LAYERS, digest_hex(img->record.layers.v[k]), 0};
+
+		*image += measure(store_root_fd(store), &u);
+	}
+	image_close(img);
+}
+
 /* ---- images ---- */
 
 static int by_id(const void *x, const void *y)

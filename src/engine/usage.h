@@ -56,6 +56,11 @@ struct usage {
 	} volume_list;
 };
 
+struct instance;
+/* What one instance takes of its own, and what its image's layers take.  What cannot be read takes
+ * nothing. */
+void usage_of_instance(struct session *s, const struct instance *i, uint64_t *own, uint64_t *image);
+
 /* Strings go into a. */
 int usage_gather(struct session *s, struct arena *a, struct usage *out, struct err *e);
 

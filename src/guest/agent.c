@@ -20,6 +20,7 @@
 #include "guest/settings.h"
 #include "guest/statsjson.h"
 #include "runtime/cgroup.h"
+#include "runtime/proclist.h"
 #include "spec/wire.h"
 #include "sys/fd.h"
 
@@ -196,6 +197,33 @@ static int stats(struct agent *s, uint32_t stream, struct err *e)
 	return 0;
 }
 
+static int top(struct agent *s, uint32_t stream, struct err *e)
+{
+	auto_buf struct buf b = BUF_INIT(WIRE_PAYLOAD_MAX);
+	int r;
+
+	if (!s->main_ready)
+		return err_set(e, ERR_CONFLICT, "the instance is not running");
+	r = proclist_write(s->streams[0].launch.cgroup, &b, e);
+	if (r == 0)
+		r = buf_fail(&b, "list of processes", e);
+	if (r == 0)
+		wire_put(&s->out, WIRE_OK, stream, b.p, b.len);
+	return r;
+}
+
+/* A share of the machine's CPUs is the host's to enforce; here the CPUs that are too many go. */
+static int update(struct cgroup *cg, struct plan_resources r, struct err *e)
+{
+	int ret = 0;
+
+	if (r.cpu && r.cpu->quota.set && r.cpu->period.set && r.cpu->period.v > 0) {
+		ret = settings_cpus(r.cpu->quota.v, r.cpu->period.v, e);
+		r.cpu = NULL;
+	}
+	return ret < 0 ? ret : cgroup_update(cg, &r, e);
+}
+
 static int limits(struct agent *s, const struct message *m, struct err *e)
 {
 	struct cgroup *cg = s->streams[0].launch.cgroup;
@@ -203,7 +231,7 @@ static int limits(struct agent *s, const struct message *m, struct err *e)
 	if (!s->main_ready)
 		return err_set(e, ERR_CONFLICT, "the instance is not running");
 	if (m->type == WIRE_UPDATE)
-		return cgroup_update(cg, &m->resources, e);
+		return update(cg, m->resources, e);
 	return cgroup_freeze(cg, m->type == WIRE_PAUSE, e);
 }
 
@@ -278,6 +306,9 @@ static int request(struct agent *s, const struct message *m, struct err *e)
 		return r < 0 ? r : 1;
 	case WIRE_STATS:
 		r = stats(s, m->stream, e);
+		return r < 0 ? r : 1;
+	case WIRE_TOP:
+		r = top(s, m->stream, e);
 		return r < 0 ? r : 1;
 	default: /* PAUSE RESUME UPDATE */
 		return limits(s, m, e);

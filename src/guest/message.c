@@ -149,6 +149,7 @@ int message_parse(const struct wire_frame *f, struct arena *a, struct message *o
 		return jbind_parse(&plan_resources_table, (const char *)f->data, f->len,
 				   &out->resources, a, "resources", e);
 	case WIRE_STATS:
+	case WIRE_TOP:
 	case WIRE_PAUSE:
 	case WIRE_RESUME:
 	case WIRE_POWEROFF:

@@ -6,15 +6,18 @@
 #include "guest/boot.h"
 #include "spec/plan.h"
 #include "sys/fd.h"
+#include "sys/file.h"
 #include "sys/netlink.h"
 
 #include <fcntl.h>
 #include <linux/random.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define FILES_DIR	"/run/caisson/files"
 #define CARRIER_WAIT_MS 500
@@ -48,6 +51,27 @@ int settings_entropy(const void *data, size_t len, struct err *e)
 		r = err_sys(e, "add entropy");
 	explicit_bzero(&pool, sizeof(pool));
 	return r;
+}
+
+int settings_cpus(int64_t quota, int64_t period, struct err *e)
+{
+	long have = sysconf(_SC_NPROCESSORS_CONF);
+	int64_t want = quota > 0 ? (quota + period - 1) / period : have;
+
+	/* The first one stays: it takes the interrupts. */
+	for (long i = 1; i < have; i++) {
+		char path[64];
+		int r;
+
+		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%ld/online", i);
+		r = file_put(AT_FDCWD, path, i < want ? "1" : "0");
+		if (r < 0) {
+			errno = -r;
+			return err_sys(e, "take CPU %ld of the guest %s", i,
+				       i < want ? "online" : "offline");
+		}
+	}
+	return 0;
 }
 
 struct by_mac {

@@ -14,6 +14,8 @@ int settings_entropy(const void *data, size_t len, struct err *e);
 /* The interface with the plan's hardware address gets its name, addresses and routes.  Loads the
  * network driver when this is the first. */
 int settings_net(const struct plan_nic *nic, struct err *e);
+/* As many CPUs online as quota / period begins, the others offline; quota <= 0: all. */
+int settings_cpus(int64_t quota, int64_t period, struct err *e);
 int settings_file(const char *name, const void *data, size_t len, struct err *e);
 
 #endif

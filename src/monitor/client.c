@@ -369,28 +369,45 @@ static int on_freeze(struct client *c, bool frozen, struct err *e)
 	return 1;
 }
 
-static int on_stats(struct client *c, const struct wire_frame *f, struct err *e)
+static struct client *find_asker(struct server *s, const struct server_asker *who)
 {
-	auto_buf struct buf b = BUF_INIT(16 << 10);
-	int r;
+	struct client *c = s->clients;
 
-	if (!c->server->started || c->server->ended)
-		return err_set(e, ERR_CONFLICT, "the instance is not running");
-	r = c->server->ops->stats(c->server, &b, e);
-	if (r == 0)
-		client_send(c, WIRE_OK, f->stream, b.p, b.len);
-	return r;
+	while (c && c->serial != who->serial)
+		c = c->next;
+	return c;
 }
 
-static int on_update(struct client *c, const struct wire_frame *f, struct err *e)
+void client_answer(struct server *s, const struct server_asker *who, const void *json, size_t len)
+{
+	struct client *c = find_asker(s, who);
+
+	if (c)
+		client_send(c, WIRE_OK, who->stream, json, len);
+}
+
+void client_refuse(struct server *s, const struct server_asker *who, const struct err *e)
+{
+	struct client *c = find_asker(s, who);
+
+	if (c)
+		client_send_err(c, who->stream, e);
+}
+
+static int on_question(struct client *c, const struct wire_frame *f, struct err *e)
 {
 	union {
 		const unsigned char *in;
 		const char *out;
 	} u = {.in = f->data};
-	int r = c->server->ops->update(c->server, u.out, f->len, e);
+	struct server_question q = {.type = f->type,
+				    .who = {.serial = c->serial, .stream = f->stream},
+				    .json = u.out,
+				    .len = f->len};
 
-	return r < 0 ? r : 1;
+	if (!c->server->started || c->server->ended)
+		return err_set(e, ERR_CONFLICT, "the instance is not running");
+	return c->server->ops->ask(c->server, &q, e);
 }
 
 /* 1: answer OK; 0: nothing to answer (now); < 0: answer ERR. */
@@ -424,9 +441,9 @@ static int dispatch(struct client *c, const struct wire_frame *f, struct err *e)
 	case WIRE_RESUME:
 		return on_freeze(c, f->type == WIRE_PAUSE, e);
 	case WIRE_STATS:
-		return on_stats(c, f, e);
+	case WIRE_TOP:
 	case WIRE_UPDATE:
-		return on_update(c, f, e);
+		return on_question(c, f, e);
 	default:
 		return err_set(e, ERR_UNSUPPORTED, "a monitor takes no frame of type %s",
 			       wire_type_name(f->type));
@@ -517,7 +534,8 @@ struct client *client_new(struct server *s, int fd, bool first)
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		abort();
-	*c = (struct client){.server = s, .first = first, .next = s->clients};
+	*c = (struct client){
+	    .server = s, .first = first, .next = s->clients, .serial = ++s->last_serial};
 	if (loop_watch(&s->loop, &c->watch, fd, EPOLLIN, ready) < 0) {
 		fd_close(fd);
 		free(c);

@@ -12,6 +12,7 @@
 struct err;
 struct link;
 struct server;
+struct server_asker;
 
 #define CLIENT_QUEUE_FULL (256u << 10) /* an owner's process waits above this */
 #define CLIENT_QUEUE_MAX  (1u << 20)   /* anybody else is dropped above this */
@@ -19,6 +20,7 @@ struct server;
 struct client {
 	struct server *server;
 	struct client *next;
+	uint32_t serial; /* never used twice: who asked may be gone when the answer comes */
 	struct watch watch;
 	struct wire_reader reader;
 	struct outq out;
@@ -44,5 +46,9 @@ void client_send(struct client *c, enum wire_type type, uint32_t stream, const v
 void client_send_err(struct client *c, uint32_t stream, const struct err *e);
 
 void client_unlink(struct link *l);
+
+/* The answer to a STATS, TOP or UPDATE.  Nothing when who asked is gone. */
+void client_answer(struct server *s, const struct server_asker *who, const void *json, size_t len);
+void client_refuse(struct server *s, const struct server_asker *who, const struct err *e);
 
 #endif

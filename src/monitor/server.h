@@ -58,6 +58,17 @@ struct proc {
 	void *work; /* the workload's part, freed by ops->forget */
 };
 
+/* Who waits for an answer, and to what. */
+struct server_asker {
+	uint32_t serial, stream; /* the client, and its stream */
+};
+struct server_question {
+	uint16_t type; /* enum wire_type */
+	struct server_asker who;
+	const char *json; /* of an UPDATE */
+	size_t len;
+};
+
 /* What differs between a container and a VM. */
 struct workload_ops {
 	/* Everything but running.  On failure nothing is left. */
@@ -72,8 +83,9 @@ struct workload_ops {
 	void (*flow)(struct proc *p);  /* .congested became false */
 	int (*kill)(struct server *s, struct err *e);
 	int (*freeze)(struct server *s, bool frozen, struct err *e);
-	int (*stats)(struct server *s, struct buf *json, struct err *e);
-	int (*update)(struct server *s, const char *json, size_t len, struct err *e);
+	/* STATS, TOP, UPDATE: ends in client_answer() or client_refuse(), now or later, or fails.
+	 */
+	int (*ask)(struct server *s, const struct server_question *q, struct err *e);
 	bool (*oom)(struct server *s); /* was anything of it killed for want of memory? */
 	void (*forget)(struct proc *p);
 	void (*end)(struct server *s); /* remove what outlives the processes; may run twice */
@@ -98,7 +110,7 @@ struct server {
 	struct logfile log;
 	struct proc *procs; /* the main one is last */
 	struct client *clients;
-	uint32_t last_number;
+	uint32_t last_number, last_serial;
 	bool start_asked, started, ended, reaped_by_client, frozen;
 	bool discard; /* it is being removed: at its end nobody is waited for */
 	bool auto_remove, stdin_once;

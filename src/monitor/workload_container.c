@@ -11,15 +11,19 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "monitor/client.h"
+#include "monitor/gauge.h"
 #include "monitor/server.h"
 #include "runtime/cgroup.h"
 #include "runtime/launch.h"
+#include "runtime/proclist.h"
+#include "spec/metrics.h"
 #include "spec/plan.h"
+#include "spec/wire.h"
 #include "sys/fd.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -35,6 +39,7 @@
 struct box {
 	struct proc *proc;
 	struct launch launch;
+	bool host_net;			  /* of the main process: it has no network of its own */
 	struct watch in, out, err, ended; /* with a terminal only in and out, both its master */
 };
 
@@ -284,6 +289,7 @@ static int create(struct server *s, struct err *e)
 		r = pipes_make(&pipes, p->caisson->open_stdin, e);
 	if (r == 0) {
 		options(&o, p, &pipes);
+		b->host_net = !plan_namespace_path(p, "network");
 		r = launch_create(p, &o, &b->launch, e);
 	}
 	if (r == 0) {
@@ -391,40 +397,61 @@ static int freeze(struct server *s, bool frozen, struct err *e)
 	return cgroup_freeze(b->launch.cgroup, frozen, e);
 }
 
-static int stats(struct server *s, struct buf *out, struct err *e)
+static int stats(struct server *s, const struct server_question *q, struct err *e)
 {
+	auto_buf struct buf out = BUF_INIT(4096);
 	struct box *b = main_box(s);
-	struct cgroup_stats st;
-	int r;
+	struct metrics st;
+	int r = gauge_cgroup(b->launch.cgroup, &st, e);
 
-	if (!b->launch.cgroup)
-		return err_set(e, ERR_UNSUPPORTED, "numbers need a cgroup");
-	r = cgroup_stats(b->launch.cgroup, &st, e);
 	if (r < 0)
 		return r;
-	buf_printf(out, "{\"cpu_ns\":%" PRIu64 ",\"memory_bytes\":%" PRIu64, st.cpu_ns,
-		   st.memory_bytes);
-	if (st.memory_limit_bytes != UINT64_MAX)
-		buf_printf(out, ",\"memory_limit_bytes\":%" PRIu64, st.memory_limit_bytes);
-	buf_printf(out, ",\"memory_inactive_bytes\":%" PRIu64 ",\"pids\":%" PRIu64,
-		   st.memory_inactive_bytes, st.pids);
-	buf_printf(out, ",\"io_read_bytes\":%" PRIu64 ",\"io_write_bytes\":%" PRIu64 "}",
-		   st.io_read_bytes, st.io_write_bytes);
+	/* Not of the host's network, which is not the instance's doing. */
+	if (!b->host_net)
+		gauge_process_net(b->launch.pid, &st);
+	jbind_write(&metrics_table, &st, &out);
+	client_answer(s, &q->who, out.p, out.len);
 	return 0;
 }
 
-static int update(struct server *s, const char *json, size_t len, struct err *e)
+static int top(struct server *s, const struct server_question *q, struct err *e)
+{
+	auto_buf struct buf out = BUF_INIT(WIRE_PAYLOAD_MAX);
+	struct box *b = main_box(s);
+	int r;
+
+	if (!b->launch.cgroup)
+		return err_set(e, ERR_UNSUPPORTED, "a list of processes needs a cgroup");
+	r = proclist_write(b->launch.cgroup, &out, e);
+	if (r == 0)
+		r = buf_fail(&out, "list of processes", e);
+	if (r == 0)
+		client_answer(s, &q->who, out.p, out.len);
+	return r;
+}
+
+static int update(struct server *s, const struct server_question *q, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
 	struct plan_resources res = {0};
 	struct box *b = main_box(s);
-	int r = jbind_parse(&plan_resources_table, json, len, &res, &a, "limits", e);
+	int r = jbind_parse(&plan_resources_table, q->json, q->len, &res, &a, "limits", e);
 
 	if (r < 0)
 		return r;
 	if (!b->launch.cgroup)
 		return err_set(e, ERR_UNSUPPORTED, "limits need a cgroup");
-	return cgroup_update(b->launch.cgroup, &res, e);
+	r = cgroup_update(b->launch.cgroup, &res, e);
+	if (r == 0)
+		client_answer(s, &q->who, NULL, 0);
+	return r;
+}
+
+static int ask(struct server *s, const struct server_question *q, struct err *e)
+{
+	return q->type == WIRE_STATS ? stats(s, q, e)
+	       : q->type == WIRE_TOP ? top(s, q, e)
+				     : update(s, q, e);
 }
 
 static bool oom(struct server *s)
@@ -477,8 +504,7 @@ const struct workload_ops workload_container_ops = {
     .flow = flow,
     .kill = kill_all,
     .freeze = freeze,
-    .stats = stats,
-    .update = update,
+    .ask = ask,
     .oom = oom,
     .forget = forget,
     .end = end,

@@ -11,10 +11,13 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "monitor/client.h"
+#include "monitor/gauge.h"
 #include "monitor/hostinfo.h"
 #include "monitor/server.h"
 #include "runtime/cgroup.h"
 #include "runtime/seccomp.h"
+#include "spec/metrics.h"
 #include "spec/plan.h"
 #include "spec/wire.h"
 #include "sys/fd.h"
@@ -40,6 +43,16 @@
 #define KILL_GRACE_S   3   /* for the agent to do it; then QEMU goes */
 #define STOP_MS	       10000
 
+/* A question that the guest was asked. */
+struct asked {
+	uint32_t stream;
+	uint16_t type; /* enum wire_type */
+	struct server_asker who;
+	struct asked *next;
+};
+#define ASKED_FIRST 0x80000000u /* streams above those of processes */
+#define ASKED_MAX   64		/* a guest that does not answer is asked no more */
+
 struct machine {
 	struct server *server;
 	struct vm *vm;
@@ -48,6 +61,13 @@ struct machine {
 	struct wire_reader reader;
 	struct outq out;
 	bool greeted, dying;
+	struct asked *asked;
+	uint32_t asked_last, asked_count;
+	/* What it booted with; a running machine cannot have more. */
+	uint64_t memory_bytes;
+	uint32_t cpus;
+	struct strs taps;
+	struct arena arena; /* of .taps */
 };
 
 /* The windows of one process's stream. */
@@ -219,6 +239,84 @@ static void set_timer(struct machine *m, int seconds)
 		fd_close(fd);
 }
 
+/* ---- questions ---- */
+
+static int answer_stats(struct server *s, const struct server_asker *who,
+			const struct metrics *guest, struct err *e)
+{
+	auto_buf struct buf out = BUF_INIT(4096);
+	struct machine *m = machine_of(s);
+	struct metrics st;
+	int r = gauge_cgroup(m->cgroup, &st, e);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < m->taps.n; i++)
+		gauge_device_net(m->taps.v[i], &st);
+	st.memory_limit_bytes = m->memory_bytes;
+	/* The host's are the threads of QEMU. */
+	st.pids = guest->pids;
+	st.pids_limit = guest->pids_limit == UINT64_MAX ? 0 : guest->pids_limit;
+	st.oom_kills += guest->oom_kills;
+	jbind_write(&metrics_table, &st, &out);
+	client_answer(s, who, out.p, out.len);
+	return 0;
+}
+
+static int ask_guest(struct machine *m, const struct server_question *q, const char *json,
+		     size_t len, struct err *e)
+{
+	struct asked *a;
+
+	if (m->asked_count >= ASKED_MAX)
+		return err_set(e, ERR_TIMEOUT, "the guest does not answer");
+	a = calloc(1, sizeof(*a));
+	if (!a)
+		abort();
+	*a = (struct asked){.stream = ASKED_FIRST + (m->asked_last++ & 0xffffff),
+			    .type = q->type,
+			    .who = q->who,
+			    .next = m->asked};
+	m->asked = a;
+	m->asked_count++;
+	put(m, q->type, a->stream, json, len);
+	return 0;
+}
+
+static void on_answer(struct machine *m, const struct wire_frame *f)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct asked **l = &m->asked, *q;
+	struct err e = ERR_INIT;
+	struct metrics st = {0};
+	union {
+		const unsigned char *in;
+		const char *out;
+	} u = {.in = f->data};
+	int r = 0;
+
+	while (*l && (*l)->stream != f->stream)
+		l = &(*l)->next;
+	q = *l;
+	if (!q)
+		return;
+	*l = q->next;
+	m->asked_count--;
+	if (f->type == WIRE_ERR) {
+		r = wire_err(f, &e);
+	} else if (q->type == WIRE_STATS) {
+		r = jbind_parse(&metrics_table, u.out, f->len, &st, &a, "numbers of the guest", &e);
+		if (r == 0)
+			r = answer_stats(m->server, &q->who, &st, &e);
+	} else {
+		/* Whoever asked parses it as what it is, a guest's text. */
+		client_answer(m->server, &q->who, f->data, f->len);
+	}
+	if (r < 0)
+		client_refuse(m->server, &q->who, &e);
+	free(q);
+}
+
 /* ---- what the agent says ---- */
 
 static int broken(struct err *e, const struct wire_frame *f)
@@ -284,6 +382,10 @@ static int on_frame(struct machine *m, const struct wire_frame *f, struct err *e
 		return on_hello(m, e);
 	if (!m->greeted)
 		return broken(e, f);
+	if (f->stream >= ASKED_FIRST && (f->type == WIRE_OK || f->type == WIRE_ERR)) {
+		on_answer(m, f);
+		return 0;
+	}
 	if (f->type == WIRE_OK || !p)
 		return 0; /* answers to settings; a process we have given up */
 	if (f->len == sizeof(v))
@@ -427,6 +529,17 @@ static int watch_machine(struct machine *m, struct err *e)
 	return 0;
 }
 
+static void remember(struct machine *m, const struct plan *p)
+{
+	const struct plan_nics *nics = &p->caisson->nics;
+
+	m->memory_bytes = p->caisson->vm->memory_bytes;
+	m->cpus = p->caisson->vm->cpus;
+	for (size_t i = 0; i < nics->n; i++)
+		if (nics->v[i].tap)
+			arena_strs_add(&m->arena, &m->taps, arena_dup(&m->arena, nics->v[i].tap));
+}
+
 static void end(struct server *s);
 
 /* QEMU and the guest's boot begin at once; the workload's process waits for START, which is what
@@ -460,6 +573,8 @@ static void start(struct server *s)
 	if (r == 0 && p->process && g->rows)
 		p->process->console_size =
 		    (struct plan_console){.height = g->rows, .width = g->columns};
+	if (r == 0)
+		remember(m, p);
 	if (r == 0)
 		r = make_cgroup(m, p, &a, &e);
 	if (r == 0)
@@ -542,27 +657,86 @@ static int freeze(struct server *s, bool frozen, struct err *e)
 	return 0;
 }
 
-static int stats(struct server *s, struct buf *out, struct err *e)
-{
-	struct machine *m = machine_of(s);
-	struct cgroup_stats st;
-	int r;
+#define GUEST_OWN (32u << 20) /* what its kernel and our agent need of the machine's memory */
 
-	if (!m->cgroup)
-		return err_set(e, ERR_UNSUPPORTED, "numbers need a cgroup");
-	r = cgroup_stats(m->cgroup, &st, e);
-	if (r < 0)
-		return r;
-	buf_printf(out, "{\"cpu_ns\":%" PRIu64 ",\"memory_bytes\":%" PRIu64 ",\"pids\":%" PRIu64,
-		   st.cpu_ns, st.memory_bytes, st.pids);
-	buf_printf(out, ",\"io_read_bytes\":%" PRIu64 ",\"io_write_bytes\":%" PRIu64 "}",
-		   st.io_read_bytes, st.io_write_bytes);
+static int check_update(const struct machine *m, const struct plan_resources *r, struct err *e)
+{
+	const struct plan_memory *mem = r->memory;
+	const struct plan_cpu *cpu = r->cpu;
+
+	if (mem && mem->limit.set && (uint64_t)mem->limit.v > m->memory_bytes)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "--memory of a running vm cannot exceed the %" PRIu64
+			       " MiB it booted with",
+			       m->memory_bytes >> 20);
+	if (mem && mem->limit.set && mem->limit.v < (int64_t)(96u << 20))
+		return err_set(e, ERR_USAGE,
+			       "--memory of a vm is at least 96m: its kernel needs some");
+	if (mem && (mem->swap.set || mem->kernel.set))
+		return err_set(e, ERR_UNSUPPORTED, "a vm has no %s to limit",
+			       mem->swap.set ? "--memory-swap" : "--kernel-memory");
+	if (cpu && cpu->quota.set && cpu->quota.v > 0 && cpu->period.set &&
+	    cpu->quota.v > cpu->period.v * (int64_t)m->cpus)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "--cpus of a running vm cannot exceed the %u it booted with",
+			       m->cpus);
+	if (cpu && (cpu->realtime_runtime.set || cpu->realtime_period.set || cpu->mems))
+		return err_set(e, ERR_UNSUPPORTED,
+			       "a running vm takes no --cpu-rt-runtime, --cpu-rt-period and "
+			       "--cpuset-mems");
 	return 0;
 }
 
-static int update(struct server *s, const char *json, size_t len, struct err *e)
+/* What its threads may compute and read is the host's to say; memory, processes and how many CPUs
+ * are online is the guest's. */
+static int update(struct machine *m, const struct server_question *q, struct err *e)
 {
-	return err_set(e, ERR_UNSUPPORTED, "the limits of a running vm cannot be changed");
+	auto_arena struct arena a = ARENA_INIT;
+	auto_buf struct buf b = BUF_INIT(WIRE_PAYLOAD_MAX);
+	struct plan_resources res = {0}, host, guest;
+	int r = jbind_parse(&plan_resources_table, q->json, q->len, &res, &a, "limits", e);
+
+	if (r == 0)
+		r = check_update(m, &res, e);
+	if (r < 0)
+		return r;
+	host = (struct plan_resources){.cpu = res.cpu, .block_io = res.block_io};
+	if (res.cpu || res.block_io)
+		r = cgroup_update(m->cgroup, &host, e);
+	if (r < 0)
+		return r;
+	if (res.memory && res.memory->limit.set) {
+		/* The balloon gives back to the host what the limit takes from the guest. */
+		struct err ignored = ERR_INIT;
+
+		vm_balloon(m->vm, (uint64_t)res.memory->limit.v, &ignored);
+		res.memory->limit.v -= GUEST_OWN;
+	}
+	guest = (struct plan_resources){.memory = res.memory, .pids = res.pids};
+	if (res.cpu && res.cpu->quota.set) {
+		guest.cpu = arena_alloc(&a, sizeof(*guest.cpu));
+		guest.cpu->quota = res.cpu->quota;
+		guest.cpu->period = res.cpu->period;
+	}
+	if (!guest.memory && !guest.pids && !guest.cpu) {
+		client_answer(m->server, &q->who, NULL, 0);
+		return 0;
+	}
+	jbind_write(&plan_resources_table, &guest, &b);
+	return ask_guest(m, q, b.p, b.len, e);
+}
+
+static int ask(struct server *s, const struct server_question *q, struct err *e)
+{
+	static const struct metrics nothing;
+	struct machine *m = machine_of(s);
+
+	/* A frozen guest answers nothing; the host's numbers are there. */
+	if (s->frozen && q->type == WIRE_STATS)
+		return answer_stats(s, &q->who, &nothing, e);
+	if (s->frozen)
+		return err_set(e, ERR_CONFLICT, "the instance is paused");
+	return q->type == WIRE_UPDATE ? update(m, q, e) : ask_guest(m, q, NULL, 0, e);
 }
 
 static bool oom(struct server *s)
@@ -607,6 +781,13 @@ static void end(struct server *s)
 	}
 	outq_done(&m->out);
 	wire_reader_done(&m->reader);
+	while (m->asked) {
+		struct asked *next = m->asked->next;
+
+		free(m->asked);
+		m->asked = next;
+	}
+	arena_free(&m->arena);
 	forget(server_main(s));
 	free(m);
 	s->work = NULL;
@@ -622,8 +803,7 @@ const struct workload_ops workload_vm_ops = {
     .flow = flow,
     .kill = kill_all,
     .freeze = freeze,
-    .stats = stats,
-    .update = update,
+    .ask = ask,
     .oom = oom,
     .forget = forget,
     .end = end,

@@ -135,6 +135,16 @@ static bool id_in_use(int root_fd, const char *id)
 	return faccessat(root_fd, path, F_OK, 0) == 0;
 }
 
+/* A kill -9 within a rename left this link: the record says another name, and nobody is at it. */
+static bool left_by_rename(int root_fd, const char *id, const char *name)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	auto_fd int lock = instance_try_lock(root_fd, id, NULL);
+	struct instance i;
+
+	return lock >= 0 && instance_load(root_fd, id, &a, &i, NULL) == 0 && !streq(i.name, name);
+}
+
 static int take_name(int root_fd, const char *id, const char *name, struct err *e)
 {
 	auto_fd int names = subdir(root_fd, "names");
@@ -152,7 +162,7 @@ static int take_name(int root_fd, const char *id, const char *name, struct err *
 		return err_sys(e, "name '%s'", name);
 	n = readlinkat(names, name, owner, INSTANCE_ID);
 	owner[n < 0 ? 0 : n] = '\0';
-	if (is_id(owner) && id_in_use(root_fd, owner))
+	if (is_id(owner) && id_in_use(root_fd, owner) && !left_by_rename(root_fd, owner, name))
 		return err_set(e, ERR_EXISTS,
 			       "the name '%s' is already in use by instance %.12s: remove or "
 			       "rename that one first",
@@ -238,6 +248,19 @@ int instance_commit(int dir_fd, const struct instance *i, bool durable, struct e
 	r = file_replace(dir_fd, "record.json", b.p, b.len, 0600,
 			 durable ? FILE_DURABLE : FILE_LAZY);
 	return r < 0 ? sys(e, r, "record of the instance") : 0;
+}
+
+int instance_rename(int root_fd, int dir_fd, struct instance *i, const char *name, struct err *e)
+{
+	const char *old = i->name;
+	int r = take_name(root_fd, i->id, name, e);
+
+	if (r < 0)
+		return r;
+	i->name = name;
+	r = instance_commit(dir_fd, i, !i->auto_remove, e);
+	drop_name(root_fd, i->id, r < 0 ? name : old);
+	return r;
 }
 
 int instance_load(int root_fd, const char *id, struct arena *a, struct instance *out, struct err *e)

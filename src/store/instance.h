@@ -55,6 +55,11 @@ int instance_create(int root_fd, const char *id, const char *name, struct err *e
 /* Write record.json: from here on the instance exists.  durable: also after a power cut. */
 int instance_commit(int dir_fd, const struct instance *i, bool durable, struct err *e);
 
+/* Take the new name, write the record, let the old name go: a kill -9 in between leaves two names
+ * of which the record tells the true one; the other is free for whoever asks for it.  dir_fd: from
+ * instance_lock(). */
+int instance_rename(int root_fd, int dir_fd, struct instance *i, const char *name, struct err *e);
+
 /* By id, unique id prefix, or name.  ERR_NOT_FOUND names what was typed. */
 int instance_find(int root_fd, const char *what, struct arena *a, struct instance *out,
 		  struct err *e);

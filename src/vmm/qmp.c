@@ -97,13 +97,16 @@ static int answer(struct qmp *q, int64_t deadline_ns, struct err *e)
 	}
 }
 
-static int ask(struct qmp *q, const char *name, int64_t deadline_ns, struct err *e)
+static int ask(struct qmp *q, const char *name, const char *args, int64_t deadline_ns,
+	       struct err *e)
 {
 	auto_buf struct buf line = BUF_INIT(256);
 	int r;
 
 	buf_puts(&line, "{\"execute\":");
 	json_quote(&line, name);
+	if (args)
+		buf_printf(&line, ",\"arguments\":%s", args);
 	buf_puts(&line, "}\n");
 	r = fd_write_all(q->fd, line.p, line.len);
 	if (r < 0) {
@@ -118,7 +121,7 @@ static int ask(struct qmp *q, const char *name, int64_t deadline_ns, struct err 
 	return r < 0 ? r : 0;
 }
 
-int qmp_command(struct qmp *q, const char *name, int timeout_ms, struct err *e)
+int qmp_command(struct qmp *q, const char *name, const char *args, int timeout_ms, struct err *e)
 {
 	int64_t deadline = trace_now_ns() + (int64_t)timeout_ms * 1000000;
 	int r;
@@ -128,12 +131,12 @@ int qmp_command(struct qmp *q, const char *name, int timeout_ms, struct err *e)
 		if (r >= 0 && r != QMP_GREETING)
 			return err_set(e, ERR_CORRUPT, "QEMU does not greet");
 		if (r >= 0)
-			r = ask(q, "qmp_capabilities", deadline, e);
+			r = ask(q, "qmp_capabilities", NULL, deadline, e);
 		if (r < 0)
 			return r;
 		q->ready = 1;
 	}
-	return ask(q, name, deadline, e);
+	return ask(q, name, args, deadline, e);
 }
 
 void qmp_done(struct qmp *q)

@@ -29,9 +29,9 @@ enum qmp_kind { QMP_GREETING, QMP_RETURN, QMP_ERROR, QMP_EVENT };
  * blanked).  -EBADMSG with *e for anything else. */
 int qmp_classify(const char *line, size_t len, struct err *e);
 
-/* Run a command without arguments, such as "stop" or "cont".  timeout_ms bounds the whole call.
+/* Run a command, such as "stop".  args: JSON object, or NULL.  timeout_ms bounds the whole call.
  * Errors: ERR_TIMEOUT, ERR_CORRUPT, ERR_SYSTEM (also what QEMU refuses). */
-int qmp_command(struct qmp *q, const char *name, int timeout_ms, struct err *e);
+int qmp_command(struct qmp *q, const char *name, const char *args, int timeout_ms, struct err *e);
 void qmp_done(struct qmp *q);
 
 #endif

@@ -50,8 +50,8 @@ TEST(negotiates_once_and_skips_events)
 			    "{\"return\":{}}\r\n{\"error\":{\"desc\":\"no\"}}\r\n",
 			    &far);
 
-	CHECK_INT(qmp_command(&q, "stop", 1000, &e), 0);
-	CHECK_INT(qmp_command(&q, "cont", 1000, &e), -EIO);
+	CHECK_INT(qmp_command(&q, "stop", NULL, 1000, &e), 0);
+	CHECK_INT(qmp_command(&q, "cont", "{}", 1000, &e), -EIO);
 	CHECK_STR(e.msg, "QEMU: no");
 	CHECK(read(far, got, sizeof(got) - 1) > 0);
 	CHECK_STR(got, "{\"execute\":\"qmp_capabilities\"}\n{\"execute\":\"stop\"}\n"
@@ -67,13 +67,13 @@ TEST(silence_and_endless_lines_are_errors)
 	int far;
 	struct qmp q = said("{\"QMP\":{}}\r\n", &far);
 
-	CHECK_INT(qmp_command(&q, "stop", 20, &e), -ETIMEDOUT);
+	CHECK_INT(qmp_command(&q, "stop", NULL, 20, &e), -ETIMEDOUT);
 	close(far);
-	CHECK(qmp_command(&q, "stop", 20, &e) < 0);
+	CHECK(qmp_command(&q, "stop", NULL, 20, &e) < 0);
 	qmp_done(&q);
 	memset(junk, 'x', sizeof(junk) - 1);
 	q = said(junk, &far);
-	CHECK_INT(qmp_command(&q, "stop", 1000, &e), -EBADMSG);
+	CHECK_INT(qmp_command(&q, "stop", NULL, 1000, &e), -EBADMSG);
 	close(far);
 	qmp_done(&q);
 }

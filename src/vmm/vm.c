@@ -30,6 +30,7 @@
 
 #include <endian.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -597,12 +598,20 @@ int vm_greeting(struct vm *vm, struct buf *out, struct err *e)
 
 int vm_pause(struct vm *vm, struct err *e)
 {
-	return qmp_command(&vm->qmp, "stop", QMP_WAIT_MS, e);
+	return qmp_command(&vm->qmp, "stop", NULL, QMP_WAIT_MS, e);
 }
 
 int vm_resume(struct vm *vm, struct err *e)
 {
-	return qmp_command(&vm->qmp, "cont", QMP_WAIT_MS, e);
+	return qmp_command(&vm->qmp, "cont", NULL, QMP_WAIT_MS, e);
+}
+
+int vm_balloon(struct vm *vm, uint64_t bytes, struct err *e)
+{
+	char args[48];
+
+	snprintf(args, sizeof(args), "{\"value\":%" PRIu64 "}", bytes);
+	return qmp_command(&vm->qmp, "balloon", args, QMP_WAIT_MS, e);
 }
 
 static bool ended_within(struct vm *vm, int timeout_ms)

@@ -75,6 +75,10 @@ int vm_why(struct vm *vm, struct err *e);
 int vm_pause(struct vm *vm, struct err *e);
 int vm_resume(struct vm *vm, struct err *e);
 
+/* How much memory the guest may keep; the rest goes back to the host as the guest lets go of it.
+ * ERR_SYSTEM: the machine has no balloon, or its driver is not loaded yet. */
+int vm_balloon(struct vm *vm, uint64_t bytes, struct err *e);
+
 /* End the machine: POWEROFF through the agent when there is a disk to keep, SIGKILL after
  * timeout_ms, reap everything.  The agent's stream must stand at a frame border. */
 int vm_stop(struct vm *vm, int timeout_ms, struct err *e);

@@ -365,6 +365,60 @@ def inspect_tells_state_and_isolation(env):
 
 
 @case
+def stats_have_the_same_columns(env):
+    name = detached(env, "stats", "sh", "-c", "while :; do :; done & sleep 1000")
+    row = env.run("stats", "--no-stream", "--format", "json", name).ok().json()
+    same(sorted(row), ["BlockIO", "CPUPerc", "Container", "ID", "MemPerc", "MemUsage", "Name", "NetIO", "PIDs"], "members")
+    same((row["Name"], row["PIDs"]), (name, "2"), "name and processes")
+    check(float(row["CPUPerc"][:-1]) > 5, f"a busy loop takes {row['CPUPerc']}")
+    check(re.match(r"[1-9][0-9.]*[KM]iB / [0-9.]+[KMG]iB$", row["MemUsage"]), row["MemUsage"])
+    env.run("exec", name, "sh", "-c", "nc -w 1 $(ip route | grep default | cut -d' ' -f3) 1 || true")
+    sent = env.run("stats", "--no-stream", "--format", "{{.NetIO}}", name).ok().out.split(" / ")[1]
+    check(not sent.startswith("0B"), f"sent {sent}")
+    head = env.run("stats", "--no-stream", name).ok().out.splitlines()[0]
+    same(re.split(r" {3,}", head), ["CONTAINER ID", "NAME", "CPU %", "MEM USAGE / LIMIT", "MEM %", "NET I/O", "BLOCK I/O", "PIDS"], "columns")
+    env.run("pause", name).ok()
+    check(name in env.run("stats", "--no-stream").ok().out, "a paused one has numbers too")
+    env.run("rm", "-f", name).ok()
+    same(env.run("stats", "--no-stream", "--format", "{{.Name}}").ok().out, "", "numbers of what is gone")
+
+
+@case
+def top_lists_processes_as_ps_does(env):
+    name = detached(env, "top", "sh", "-c", "sleep 1001 & exec sleep 1002")
+    wait_for(lambda: len(re.findall(r"  sleep 100[12]$", env.run("top", name).out, re.M)) == 2, 20, "both programs")
+    lines = env.run("top", name).ok().out.splitlines()
+    same(lines[0].split(), ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"], "columns")
+    same(len(lines), 3, "lines")
+    out = env.run("top", name, "-o", "pid,ppid,comm,args").ok().out
+    check(re.search(r"\bsleep +sleep 1001$", out, re.M), out)
+    same(env.run("top", name, "aux").ok().out.split()[:4], ["USER", "PID", "%CPU", "%MEM"], "columns of aux")
+    env.run("top", name, "-o", "frob").error(2, "frob")
+    env.run("top", name, "-Z").error(2, "-Z")
+    # What a process calls itself cannot move the cursor of who looks.
+    env.run("exec", name, "sh", "-c", "cp /bin/busybox /tmp/sleep; ln -s busybox '/tmp/b'; exit 0")
+    env.run("exec", "-d", name, "sh", "-c", "sleep 1003; : '\033[2J'").ok()
+    wait_for(lambda: "1003" in env.run("top", name).out, 20, "one more")
+    check("\033" not in env.run("top", name).out, "an escape sequence came through")
+    env.run("rm", "-f", name).ok()
+    env.run("top", name).error(1, name)
+
+
+@case
+def rename_moves_the_name(env):
+    name = detached(env, "rename", "sleep", "1000")
+    env.run("rename", name, name + "-2").ok(out="")
+    env.run("exec", name + "-2", "true").ok()
+    env.run("inspect", name).error(1, name)
+    env.run("run", "--rm", "--name", name, T, "true").ok()
+    env.run("rename", name + "-2", name + "-2").error(2, name)
+    env.run("rename", name + "-2", "../x").error(2, "../x")
+    env.run("create", "--name", name, T, "true").ok()
+    env.run("rename", name + "-2", name).error(1, "in use")
+    env.run("rm", "-f", name, name + "-2").ok()
+
+
+@case
 def a_killed_monitor_does_not_lie(env):
     name = detached(env, "monitor", "sleep", "1000")
     monitors = [int(p) for p in os.listdir("/proc") if p.isdigit() and is_monitor(p)]
@@ -401,6 +455,10 @@ def a_published_port_answers(env):
         except OSError:
             return None
     same(wait_for(get, 30, "httpd answers"), b"page\n", "page")
+    env.run("port", name).ok(out=f"80/tcp -> 127.0.0.1:{port}\n")
+    env.run("port", name, "80").ok(out=f"127.0.0.1:{port}\n")
+    env.run("port", name, "81/udp").error(1, "81/udp")
+    same(env.run("ps", "-q", "--filter", f"publish={port}", "--filter", "expose=80/tcp").ok().out.count("\n"), 1, "ps --filter publish")
     env.run("run", "--rm", "-p", f"127.0.0.1:{port}:80", T, "true").error(125, str(port))
     env.run("rm", "-f", name).ok()
     check(get() is None, "the port is still open")

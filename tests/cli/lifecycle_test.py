@@ -176,6 +176,69 @@ def filters_and_formats(env):
 
 
 @test(needs="root")
+def more_filters(env):
+    env.run("create", "--name", "f1", "--network", "none", "-v", "data:/srv", TINY, "true").ok()
+    env.run("create", "--name", "f2", "-v", f"{env.tmp}:/host", TINY, "true").ok()
+    env.run("run", "--name", "f3", TINY, "sh", "-c", "exit 3").expect(3)
+    names = lambda *f: sorted(env.run("ps", "-a", "--format", "{{.Names}}", *sum((["--filter", x] for x in f), [])).ok().out.split())
+    same(names("volume=data"), ["f1"])
+    same(names("volume=/host"), ["f2"])
+    same(names(f"volume={env.tmp}", "volume=data"), ["f1", "f2"])
+    same(names("network=none"), ["f1"])
+    same(names("network=bridge"), ["f2", "f3"])
+    same(names("before=f2"), ["f1"])
+    same(names("since=f1", "before=f3"), ["f2"])
+    same(names("exited=3"), ["f3"])
+    same(names("ancestor=" + TINY, "isolation=vm"), [])
+    same(env.run("ps", "--filter", "exited=3", "--format", "{{.Names}}").ok().out, "f3\n")
+    same(env.run("ps", "-l", "--format", "{{.Names}}").ok().out, "f3\n")
+    same(env.run("ps", "-n", "2", "--format", "{{.Names}}").ok().out, "f3\nf2\n")
+    same(len(env.run("ps", "-lq", "--no-trunc").ok().out), 65)
+    for bad, word in (("status=frob", "frob"), ("exited=x", "x"), ("publish=0", "0"), ("since=nope", "nope"), ("volume", "volume")):
+        r = env.run("ps", "--filter", bad)
+        check(r.code in (1, 2) and word in r.err, f"{bad}: {r.code} {r.err}")
+    row = json.loads(env.run("ps", "-as", "--filter", "name=f1", "--format", "json").ok().out)
+    same((row["Mounts"], row["Networks"], row["LocalVolumes"]), ("data", "none", "1"))
+    check(re.match(r"[0-9.]+[kM]?B \(virtual [0-9.]+[kM]B\)$", row["Size"]), row["Size"])
+    check("SIZE" in env.run("ps", "-as").ok().out.splitlines()[0], "no column for --size")
+    env.run("container", "prune").error(2, "--force")
+    out = env.run("container", "prune", "-f", "--filter", "until=1h").ok().out
+    same(out, "Total reclaimed space: 0B\n")
+    out = env.run("container", "prune", "-f").ok().out
+    check(out.startswith("Deleted Containers:\n") and out.count("\n") == 6, out)
+    same(env.run("ps", "-aq").out, "")
+    subprocess.run(env.argv(["run", "--rm", "-v", "data:/d", TINY, "true"]), env=env.os_env)
+
+
+@test(needs="root")
+def wait_for_what_is_asked(env):
+    env.run("run", "-d", "--name", "w", "--network", "none", TINY, "sh", "-c", "exit 4").ok()
+    env.run("wait", "w").ok(out="4\n")
+    nxt, gone = env.start("wait", "--condition", "next-exit", "w"), env.start("wait", "--condition=removed", "w")
+    time.sleep(0.3)
+    check(nxt.p.poll() is None and gone.p.poll() is None, "wait did not wait")
+    env.run("start", "w").ok()
+    nxt.finish(20).ok(out="4\n")
+    check(gone.p.poll() is None, "it is not removed yet")
+    env.run("rm", "w").ok()
+    gone.finish(20).ok(out="4\n")
+    env.run("wait", "w").expect(1)
+    env.run("wait", "--condition=frob", "w").error(2, "frob")
+
+
+@test(needs="root,strace")
+def a_rename_killed_half_way_loses_no_name(env):
+    for call, n in (("symlinkat", 1), ("renameat", 1), ("unlinkat", 1), ("unlinkat", 2)):
+        env.run("create", "--name", "old", TINY, "true").ok()
+        subprocess.run(["strace", "-qq", "-o", "/dev/null", "-e", f"inject={call}:signal=SIGKILL:when={n}", *env.argv(["rename", "old", "new"])],
+                       env=env.os_env, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+        name = env.run("ps", "-a", "--format", "{{.Names}}").ok().out.strip()
+        check(name in ("old", "new"), f"{call} {n}: {name!r}")
+        env.run("create", "--name", "new" if name == "old" else "old", TINY, "true").ok()
+        env.run("container", "prune", "-f").ok()
+
+
+@test(needs="root")
 def ids_and_prefixes(env):
     i = env.run("create", "--name", "pre", TINY, "true").ok().out.strip()
     for what in (i, i[:12], i[:4], "pre"):

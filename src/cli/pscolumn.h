@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pscolumn - the columns of `top`, called as ps calls them.
+ *
+ * What is understood of ps's options: none and -ef (full), aux, -o NAME[,NAME...].  Everything else
+ * is refused, because ps itself does not run here: the list comes from the instance's monitor or
+ * from the agent in its guest.
+ */
+#ifndef CLI_PSCOLUMN_H
+#define CLI_PSCOLUMN_H
+
+#include <stddef.h>
+
+struct buf;
+struct err;
+struct top_list;
+
+struct pscolumn; /* one column */
+#define PSCOLUMN_MAX 32
+
+/* The columns that ps options argv[0..argc) ask for; returns how many.  ERR_USAGE. */
+int pscolumn_pick(int argc, char **argv, const struct pscolumn *out[PSCOLUMN_MAX], struct err *e);
+
+/* Heading and one line per process, aligned; passwd: text of the account file that names users, or
+ * NULL; now_ms: since the epoch. */
+struct pscolumn_view {
+	const struct pscolumn **columns;
+	size_t n;
+	const char *passwd;
+	long long now_ms;
+};
+void pscolumn_print(const struct pscolumn_view *v, const struct top_list *l, struct buf *out);
+
+#endif
