@@ -37,6 +37,7 @@
 	X(tag)                                                                                     \
 	X(rmi)                                                                                     \
 	X(image_inspect)                                                                           \
+	X(image_review)                                                                            \
 	X(image_prune)                                                                             \
 	X(compare)                                                                                 \
 	X(system_check)                                                                            \

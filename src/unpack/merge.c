@@ -22,6 +22,7 @@ struct layer {
 	uint64_t base;		    /* its first block, counted from the first layer's */
 	struct tree_inode **inodes; /* by inode number, so that hard links stay one inode */
 	int depth;
+	const struct merge_watch *watch;
 };
 
 /* A directory of it, and where it goes. */
@@ -105,6 +106,8 @@ static int take_inode(struct layer *l, const struct erofs_inode *ei, struct tree
 	in->mtime_nsec = ei->mtime_nsec;
 	in->major = ei->major;
 	in->minor = ei->minor;
+	if (l->watch)
+		in->layer = l->watch->layer;
 	r = erofs_read_xattrs(ei, take_xattr, &a, e);
 	if (r >= 0)
 		r = take_data(l, ei, in, e);
@@ -116,6 +119,13 @@ static int take_inode(struct layer *l, const struct erofs_inode *ei, struct tree
 }
 
 static int take_entry(void *arg, const char *name, size_t len, uint64_t nid, struct err *e);
+
+static void drop(struct layer *l, struct tree_node *node)
+{
+	if (l->watch)
+		l->watch->gone(l->watch->arg, node);
+	tree_remove(l->t, node);
+}
 
 static int take_dir(struct layer *l, const struct erofs_inode *ei, struct tree_node *dir,
 		    struct err *e)
@@ -143,7 +153,7 @@ static int take_entry(void *arg, const char *name, size_t len, uint64_t nid, str
 		return r;
 	if (S_ISCHR(ei.mode) && !ei.major && !ei.minor) {
 		if (old)
-			tree_remove(p->l->t, old);
+			drop(p->l, old);
 		return 0;
 	}
 	r = take_inode(p->l, &ei, &in, &opaque, e);
@@ -154,7 +164,7 @@ static int take_entry(void *arg, const char *name, size_t len, uint64_t nid, str
 		return take_dir(p->l, &ei, old, e);
 	}
 	if (old)
-		tree_remove(p->l->t, old);
+		drop(p->l, old);
 	r = tree_add(p->l->t, p->dir, name, len, in, &node, e);
 	return r < 0 || !S_ISDIR(ei.mode) ? r : take_dir(p->l, &ei, node, e);
 }
@@ -174,26 +184,37 @@ static int take_root(struct layer *l, struct err *e)
 	if (r < 0)
 		return r;
 	while (opaque && l->t->root.children)
-		tree_remove(l->t, l->t->root.children);
+		drop(l, l->t->root.children);
 	l->t->root.inode = in;
 	return take_dir(l, &ei, &l->t->root, e);
 }
 
-static int take_layer(struct tree *t, const struct merge_layer *from, uint64_t base,
-		      struct sha256 *uuids, struct err *e)
+int merge_lay(struct tree *t, const struct merge_layer *from, uint64_t base,
+	      const struct merge_watch *watch, struct err *e)
 {
-	struct layer l = {.t = t, .base = base};
+	struct layer l = {.t = t, .base = base, .watch = watch};
 	int r = erofs_read_open(from->p, from->len, &l.img, e);
 
 	if (r < 0)
 		return r;
-	sha256_add(uuids, l.img.uuid, sizeof(l.img.uuid));
 	l.inodes = calloc(l.img.slots, sizeof(*l.inodes));
 	if (!l.inodes)
 		abort();
 	r = take_root(&l, e);
 	free(l.inodes);
 	return r;
+}
+
+static int take_layer(struct tree *t, const struct merge_layer *from, uint64_t base,
+		      struct sha256 *uuids, struct err *e)
+{
+	struct erofs_image img;
+	int r = erofs_read_open(from->p, from->len, &img, e);
+
+	if (r < 0)
+		return r;
+	sha256_add(uuids, img.uuid, sizeof(img.uuid));
+	return merge_lay(t, from, base, NULL, e);
 }
 
 int merge_write(const struct merge_layer *layers, size_t n, int out_fd, struct merge_result *out,

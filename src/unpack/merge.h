@@ -17,6 +17,8 @@
 #include <stdint.h>
 
 struct err;
+struct tree;
+struct tree_node;
 
 struct merge_layer {
 	const uint8_t *p; /* the whole file, mapped */
@@ -33,5 +35,18 @@ struct merge_result {
  * Errors: ERR_CORRUPT (a layer is damaged; named by its position), ERR_LIMIT, ERR_SYSTEM. */
 int merge_write(const struct merge_layer *layers, size_t n, int out_fd, struct merge_result *out,
 		struct err *e);
+
+/* For who wants to know which layer a file is of and what it hides. */
+struct merge_watch {
+	uint32_t layer; /* noted in every inode that comes from this layer */
+	/* A name of a layer below is about to go, with all beneath it: replaced or whited out. */
+	void (*gone)(void *arg, struct tree_node *node);
+	void *arg;
+};
+
+/* Lay one layer over the tree.  base: its first block, counted from the first layer's; watch may be
+ * NULL.  The tree points into the layer's bytes.  Errors: as merge_write(). */
+int merge_lay(struct tree *t, const struct merge_layer *from, uint64_t base,
+	      const struct merge_watch *watch, struct err *e);
 
 #endif

@@ -47,7 +47,8 @@ struct tree_inode {
 	const char *link; /* target of a symbolic link */
 	struct tree_xattr *xattrs;
 	struct tree_data data;
-	uint32_t plan; /* the writer's number, 0 before */
+	uint32_t plan;	/* the writer's number, 0 before */
+	uint32_t layer; /* of a merged tree, when somebody watches (unpack/merge.h) */
 };
 
 struct tree_node {

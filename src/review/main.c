@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * caisson-review - what an image brings, found by looking at its files; lives for one review.  Has
+ * the layers' EROFS images, mapped, and an output; nothing else: no network, no names in the file
+ * system, as root not even root's identity (unpack/jail.h).  It mounts nothing.
+ * Parses hostile bytes from: image authors.
+ *
+ *   caisson-review [--user NAME] [--files] LAYER...	bottom first
+ *
+ * stdout: one JSON object (spec/review.h, docs/protocols/review.md).  --err-fd: on failure one
+ * struct err, else its text on stderr.  Exit codes: 0, 1 failure, 2 usage.
+ */
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/opt.h"
+#include "fmt/limits.h"
+#include "review/scan.h"
+#include "spec/review.h"
+#include "sys/fd.h"
+#include "unpack/jail.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct args {
+	int64_t err_fd;
+	const char *user;
+	bool files;
+};
+
+static const struct opt opts[] = {
+    OPT(struct args, err_fd, .name = "err-fd", .type = OPT_INT, .arg = "FD", .min = -1,
+	.max = 1 << 20, .preset = "-1", .help = "write a failure there, as a struct err"),
+    OPT(struct args, files, .name = "files", .type = OPT_BOOL, .help = "list every regular file"),
+    OPT(struct args, user, .name = "user", .type = OPT_STR, .arg = "NAME",
+	.help = "look this account up"),
+    OPT_END,
+};
+
+static int map_layer(const char *path, struct scan_layer *out, struct err *e)
+{
+	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	void *p;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, "'%s'", path);
+	if (!S_ISREG(st.st_mode) || st.st_size == 0)
+		return err_set(e, ERR_CORRUPT, "'%s' is not a layer image", path);
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return err_sys(e, "'%s'", path);
+	*out = (struct scan_layer){p, (uint64_t)st.st_size};
+	return 0;
+}
+
+static int review(const struct args *a, size_t n, char **paths, struct err *e)
+{
+	auto_arena struct arena arena = ARENA_INIT;
+	auto_buf struct buf out = BUF_INIT(REVIEW_MAX);
+	struct scan_layer layers[LIMIT_LAYERS];
+	struct scan_opts o = {.files = a->files, .user = a->user};
+	int keep = (int)a->err_fd, r = 0;
+	struct jail_opts jo = {.keep_fds = &keep, .n_keep = 1, .dir_fd = -1};
+	struct review result;
+
+	if (n > LIMIT_LAYERS)
+		return err_set(e, ERR_USAGE, "at most %d layers", LIMIT_LAYERS);
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		r = map_layer(paths[i], &layers[i], e);
+	if (r >= 0)
+		r = jail_enter(&jo, e);
+	if (r >= 0)
+		r = scan_run(layers, n, &o, &arena, &result, e);
+	if (r < 0)
+		return r;
+	review_print(&result, &out);
+	r = buf_fail(&out, "review", e);
+	if (r < 0)
+		return r;
+	errno = -fd_write_all(STDOUT_FILENO, out.p, out.len);
+	return errno ? err_sys(e, "write the result") : 0;
+}
+
+static int help(void)
+{
+	auto_buf struct buf b = BUF_INIT(1 << 16);
+
+	buf_puts(&b, "caisson-review [OPTIONS] LAYER...\n\n");
+	opt_help(opts, &b);
+	return fd_write_all(STDOUT_FILENO, b.p, b.len) < 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct args a = {.err_fd = -1};
+	struct err e = ERR_INIT;
+	int r;
+
+	sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+	r = opt_parse(opts, argc, argv, OPT_MIXED, &a, &e);
+	if (r >= 0)
+		r = review(&a, (size_t)(argc - r), argv + r, &e);
+	else if (e.kind == ERR_CANCELED)
+		return help();
+	if (r < 0 && a.err_fd >= 0)
+		(void)!write((int)a.err_fd, &e, sizeof(e));
+	else if (r < 0)
+		fprintf(stderr, "caisson-review: %s\n", e.msg);
+	return r >= 0 ? 0 : e.kind == ERR_USAGE ? 2 : 1;
+}
