@@ -39,6 +39,7 @@
 	X(image_inspect)                                                                           \
 	X(image_review)                                                                            \
 	X(image_prune)                                                                             \
+	X(image_serve)                                                                             \
 	X(compare)                                                                                 \
 	X(system_check)                                                                            \
 	X(system_df)                                                                               \

@@ -217,23 +217,13 @@ static int send_blobs(struct push *p, struct err *e)
 	return r;
 }
 
-/* A manifest need not say what it is; a registry wants to know. */
-static const char *type_of(const struct oci_manifest *m)
-{
-	if (m->media_type)
-		return m->media_type;
-	return m->config.media_type && streq(m->config.media_type, DOCKER_TYPE_CONFIG)
-		   ? DOCKER_TYPE_MANIFEST
-		   : OCI_TYPE_MANIFEST;
-}
-
 static int send_manifest(struct push *p, struct err *e)
 {
 	auto_fd int file = blob_open(p->s, p->record->manifest, e);
 	auto_arena struct arena a = ARENA_INIT;
 	struct image_fetch_push out = {.digest = p->record->manifest,
 				       .ref = p->ref.tag,
-				       .media_type = type_of(&p->manifest),
+				       .media_type = oci_image_type(&p->manifest),
 				       .size = p->len,
 				       .file = file};
 	struct fetch_msg m = {0};

@@ -238,6 +238,9 @@ ssize_t http_request_parse(const char *p, size_t len, struct arena *a, struct ht
 	if (!n && len >= HTTP_REQUEST_HEAD_MAX)
 		return err_set(e, ERR_LIMIT, "the request's head has more than %u bytes",
 			       HTTP_REQUEST_HEAD_MAX);
+	/* Who speaks TLS waits for an answer to its first record: it is told at once. */
+	if (len && (!p[0] || !strchr(TOKEN, p[0])))
+		return malformed(e, "method");
 	if (!n)
 		return 0;
 	r = next_line(&rest, &first, e);

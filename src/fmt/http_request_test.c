@@ -126,6 +126,7 @@ TEST(nothing_is_smuggled)
 		CHECK(parse(beyond[i], &a, &r, &e) < 0);
 		CHECK_INT(e.kind, ERR_UNSUPPORTED);
 	}
+	CHECK(http_request_parse("\x16\x03\x01", 3, &a, &r, NULL) < 0);
 	CHECK(http_request_parse("GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n", 29, &a, &r, NULL) < 0);
 }
 

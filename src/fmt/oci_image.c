@@ -408,3 +408,44 @@ int oci_image_choose(const struct oci_index *index, const struct oci_platform *w
 	return err_set(e, ERR_NOT_FOUND, "%s has nothing for platform %s, only for:%s", what,
 		       oci_image_platform_print(want, &a), there.len ? there.p : " none");
 }
+
+const char *oci_image_type(const struct oci_manifest *m)
+{
+	if (m->media_type)
+		return m->media_type;
+	return m->config.media_type && streq(m->config.media_type, DOCKER_TYPE_CONFIG)
+		   ? DOCKER_TYPE_MANIFEST
+		   : OCI_TYPE_MANIFEST;
+}
+
+int oci_image_referrer(const char *text, size_t len, const char *digest, const char *subject,
+		       const char *artifact_type, bool more, struct buf *out)
+{
+	auto_json struct json *j = NULL;
+	const char *about, *type, *artifact;
+
+	if (json_parse(text, len, "manifest", &j, NULL) < 0)
+		return 0;
+	about = json_string(json_member(json_member(j, "subject"), "digest"));
+	if (!about || !streq(about, subject))
+		return 0;
+	type = json_string(json_member(j, "mediaType"));
+	artifact = json_string(json_member(j, "artifactType"));
+	if (!artifact)
+		artifact = json_string(json_member(json_member(j, "config"), "mediaType"));
+	if (artifact_type && (!artifact || !streq(artifact, artifact_type)))
+		return 0;
+	buf_puts(out, more ? ",{\"mediaType\":" : "{\"mediaType\":");
+	json_quote(out, type ? type : OCI_TYPE_MANIFEST);
+	buf_printf(out, ",\"digest\":\"%s\",\"size\":%zu", digest, len);
+	if (artifact) {
+		buf_puts(out, ",\"artifactType\":");
+		json_quote(out, artifact);
+	}
+	if (json_is_object(json_member(j, "annotations"))) {
+		buf_puts(out, ",\"annotations\":");
+		json_dump(json_member(j, "annotations"), out);
+	}
+	buf_puts(out, "}");
+	return 1;
+}

@@ -116,6 +116,15 @@ int oci_image_config(const char *text, size_t len, const char *what, struct aren
 int oci_image_match(const struct oci_manifest *m, const struct oci_config *c, const char *what,
 		    struct err *e);
 
+/* The media type a manifest goes by; it need not say one itself. */
+const char *oci_image_type(const struct oci_manifest *m);
+
+/* Is this manifest (of that digest) about `subject`?  Then its descriptor goes to out, behind a
+ * comma if `more`.  artifact_type: only of that one, or NULL.  Returns how many were written.
+ * Source: OCI distribution-spec v1.1, "Listing Referrers". */
+int oci_image_referrer(const char *text, size_t len, const char *digest, const char *subject,
+		       const char *artifact_type, bool more, struct buf *out);
+
 void oci_image_write_manifest(const struct oci_manifest *m, struct buf *out);
 void oci_image_write_config(const struct oci_config *c, struct buf *out);
 

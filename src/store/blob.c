@@ -117,11 +117,16 @@ int blob_stage(struct stage *st, const char *digest, struct err *e)
 	return fd < 0 ? err_sys(e, "cannot write to the store") : fd;
 }
 
-int blob_identify(struct stage *st, const char *digest, struct err *e)
+int blob_adopt(struct stage *st, const char *file, const char *digest, struct err *e)
 {
-	if (renameat(stage_fd(st), staged(NULL).s, stage_fd(st), staged(digest).s) < 0)
+	if (renameat(stage_fd(st), file, stage_fd(st), staged(digest).s) < 0)
 		return err_sys(e, "blob %.19s", digest);
 	return 0;
+}
+
+int blob_identify(struct stage *st, const char *digest, struct err *e)
+{
+	return blob_adopt(st, staged(NULL).s, digest, e);
 }
 
 int blob_commit(struct store *s, struct stage *st, const char *digest, uint64_t size, struct err *e)

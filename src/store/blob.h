@@ -34,6 +34,8 @@ int blob_put(struct store *s, struct stage *st, const void *data, size_t len, ch
  * later. */
 int blob_stage(struct stage *st, const char *digest, struct err *e);
 int blob_identify(struct stage *st, const char *digest, struct err *e);
+/* A file of the stage, of another name, becomes the staged blob: whole and hashed by the caller. */
+int blob_adopt(struct stage *st, const char *file, const char *digest, struct err *e);
 int blob_commit(struct store *s, struct stage *st, const char *digest, uint64_t size,
 		struct err *e);
 

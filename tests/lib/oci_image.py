@@ -58,13 +58,13 @@ class Layout:
     def blob_path(self, descriptor):
         return self.path / "blobs/sha256" / descriptor["digest"][7:]
 
-    def image(self, layers, config=None, tag="latest"):
+    def image(self, layers, config=None, tag="latest", arch="amd64"):
         """layers: (tar bytes, "gzip"|"zstd"|None), bottom first.  Returns the manifest."""
         descriptors, diffs = [], []
         for data, how in layers:
             diffs.append(digest(data))
             descriptors.append(self.blob(*compress(data, how)))
-        doc = {"architecture": "amd64", "os": "linux", "created": "2026-01-01T00:00:00Z", "config": config or {},
+        doc = {"architecture": arch, "os": "linux", "created": "2026-01-01T00:00:00Z", "config": config or {},
                "rootfs": {"type": "layers", "diff_ids": diffs}}
         manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
                     "config": self.blob(json.dumps(doc).encode(), "application/vnd.oci.image.config.v1+json"), "layers": descriptors}
@@ -73,6 +73,18 @@ class Layout:
         self.manifests.append(m)
         (self.path / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": self.manifests}))
         return manifest
+
+    def index(self, tag):
+        """One image for several platforms of all that were made, in their place; returns its descriptor."""
+        parts = []
+        for m in self.manifests:
+            config = json.loads(self.blob_path(json.loads(self.blob_path(m).read_bytes())["config"]).read_bytes())
+            parts.append({**{k: m[k] for k in ("mediaType", "digest", "size")}, "platform": {k: config[k] for k in ("os", "architecture")}})
+        media_type = "application/vnd.oci.image.index.v1+json"
+        d = self.blob(json.dumps({"schemaVersion": 2, "mediaType": media_type, "manifests": parts}).encode(), media_type)
+        self.manifests = [{**d, "annotations": {"org.opencontainers.image.ref.name": tag}}]
+        (self.path / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": self.manifests}))
+        return d
 
 
 def busybox_layer(extra=()):
