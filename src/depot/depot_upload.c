@@ -228,6 +228,7 @@ static int grow(struct depot_call *c, int fd, struct err *e)
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, "fstat");
 	if (!begins_at(c, (uint64_t)st.st_size)) {
+		flock(fd, LOCK_UN);
 		exchange_field(c->x, "Range", "0-%" PRIu64,
 			       st.st_size ? (uint64_t)st.st_size - 1 : 0);
 		return depot_refuse(c, 416, "BLOB_UPLOAD_INVALID", "that is not what comes next",
@@ -238,6 +239,8 @@ static int grow(struct depot_call *c, int fd, struct err *e)
 		return r;
 	if (streq(c->method, "PUT"))
 		return finish(c, fd, c->ref, e);
+	/* The next piece may come as soon as this one is answered, to another process. */
+	flock(fd, LOCK_UN);
 	return fstat(fd, &st) < 0 ? err_sys(e, "fstat")
 				  : say(c, 202, c->ref, (uint64_t)st.st_size, e);
 }
