@@ -22,6 +22,7 @@
 	X(stats)                                                                                   \
 	X(top)                                                                                     \
 	X(port)                                                                                    \
+	X(update)                                                                                  \
 	X(rename)                                                                                  \
 	X(inspect)                                                                                 \
 	X(container_prune)                                                                         \

@@ -394,6 +394,23 @@ void client_refuse(struct server *s, const struct server_asker *who, const struc
 		client_send_err(c, who->stream, e);
 }
 
+/* What is ours to change is changed here; limits are the workload's. */
+static int on_update(struct server *s, struct server_question *q, struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct control_update u = {0};
+	int r = jbind_parse(&control_update_in_table, q->json, q->len, &u, &a, "update", e);
+
+	if (r == 0 && u.resources_json) {
+		q->json = u.resources_json;
+		q->len = strlen(q->json);
+		return s->ops->ask(s, q, e);
+	}
+	if (r == 0)
+		client_answer(s, &q->who, NULL, 0);
+	return r;
+}
+
 static int on_question(struct client *c, const struct wire_frame *f, struct err *e)
 {
 	union {
@@ -407,6 +424,8 @@ static int on_question(struct client *c, const struct wire_frame *f, struct err 
 
 	if (!c->server->started || c->server->ended)
 		return err_set(e, ERR_CONFLICT, "the instance is not running");
+	if (f->type == WIRE_UPDATE)
+		return on_update(c->server, &q, e);
 	return c->server->ops->ask(c->server, &q, e);
 }
 

@@ -65,6 +65,7 @@ struct machine {
 	uint32_t asked_last, asked_count;
 	/* What it booted with; a running machine cannot have more. */
 	uint64_t memory_bytes;
+	uint64_t limit_bytes; /* of its memory, as it was last updated */
 	uint32_t cpus;
 	struct strs taps;
 	struct arena arena; /* of .taps */
@@ -253,7 +254,7 @@ static int answer_stats(struct server *s, const struct server_asker *who,
 		return r;
 	for (size_t i = 0; i < m->taps.n; i++)
 		gauge_device_net(m->taps.v[i], &st);
-	st.memory_limit_bytes = m->memory_bytes;
+	st.memory_limit_bytes = m->limit_bytes;
 	/* The host's are the threads of QEMU. */
 	st.pids = guest->pids;
 	st.pids_limit = guest->pids_limit == UINT64_MAX ? 0 : guest->pids_limit;
@@ -533,7 +534,7 @@ static void remember(struct machine *m, const struct plan *p)
 {
 	const struct plan_nics *nics = &p->caisson->nics;
 
-	m->memory_bytes = p->caisson->vm->memory_bytes;
+	m->memory_bytes = m->limit_bytes = p->caisson->vm->memory_bytes;
 	m->cpus = p->caisson->vm->cpus;
 	for (size_t i = 0; i < nics->n; i++)
 		if (nics->v[i].tap)
@@ -710,6 +711,7 @@ static int update(struct machine *m, const struct server_question *q, struct err
 		struct err ignored = ERR_INIT;
 
 		vm_balloon(m->vm, (uint64_t)res.memory->limit.v, &ignored);
+		m->limit_bytes = (uint64_t)res.memory->limit.v;
 		res.memory->limit.v -= GUEST_OWN;
 	}
 	guest = (struct plan_resources){.memory = res.memory, .pids = res.pids};

@@ -31,3 +31,11 @@ TABLE(control_exec_table, struct control_exec,
 TABLE(control_stop_table, struct control_stop, JB(struct control_stop, signal, "signal", JBIND_INT),
       JB(struct control_stop, timeout_ms, "timeout_ms", JBIND_OPTINT),
       JB(struct control_stop, discard, "discard", JBIND_BOOL));
+
+TABLE(control_update_table, struct control_update,
+      JB(struct control_update, resources, "resources", JBIND_PTR, .sub = &plan_resources_table),
+      JB(struct control_update, name, "name", JBIND_STR));
+
+TABLE(control_update_in_table, struct control_update,
+      JB(struct control_update, resources_json, "resources", JBIND_RAW),
+      JB(struct control_update, name, "name", JBIND_STR));

@@ -48,4 +48,13 @@ struct control_stop {
 };
 extern const struct jbind control_stop_table;
 
+/* What of a running instance is to change; absent members stay. */
+struct control_update {
+	struct plan_resources *resources;
+	const char *resources_json; /* the same as text, filled by control_update_in_table */
+	const char *name;	    /* it has been renamed */
+};
+extern const struct jbind control_update_table;	   /* to write */
+extern const struct jbind control_update_in_table; /* to read: .resources_json for .resources */
+
 #endif

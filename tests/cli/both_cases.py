@@ -405,6 +405,26 @@ def top_lists_processes_as_ps_does(env):
 
 
 @case
+def update_changes_what_runs_and_what_starts_again(env):
+    name = detached(env, "update", "sleep", "1000", flags=("--memory", "256m", "--cpus", "1"))
+    hog = ("exec", name, "sh", "-c", "head -c 120m /dev/zero | tail -c 120m >/dev/null; exit $?")
+    env.run(*hog).ok()
+    env.run("update", "--memory", "128m", "--pids-limit", "12", "--cpus", "0.5", "--cpu-shares", "512", name).ok(out=name + "\n")
+    same(env.run("inspect", "-f", "{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}} {{.HostConfig.NanoCpus}}", name).ok().out, f"{128 << 20} 12 500000000\n")
+    if env.run("exec", name, "sh", "-c", "head -c 300m /dev/zero | tail -c 300m >/dev/null; exit $?").code == 0:
+        raise Failed("300 MiB with a limit of 128")
+    r = env.run("exec", name, "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do sleep 1 & done; wait")
+    check(r.code != 0 or "fork" in r.err, "fourteen processes with a limit of twelve")
+    same(env.run("stats", "--no-stream", "--format", "{{.MemUsage}}", name).ok().out.split(" / ")[1], "128MiB\n")
+    check("nothing to update" in env.run("update", name).expect(1).err, "an update of nothing")
+    check("--memory" in env.run("update", "--memory", "1m", name).expect(1).err, "a limit that is too small")
+    env.run("restart", "-t", "0", name).ok()
+    r = env.run("exec", name, "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do sleep 1 & done; wait")
+    check(r.code != 0 or "fork" in r.err, "the limit is gone after a restart")
+    env.run("rm", "-f", name).ok()
+
+
+@case
 def rename_moves_the_name(env):
     name = detached(env, "rename", "sleep", "1000")
     env.run("rename", name, name + "-2").ok(out="")
