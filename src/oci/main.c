@@ -99,7 +99,10 @@ static void usage(FILE *f)
 
 static int version(void)
 {
-	printf("caisson-oci version %s\nspec: 1.3.0\n", CAISSON_VERSION);
+	/* Callers look for these words, and for whose command line this is. */
+	printf(
+	    "caisson-oci version %s (runc version 1.3.3 command line)\ncommit: %s\nspec: 1.3.0\n",
+	    CAISSON_VERSION, CAISSON_VERSION);
 	return 0;
 }
 
@@ -170,10 +173,11 @@ int main(int argc, char **argv)
 	}
 	c = find(argv[i]);
 	if (!c) {
-		err_set(&e, ERR_USAGE, "unknown command '%s'", argv[i]);
+		err_set(&e, ERR_USAGE, "unknown command: No help topic for '%s'", argv[i]);
 		ocilog_error(&g, &e);
 		return 1;
 	}
+	ocilog_debug(&g, "caisson-oci %s: %s, state in '%s'", CAISSON_VERSION, c->name, g.root);
 	trace_begin(TRACE_COMMAND);
 	r = run_command(&g, c, argv, argc - i, argv + i, &e);
 	trace_end(TRACE_COMMAND);

@@ -79,6 +79,18 @@ struct making {
 	struct launch l;
 };
 
+static void warn_ambient(const struct ocicmd_globals *g, const struct capset *c)
+{
+	const uint64_t lost = c->ambient & ~(c->inheritable & c->permitted);
+
+	for (int i = 0; capset_name(i); i++)
+		if (lost & 1ULL << i)
+			ocilog_warn(g,
+				    "can't raise ambient capability %s: it is not both permitted "
+				    "and inheritable",
+				    capset_name(i));
+}
+
 int ocicreate_check_fds(int n, struct err *e)
 {
 	for (int i = 3; i < 3 + n; i++)
@@ -157,6 +169,7 @@ static int adapt(struct making *m, struct err *e)
 	capset_read(m->plan->process->capabilities, &caps, &unknown);
 	if (unknown)
 		ocilog_warn(m->g, "ignoring unknown capability '%s'", unknown);
+	warn_ambient(m->g, &caps);
 	return 0;
 }
 
@@ -310,6 +323,7 @@ static int make(struct making *m, bool wait_for_start, struct err *e)
 	if (r < 0)
 		return r;
 	m->opts.seccomp_cache = m->cache;
+	m->opts.lock = m->dir;
 	r = keep_config(m, e);
 	if (r == 0) {
 		r = m->vm ? create_vm(m, wait_for_start, e)
@@ -317,8 +331,11 @@ static int make(struct making *m, bool wait_for_start, struct err *e)
 		if (r < 0)
 			r = err_wrap(e, r, "unable to start container process");
 	}
-	if (r == 0)
+	if (r == 0) {
+		ocilog_debug(m->g, "instance '%s' of bundle '%s' is made: process %d", m->id,
+			     m->bundle, (int)m->l.pid);
 		r = save(m, e);
+	}
 	if (r == 0 && m->a.console_socket)
 		r = ocitty_send(m->a.console_socket, m->l.console, e);
 	if (r == 0)

@@ -25,6 +25,7 @@
 #include <sys/file.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 /* An instance opened by id. */
 struct known {
@@ -284,13 +285,22 @@ static int delete_remains(const struct ocicmd_globals *g, int root_fd, const cha
 			  struct err *e)
 {
 	auto_fd int dir = openat(root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	const struct timespec step = {.tv_nsec = 5 * 1000 * 1000};
 	auto_arena struct arena a = ARENA_INIT;
 	struct plan *p = NULL;
 
 	if (dir < 0)
 		return 0;
-	if (flock(dir, LOCK_EX | LOCK_NB) < 0)
-		return err_set(e, ERR_CONFLICT, "container '%s' is being created", id);
+	/* The kernel kills what a killed create has started (PR_SET_PDEATHSIG), which holds the
+	 * lock for as long as dying takes. */
+	for (int i = 0; flock(dir, LOCK_EX | LOCK_NB) < 0; i++) {
+		if (i == 200)
+			return err_set(e, ERR_CONFLICT, "container '%s' is being created", id);
+		nanosleep(&step, NULL);
+	}
+	/* It came to its end meanwhile. */
+	if (faccessat(dir, "state.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return err_set(e, ERR_CONFLICT, "container '%s' was created just now", id);
 	if (ocistate_plan(dir, &a, &p, NULL) == 0 && p->linux_) {
 		struct cgroup_request rq = {
 		    .path = p->linux_->cgroups_path,

@@ -293,6 +293,26 @@ static int join_all(struct cgroup *cg, const struct cgroup_host *h, struct join 
 	return 0;
 }
 
+/* The freezer of v1 is not joined where v2 has one; who has frozen this path there meant us. */
+static int check_frozen(struct cgroup *cg, const struct cgroup_host *h, struct err *e)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		const struct cgroup_tree *t = &h->tree[i];
+		auto_fd int mount = -1, dir = -1;
+		char state[32];
+
+		if (t->version != 1 || !(t->controllers & CGROUP_BIT(CGROUP_FREEZER)) ||
+		    joined(cg, t))
+			continue;
+		mount = open(t->mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		dir = path_open(mount, path_in(cg, t), O_PATH | O_DIRECTORY, 0, PATH_NO_LINKS);
+		if (dir >= 0 && cgroup_file_read(dir, "freezer.state", state, sizeof(state)) > 0 &&
+		    !streq(state, "THAWED"))
+			return err_set(e, ERR_CONFLICT, "container's cgroup unexpectedly frozen");
+	}
+	return 0;
+}
+
 /* Every controller that a limit needs must really be there. */
 static int check_asked(struct cgroup *cg, const struct cgroup_host *h, uint32_t limits,
 		       struct err *e)
@@ -344,6 +364,8 @@ static int make(struct cgroup *cg, const struct cgroup_request *rq, const struct
 
 	if (may_not(r) && limits)
 		r = delegate(e, h, limits);
+	if (r >= 0)
+		r = check_frozen(cg, h, e);
 	if (r >= 0)
 		r = check_asked(cg, h, limits, e);
 	cg->denied = cg->n == 0;

@@ -51,7 +51,7 @@ static int parse_access(const char *s, unsigned int *out, struct err *e)
 			*out |= BPF_DEVCG_ACC_WRITE;
 		else if (*s == 'm')
 			*out |= BPF_DEVCG_ACC_MKNOD;
-		else
+		else if (*s != 'a') /* of no meaning, but runc lets it pass */
 			return err_set(e, ERR_USAGE, "devices: access '%.8s' is not of 'rwm'", s);
 	}
 	return 0;

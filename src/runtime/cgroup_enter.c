@@ -104,7 +104,7 @@ int cgroup_enter_sub(const struct cgroup *cg, const char *controllers, const cha
 	int r = cgroup_path_clean(&a, sub, &clean, e), found = 0;
 
 	if (r < 0)
-		r = err_wrap(e, r, "bad sub cgroup path '%s'", sub);
+		r = err_wrap(e, r, "%s is not a sub cgroup path", sub);
 
 	for (size_t i = 0; r == 0 && i < cg->n; i++) {
 		const struct cgroup_place *p = &cg->place[i];

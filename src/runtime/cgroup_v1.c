@@ -340,7 +340,8 @@ int cgroup_v1_apply(struct cgroup *cg, const struct plan_resources *r, struct er
 
 	if (r->unified.n && !has_v2(cg))
 		return err_set(e, ERR_UNSUPPORTED,
-			       "resources.unified: this host has its controllers on cgroup v1");
+			       "invalid configuration: linux.resources.unified: this host has its "
+			       "controllers on cgroup v1");
 	if (r->memory && (dir = dir_of(cg, CGROUP_MEMORY)) >= 0)
 		x = memory(dir, r->memory, e);
 	if (x == 0 && r->cpu && (dir = dir_of(cg, CGROUP_CPU)) >= 0)

@@ -12,6 +12,7 @@
 #include "runtime/process.h"
 #include "runtime/procfs.h"
 #include "runtime/runtime_int.h"
+#include "runtime/sources.h"
 #include "spec/trace.h"
 #include "sys/fd.h"
 
@@ -52,30 +53,6 @@ int entry_become_root(struct err *e)
 		return err_sys(e, "become root of the user namespace (is id 0 mapped?)");
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	return 0;
-}
-
-static int take_sources(struct job *j, struct err *e)
-{
-	struct handshake h;
-	int fd, r;
-
-	j->sources = arena_array(&j->arena, j->plan->mounts.n + 1, sizeof(int));
-	for (size_t i = 0; i <= j->plan->mounts.n; i++)
-		j->sources[i] = -1;
-	for (;;) {
-		r = handshake_expect(j->sync, HANDSHAKE_SOURCES, &h, &fd, e);
-		if (r < 0)
-			return r;
-		/* -1 is the root, -2 the end. */
-		if (h.value == -2)
-			return 0;
-		if (fd < 0 || h.value < -1 || h.value >= (int)j->plan->mounts.n)
-			return err_set(e, ERR_SYSTEM, "bind sources came wrong");
-		if (h.value == -1)
-			j->tree = fd;
-		else
-			j->sources[h.value] = fd;
-	}
 }
 
 /* "SUB", or "CONTROLLERS:SUB" for those alone; the others are entered as without it. */
@@ -206,10 +183,8 @@ static int reopen_bundle(struct job *j, struct err *e)
 
 	if (fd < 0 && !j->from_parent)
 		return err_sys(e, "bundle '%s'", bundle);
-	if (fd >= 0) {
-		fd_close(j->bundle_fd);
-		j->bundle_fd = fd;
-	}
+	fd_close(j->bundle_fd);
+	j->bundle_fd = fd;
 	return 0;
 }
 
@@ -234,15 +209,22 @@ static int build(struct job *j, struct err *e)
 		r = newroot_attach(j, e);
 	if (r == 0)
 		r = mounts_make(j, e);
+	if (r == 0 && j->from_parent)
+		r = sources_end(j, e);
 	if (r == 0)
 		r = devices_make(j, e);
 	if (r == 0 && j->process->terminal)
 		r = devices_console(j, e);
 	if (r == 0)
 		r = host_hooks(j, e);
+	/* They find the root where they are. */
+	if (r == 0 && h && fchdir(j->root) < 0)
+		r = err_sys(e, "enter the root");
 	if (r == 0 && h)
 		r = own_hooks(j, &h->create_container, "createContainer", "creating", e);
 	/* The masks come last, so that nothing above meets one of them. */
+	if (r == 0)
+		r = mounts_finish(j, e);
 	if (r == 0)
 		r = masks_apply(j, e);
 	if (r == 0)
@@ -301,8 +283,23 @@ static int set_up(struct job *j, struct err *e)
 		return join_for_exec(j, e);
 	if (j->ns.make & CLONE_NEWCGROUP && unshare(CLONE_NEWCGROUP) < 0)
 		return err_sys(e, "new cgroup namespace");
-	r = nsset_join(&j->ns, j->ns.join, e);
-	return r == 0 && j->from_parent ? take_sources(j, e) : r;
+	return nsset_join(&j->ns, j->ns.join, e);
+}
+
+/* Process 1 of a pid namespace is deaf to signals that it has no handler for, and so would be a
+ * created instance to `kill ID TERM`. */
+static void end_by(int sig)
+{
+	_exit(128 + sig);
+}
+
+static void hear_signals(bool yes)
+{
+	static const int all[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM};
+	const struct sigaction a = {.sa_handler = yes ? end_by : SIG_DFL};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		sigaction(all[i], &a, NULL);
 }
 
 static int wait_for_start(struct job *j, struct err *e)
@@ -314,6 +311,7 @@ static int wait_for_start(struct job *j, struct err *e)
 	 * ours; said before it may hear that we are ready and exit. */
 	if (j->opts->listener > 0)
 		prctl(PR_SET_PDEATHSIG, 0);
+	hear_signals(true);
 	r = handshake_send(j->sync, HANDSHAKE_READY, 0, -1, e);
 	if (r < 0)
 		return r;
@@ -350,19 +348,28 @@ static int run(struct job *j, struct err *e)
 		r = process_prepare(j, e);
 	if (r == 0)
 		r = wait_for_start(j, e);
-	if (r == 0 && h && !j->exec)
-		r = start_hooks(j, &h->start_container, e);
+	hear_signals(false);
 	if (r == 0) {
 		prctl(PR_SET_PDEATHSIG, 0);
-		r = process_exec(j, e);
+		r = process_confine(j, e);
 	}
-	return r;
+	/* Under the filter, like the process itself: they run in a root of somebody else's. */
+	if (r == 0 && h && !j->exec)
+		r = start_hooks(j, &h->start_container, e);
+	return r < 0 ? r : process_exec(j, e);
+}
+
+void entry_unlock(struct job *j)
+{
+	fd_close(j->lock);
+	j->lock = -1;
 }
 
 void entry_main(struct job *j)
 {
 	struct err e = ERR_INIT;
 
+	entry_unlock(j);
 	run(j, &e);
 	handshake_fail(j->sync, &e);
 	/* What a shell answers for a command that is not there or not executable. */

@@ -15,4 +15,7 @@ int entry_cgroup(struct job *j, struct err *e);
 /* Take id 0 of the user namespace we are in. */
 int entry_become_root(struct err *e);
 
+/* Let go of opts.lock: the first thing in any process made here. */
+void entry_unlock(struct job *j);
+
 #endif

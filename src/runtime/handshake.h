@@ -17,14 +17,15 @@ enum handshake_op {
 	HANDSHAKE_MAP,	   /* stage: my user namespace is there, write its maps */
 	HANDSHAKE_CHILD,   /* stage: .value is the pid of the process proper */
 	HANDSHAKE_CONSOLE, /* with the terminal's master */
+	HANDSHAKE_WANT,	   /* a bind source or the root (sources.h) */
 	HANDSHAKE_HOOKS,   /* mounted, not yet pivoted: run prestart and createRuntime */
 	HANDSHAKE_READY,   /* waiting before execve */
 	HANDSHAKE_FAILED,  /* .err */
 	/* parent to child */
-	HANDSHAKE_MAPPED,  /* go on; .value is your pid in my namespace */
-	HANDSHAKE_SOURCES, /* with descriptors: root and bind sources, .value says of which mount */
-	HANDSHAKE_PLACED,  /* you are in your cgroup; .value is your pid in my namespace */
-	HANDSHAKE_HOOKED,  /* hooks are done */
+	HANDSHAKE_MAPPED, /* go on; .value is your pid in my namespace */
+	HANDSHAKE_SOURCE, /* answer to WANT, with the descriptor unless it is the child's to open */
+	HANDSHAKE_PLACED, /* you are in your cgroup; .value is your pid in my namespace */
+	HANDSHAKE_HOOKED, /* hooks are done */
 	HANDSHAKE_START,
 	HANDSHAKE_OP_MAX_
 };

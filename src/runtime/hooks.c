@@ -118,12 +118,22 @@ static int wait_for(pid_t pid, int out, const struct plan_hook *h, struct buf *t
 	return late ? -ETIMEDOUT : 0;
 }
 
+/* "bad system call": as the other runtimes write it. */
+static const char *signal_words(int sig, char *out, size_t size)
+{
+	snprintf(out, size, "%s", strsignal(sig));
+	if (out[0] >= 'A' && out[0] <= 'Z')
+		out[0] = (char)(out[0] - 'A' + 'a');
+	return out;
+}
+
 static int run_one(const struct plan_hook *h, size_t at, const char *name, const char *state,
 		   struct err *e)
 {
 	auto_fd int in = fd_sealed("state", state, strlen(state)), out_read = -1, out_write = -1;
 	auto_buf struct buf text = BUF_INIT(OUTPUT_MAX + 1);
 	int pair[2], status = 0, r;
+	char words[48];
 	pid_t pid;
 
 	if (in < 0 || pipe2(pair, O_CLOEXEC) < 0)
@@ -145,8 +155,9 @@ static int run_one(const struct plan_hook *h, size_t at, const char *name, const
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
 	if (WIFSIGNALED(status))
-		return err_set(e, ERR_SYSTEM, "error running %s hook #%zu: signal %d, output: %s",
-			       name, at, WTERMSIG(status), text.p);
+		return err_set(e, ERR_SYSTEM, "error running %s hook #%zu: signal: %s, output: %s",
+			       name, at, signal_words(WTERMSIG(status), words, sizeof(words)),
+			       text.p);
 	return err_set(e, ERR_SYSTEM, "error running %s hook #%zu: exit status %d, output: %s",
 		       name, at, WEXITSTATUS(status), text.p);
 }

@@ -20,7 +20,8 @@
  *   id maps           -- MAPPED ---------->  root of the user namespace
  *   oom_score_adj     -- PLACED ---------->  cgroup namespace, join namespaces
  *   bind sources and root opened with the
- *   host's privilege  -- SOURCES* -------->  (only with a user namespace or idmapped mounts)
+ *   host's privilege  -- SOURCE ---------->  (only with a user namespace or idmapped mounts,
+ *                     <- WANT -------------   by a helper in the child's mount namespace)
  *                                            root attached, mounts, devices, terminal
  *                     <- CONSOLE -----------
  *                     <- HOOKS -------------
@@ -51,6 +52,7 @@
 #include "runtime/mounts.h"
 #include "runtime/newroot.h"
 #include "runtime/runtime_int.h"
+#include "runtime/sources.h"
 #include "spec/trace.h"
 #include "sys/fd.h"
 #include "sys/file.h"
@@ -59,6 +61,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -86,11 +89,11 @@ static void job_init(struct job *j, const struct plan *p, const struct plan_proc
 	    .id = id_of(p, o),
 	    .ns = NSSET_INIT,
 	    .target = -1,
+	    .lock = o->lock > 0 ? o->lock : -1,
 	    .sync = -1,
 	    .peer = -1,
 	    .bundle_fd = -1,
 	    .notify = -1,
-	    .tree = -1,
 	    .root = -1,
 	    .devpts = -1,
 	    .proc = -1,
@@ -134,7 +137,8 @@ static pid_t clone_it(unsigned int flags, int cgroup_fd, int *pidfd)
 
 static int v2_fd(const struct job *j)
 {
-	if (!j->cgroup || j->placed_by_parent || (j->exec && j->opts->cgroup_sub))
+	if (!j->cgroup || j->placed_by_parent || j->no_clone_into ||
+	    (j->exec && j->opts->cgroup_sub))
 		return -1;
 	return cgroup_dir_fd(j->cgroup);
 }
@@ -248,6 +252,7 @@ static _Noreturn void stage_main(struct job *j, unsigned int flags)
 	pid_t pid;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	entry_unlock(j);
 	/* Here and not in the child, and not by CLONE_INTO_CGROUP: both would need the privileges
 	 * that are given up on the way. */
 	r = entry_cgroup(j, &e);
@@ -375,51 +380,6 @@ static int oom_score(const struct job *j, pid_t pid, struct err *e)
 	return 0;
 }
 
-static int send_source(struct job *j, int which, int fd, struct err *e)
-{
-	int r = handshake_send(j->peer, HANDSHAKE_SOURCES, which, fd, e);
-
-	fd_close(fd);
-	return r;
-}
-
-/* What the child's user namespace may not open or shift is opened here.  EPERM: our own mount
- * namespace is not ours to copy mounts from (unshare -r without -m); the child will try itself. */
-static int send_sources(struct job *j, pid_t pid, struct err *e)
-{
-	const struct plan *p = j->plan;
-	auto_fd int userns = -1;
-	char path[32];
-	int fd, r = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
-	if (j->userns) {
-		userns = open(path, O_RDONLY | O_CLOEXEC);
-		if (userns < 0)
-			return err_sys(e, "open '%s'", path);
-		fd = p->root && p->root->path
-			 ? newroot_bind(j, e)
-			 : newroot_overlay_aside(&p->caisson->rootfs, userns, e);
-		if (fd < 0 && fd != -EPERM)
-			return fd;
-		if (fd >= 0)
-			r = send_source(j, -1, fd, e);
-	}
-	for (size_t i = 0; r == 0 && i < p->mounts.n; i++) {
-		struct err why = ERR_INIT;
-
-		fd = mounts_source(j, i, userns, &why);
-		if (fd >= 0)
-			r = send_source(j, (int)i, fd, e);
-		else if (fd != -ENOTBLK && fd != -EPERM) {
-			if (e)
-				*e = why;
-			return fd;
-		}
-	}
-	return r < 0 ? r : handshake_send(j->peer, HANDSHAKE_SOURCES, -2, -1, e);
-}
-
 static int host_hooks(const struct job *j, pid_t pid, struct err *e)
 {
 	const struct plan_hooks *h = j->plan->hooks;
@@ -452,10 +412,13 @@ static int attend(struct job *j, struct launch *l, struct err *e)
 	}
 	if (r == 0)
 		r = handshake_send(j->peer, HANDSHAKE_PLACED, l->pid, -1, e);
-	if (r == 0 && j->from_parent)
-		r = send_sources(j, l->pid, e);
+	if (r == 0 && j->from_parent) {
+		r = sources_serve(j, l, e);
+		j->heard = r == 0;
+	}
 	/* The child's own reason, if it died of something, is better than our broken pipe. */
 	if (r < 0 && e && e->sys == EPIPE && handshake_recv(j->peer, &h, NULL, &why) < 0) {
+		j->heard = true;
 		*e = why;
 		return r;
 	}
@@ -463,6 +426,7 @@ static int attend(struct job *j, struct launch *l, struct err *e)
 		r = handshake_recv(j->peer, &h, &fd, e);
 		if (r == 0)
 			return err_set(e, ERR_SYSTEM, "the new process died while being set up");
+		j->heard = true;
 		if (r < 0 || h.op == HANDSHAKE_READY)
 			break;
 		if (h.op == HANDSHAKE_CONSOLE && fd >= 0) {
@@ -489,6 +453,55 @@ static void end_child(struct launch *l)
 	}
 }
 
+static int make_child(struct job *j, struct launch *l, struct err *e)
+{
+	int pair[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, "socketpair");
+	fd_close(j->sync);
+	fd_close(j->peer);
+	j->sync = pair[0];
+	j->peer = pair[1];
+	r = spawn(j, l, e);
+	return r < 0 ? r : attend(j, l, e);
+}
+
+/* Killed before its first instruction of ours, by a signal that nobody has sent: since 6.9 or so
+ * the kernel compares how often the new cgroup and the caller's were killed (cgroup.kill), and
+ * takes a difference for a kill during the fork.  A directory that was killed once and is used
+ * again (a delete found it busy), or a caller in such a one, would never start anything. */
+static bool killed_by_kernel(const struct job *j, const struct launch *l)
+{
+	struct pollfd p = {.fd = l->pidfd, .events = POLLIN};
+	siginfo_t i = {0};
+
+	/* Its end of the socket is closed a moment before it is a zombie. */
+	return !j->heard && v2_fd(j) >= 0 && l->pid > 0 && poll(&p, 1, 50) == 1 &&
+	       waitid(P_PID, (id_t)l->pid, &i, WEXITED | WNOWAIT | WNOHANG) == 0 &&
+	       i.si_pid == l->pid && i.si_code == CLD_KILLED && i.si_status == SIGKILL;
+}
+
+static int make_process(struct job *j, struct launch *l, struct err *e)
+{
+	const unsigned int target_flags = j->target_flags;
+	struct err first = ERR_INIT;
+	int r = make_child(j, l, &first);
+
+	if (r < 0 && killed_by_kernel(j, l)) {
+		end_child(l);
+		fd_close(l->pidfd);
+		l->pid = 0;
+		l->pidfd = -1;
+		j->no_clone_into = true;
+		j->target_flags = target_flags;
+		return make_child(j, l, e);
+	}
+	if (r < 0 && e)
+		*e = first;
+	return r;
+}
+
 /* ---- preparation ---- */
 
 static int connect_listener(struct job *j, struct err *e)
@@ -509,7 +522,9 @@ static int connect_listener(struct job *j, struct err *e)
 	fd = dir < 0 ? -errno : sock_connect(dir, slash + 1);
 	if (fd < 0) {
 		errno = -fd;
-		return err_sys(e, "linux.seccomp.listenerPath '%s'", path);
+		return err_sys(
+		    e, "linux.seccomp.listenerPath: failed to connect with seccomp agent '%s'",
+		    path);
 	}
 	j->notify = fd;
 	return 0;
@@ -543,17 +558,13 @@ static bool any_idmap(const struct plan *p)
 static int prepare(struct job *j, struct err *e)
 {
 	const char *bundle = j->opts->bundle ? j->opts->bundle : "/", *cache;
-	int pair[2], r;
+	int r;
 
 	j->rootless = geteuid() != 0 || !capset_have(CAP_SYS_ADMIN);
 	j->placed_by_parent = j->opts->flags & LAUNCH_SYSTEMD_CGROUP;
 	j->bundle_fd = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (j->bundle_fd < 0)
 		return err_sys(e, "bundle '%s'", bundle);
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(e, "socketpair");
-	j->sync = pair[0];
-	j->peer = pair[1];
 	cache = j->opts->seccomp_cache;
 	if (!cache && j->plan->caisson)
 		cache = j->plan->caisson->seccomp_cache;
@@ -580,8 +591,7 @@ static int create(struct job *j, struct launch *l, struct err *e)
 	if (r < 0)
 		return r;
 	j->cgroup = l->cgroup;
-	r = spawn(j, l, e);
-	return r < 0 ? r : attend(j, l, e);
+	return make_process(j, l, e);
 }
 
 int launch_create(const struct plan *p, const struct launch_opts *o, struct launch *out,
@@ -655,9 +665,7 @@ static int exec_it(struct job *j, pid_t init, struct launch *l, struct err *e)
 	if (r < 0)
 		return r;
 	j->cgroup = l->cgroup;
-	r = spawn(j, l, e);
-	if (r == 0)
-		r = attend(j, l, e);
+	r = make_process(j, l, e);
 	return r < 0 ? r : launch_release(j->peer, e);
 }
 

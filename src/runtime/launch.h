@@ -41,6 +41,9 @@ struct launch_opts {
 	/* A listening unix socket at which the created process waits for launch_release() from
 	 * another program, instead of .sync; 0 or -1: none.  Stays the caller's. */
 	int listener;
+	/* A descriptor of the caller's whose lock means "I am at work"; the process, which may wait
+	 * for days, must not hold it too.  0 or -1: none. */
+	int lock;
 	const char *cgroup_saved; /* exec: what cgroup_save() gave; NULL: by the plan's path */
 	const char *cgroup_sub; /* exec: a cgroup below the instance's, NULL: the instance's own */
 	int flags;		/* enum launch_flags */

@@ -95,12 +95,21 @@ static const struct option *find(const char *name)
 	return NULL;
 }
 
+/* Words that only take a setting back, to which nothing else is said. */
+static bool no_atime_word(const char *name)
+{
+	return streq(name, "atime") || streq(name, "norelatime") || streq(name, "nostrictatime");
+}
+
 static int apply(const char *word, struct arena *a, struct mountopt *m, struct err *e)
 {
 	const struct option *o = find(word);
 
 	switch (o ? o->what : FS) {
 	case ATTR:
+		m->flags = true;
+		m->atime |= (o->clear == ATIME && !no_atime_word(o->name)) ||
+			    o->set == MOUNT_ATTR_NODIRATIME;
 		m->set = (m->set & ~o->clear) | o->set;
 		m->clear = (m->clear & ~o->set) | o->clear;
 		break;

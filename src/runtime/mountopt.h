@@ -21,6 +21,8 @@ struct mountopt {
 	uint64_t propagation[MOUNTOPT_PROPAGATIONS]; /* MS_SHARED... perhaps | MS_REC, in order */
 	unsigned int propagations;
 	bool bind, recursive; /* "bind"; "rbind" sets both */
+	bool flags;	      /* one of the flags of this mount was named, be it to clear it */
+	bool atime;	      /* one that sets how access times are kept, which "atime" does not */
 	bool copy_up;	      /* "tmpcopyup" */
 	bool idmap, ridmap;
 	struct strs data; /* what the file system itself is told: "size=64k" */

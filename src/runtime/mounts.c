@@ -16,6 +16,7 @@
 #include "runtime/mountopt.h"
 #include "runtime/procfs.h"
 #include "runtime/runtime_int.h"
+#include "runtime/sources.h"
 #include "runtime/target.h"
 #include "sys/fd.h"
 #include "sys/mountfd.h"
@@ -29,12 +30,22 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+/* What the kernel locks in a less privileged mount namespace (mount_namespaces(7)), but for access
+ * times. */
+#define LOCKABLE                                                                                   \
+	((uint64_t)(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC))
+
+#ifndef MOUNT_ATTR_NOSYMFOLLOW
+#define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
+#endif
+
 struct one {
 	struct job *j;
 	const struct plan_mount *m;
 	const char *path; /* destination */
 	const char *type;
 	struct mountopt o;
+	uint64_t asked; /* bind: of .o.clear, what was named */
 	size_t index;
 };
 
@@ -147,6 +158,47 @@ static int attach(const struct one *o, int fd, int target, struct err *e)
 
 /* ---- bind mounts ---- */
 
+/* What a bind mount has of its source's flags: all, when none is named; none but those named, when
+ * one is, as mount(8) says and runc does; only how access times are kept stays until something else
+ * is said (mount_setattr would take "atime" at its word).  Our own plans name what they want and
+ * keep the rest of the host's. */
+static void bind_flags(struct one *o)
+{
+	const uint64_t kept = MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME;
+
+	if (!o->o.flags)
+		return;
+	if (!o->o.atime) {
+		o->o.set &= ~kept;
+		o->o.clear &= ~kept;
+	} else {
+		o->o.clear |= kept & ~(o->o.set & MOUNT_ATTR_NODIRATIME);
+	}
+	o->asked = o->o.clear;
+	if (!o->j->plan->caisson)
+		o->o.clear |= LOCKABLE & ~o->o.set;
+	if (!o->j->plan->caisson && !(o->o.set & MOUNT_ATTR_NOSYMFOLLOW))
+		o->o.clear |= MOUNT_ATTR_NOSYMFOLLOW;
+}
+
+/* In a user namespace the kernel holds on to the host's flags; what the plan did not name then
+ * stays as it is. */
+static int settle_bind(struct one *o, int fd, struct err *e)
+{
+	struct err why = ERR_INIT;
+	int r;
+
+	bind_flags(o);
+	r = settle(o, fd, true, &why);
+	if (r == -EPERM && o->o.clear & LOCKABLE & ~o->asked) {
+		o->o.clear &= ~LOCKABLE | o->asked;
+		return settle(o, fd, true, e);
+	}
+	if (r < 0 && e)
+		*e = why;
+	return r;
+}
+
 static const char *source_of(const struct plan_mount *m)
 {
 	return m->source && *m->source ? m->source : ".";
@@ -157,6 +209,12 @@ static int open_source(const struct job *j, const struct plan_mount *m, bool rec
 {
 	int fd = mountfd_clone(j->bundle_fd, source_of(m), recursive);
 
+	/* The kernel does not uncover what it has locked below other mounts. */
+	if (fd == -EINVAL && j->userns && !recursive)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "bind source '%s': other mounts lie below it, so that in a user "
+			       "namespace it can only be bound with them (rbind)",
+			       source_of(m));
 	if (fd < 0) {
 		errno = -fd;
 		return err_sys(e, "bind source '%s'", source_of(m));
@@ -266,12 +324,12 @@ static int fill_volume(const struct one *o, int volume, int target, struct err *
 static int bind_one(struct one *o, struct err *e)
 {
 	struct job *j = o->j;
-	auto_fd int fd = j->sources ? take_fd(&j->sources[o->index]) : -1, target = -1;
+	auto_fd int fd = j->from_parent ? sources_want(j, (int)o->index, e) : -ENOTBLK, target = -1;
 	struct stat st;
 	bool made = false;
 	int r;
 
-	if (fd < 0)
+	if (fd == -ENOTBLK)
 		fd = open_source(j, o->m, o->o.recursive, e);
 	if (fd < 0)
 		return fd;
@@ -289,7 +347,7 @@ static int bind_one(struct one *o, struct err *e)
 		r = fill_volume(o, fd, target, e);
 	if (r == 0)
 		r = attach(o, fd, target, e);
-	return r < 0 ? r : settle(o, fd, true, e);
+	return r < 0 ? r : settle_bind(o, fd, e);
 }
 
 /* ---- file systems ---- */
@@ -413,6 +471,39 @@ static bool has_option(const struct one *o, const char *prefix)
 	return false;
 }
 
+/* A read-only /dev must still take its submounts and nodes. */
+static int read_only_later(struct job *j, int *fd, const struct one *o, struct err *e)
+{
+	/* By mount(2) there is no descriptor of it: what lies on the target now. */
+	if (*fd < 0)
+		*fd = target_open(j->root, o->path, true, NULL, e);
+	if (*fd < 0)
+		return *fd;
+	if (!j->late)
+		j->late = arena_array(&j->arena, j->plan->mounts.n, sizeof(*j->late));
+	j->late[j->late_n++] = take_fd(fd);
+	return 0;
+}
+
+int mounts_finish(struct job *j, struct err *e)
+{
+	struct mountfd_attr ro = {.set = MOUNT_ATTR_RDONLY, .userns_fd = -1};
+
+	for (size_t i = 0; i < j->late_n; i++) {
+		int r = mountfd_change(j->late[i], &ro);
+
+		if (r == -ENOSYS)
+			r = change_old(j->late[i], &ro);
+		close(j->late[i]);
+		if (r < 0) {
+			errno = -r;
+			return err_sys(e, "make a tmpfs read-only");
+		}
+	}
+	j->late_n = 0;
+	return 0;
+}
+
 static int tmpfs_one(struct one *o, struct err *e)
 {
 	struct job *j = o->j;
@@ -433,11 +524,12 @@ static int tmpfs_one(struct one *o, struct err *e)
 	if (!made && !has_option(o, "mode=") && fstat(target, &st) == 0)
 		arena_strs_add(&j->arena, &o->o.data,
 			       arena_printf(&j->arena, "mode=%o", st.st_mode & 07777));
+	o->o.set &= ~late;
 	if (!o->o.copy_up) {
 		r = attach_fs(o, target, &fd, e);
-		return r;
+		return r < 0 || !late ? r : read_only_later(j, &fd, o, e);
 	}
-	fd = new_fs(o, o->o.set & ~late, why, sizeof(why));
+	fd = new_fs(o, o->o.set, why, sizeof(why));
 	if (fd < 0)
 		return fs_error(o, fd, why, e);
 	r = copyup_tree(target, fd);
@@ -446,7 +538,9 @@ static int tmpfs_one(struct one *o, struct err *e)
 		return err_sys(e, "tmpcopyup: copy '%s'", o->path);
 	}
 	r = attach(o, fd, target, e);
-	return r < 0 ? r : settle(o, fd, late != 0, e);
+	if (r == 0)
+		r = settle(o, fd, false, e);
+	return r < 0 || !late ? r : read_only_later(j, &fd, o, e);
 }
 
 static int other_one(struct one *o, struct err *e)
@@ -602,11 +696,24 @@ static int make_one(struct one *o, struct err *e)
 	return other_one(o, e);
 }
 
+/* A destination may be written as the host sees it, with the path of the root before it; runc's
+ * callers do that. */
+static const char *inside(struct job *j, const char *destination)
+{
+	const char *root = j->plan->root ? j->plan->root->path : NULL, *rest;
+
+	if (root && *root != '/')
+		root =
+		    arena_printf(&j->arena, "%s/%s", j->opts->bundle ? j->opts->bundle : "", root);
+	rest = root && *root && !streq(root, "/") ? str_after(destination, root) : NULL;
+	return rest && *rest == '/' ? rest : destination;
+}
+
 int mounts_make(struct job *j, struct err *e)
 {
 	for (size_t i = 0; i < j->plan->mounts.n; i++) {
 		const struct plan_mount *m = &j->plan->mounts.v[i];
-		struct one o = {.j = j, .m = m, .path = m->destination, .index = i};
+		struct one o = {.j = j, .m = m, .path = inside(j, m->destination), .index = i};
 		int r = mountopt_parse(&m->options, &j->arena, &o.o, e);
 
 		if (r < 0)

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The root of an instance is attached on top of the "/" of its new mount namespace: that needs no
- * directory of the host, and no path of the host's storage shows in the instance's mountinfo.
- * Walks that begin at the old "/" go on in the old tree (the kernel does not look above a process's
- * root), so host paths still work until newroot_enter().
+ * A root that is a directory of the host is attached where it lies, as in runc: hooks that enter
+ * the mount namespace of a created instance find it by its path (NVIDIA's do), and so does a bind
+ * mount whose source is something that an earlier mount has put into the root.
+ *
+ * Any other root (an overlay of ours; a place that a user namespace cannot reach) is attached on
+ * top of the "/" of the new mount namespace: that needs no directory of the host, and no path of
+ * the host's storage shows in the instance's mountinfo.  Walks that begin at the old "/" go on in
+ * the old tree (the kernel does not look above a process's root), so host paths still work until
+ * newroot_enter().
  *
  * The overlay is made in the mount namespace where the layers are mounted.  Straight case: enter
  * it, make a detached overlay, come back.  Hard cases (an upper directory in memory, ids shifted,
@@ -14,14 +19,18 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/str.h"
+#include "fmt/mountinfo.h"
 #include "runtime/mountopt.h"
 #include "runtime/runtime_int.h"
+#include "runtime/sources.h"
 #include "sys/fd.h"
+#include "sys/file.h"
 #include "sys/mountfd.h"
 #include "sys/path.h"
 #include "sys/sock.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
@@ -30,7 +39,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define LOWER_MAX 500 /* OVL_MAX_STACK of the kernel */
+#define MOUNTINFO_MAX (16u << 20)
+#define LOWER_MAX     500 /* OVL_MAX_STACK of the kernel */
 
 static int in_directory(const char *dir, const char *what, struct err *e)
 {
@@ -304,12 +314,12 @@ int newroot_overlay_aside(const struct plan_rootfs *r, int userns_fd, struct err
 		if (fd < 0)
 			handshake_fail(pair[1], &why);
 		else
-			handshake_send(pair[1], HANDSHAKE_SOURCES, 0, fd, NULL);
+			handshake_send(pair[1], HANDSHAKE_SOURCE, 0, fd, NULL);
 		_exit(0);
 	}
 	close(pair[1]);
 	ret =
-	    pid < 0 ? err_sys(e, "fork") : handshake_expect(pair[0], HANDSHAKE_SOURCES, &h, &fd, e);
+	    pid < 0 ? err_sys(e, "fork") : handshake_expect(pair[0], HANDSHAKE_SOURCE, &h, &fd, e);
 	close(pair[0]);
 	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
@@ -346,12 +356,29 @@ static unsigned long wanted_propagation(const struct job *j)
 	return word && *word ? mountopt_propagation(word) : 0;
 }
 
+/* The directory that is the root, or -1 where it cannot be reached.  Not with shared propagation:
+ * pivot_root() wants the mount that it lies on private, and that is the host's to say. */
+static int own_place(const struct job *j)
+{
+	const struct plan_root *r = j->plan->root;
+
+	if (!r || !r->path)
+		return -1;
+	return openat(j->bundle_fd, r->path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 int newroot_attach(struct job *j, struct err *e)
 {
 	unsigned long wanted = wanted_propagation(j), host = MS_SLAVE | MS_REC;
 	struct mountfd_attr cut = {.propagation = MS_PRIVATE, .userns_fd = -1};
-	auto_fd int slash = -1, tree = take_fd(&j->tree);
+	auto_fd int place = -1, tree = -1;
 	int r;
+
+	if (j->from_parent) {
+		tree = sources_want(j, SOURCES_ROOT, e);
+		if (tree < 0 && tree != -ENOTBLK)
+			return tree;
+	}
 
 	/* Nothing of ours may reach the host's mount table.  "shared" asks for the opposite, as far
 	 * as bind mounts go, and is the one setting that keeps the connection. */
@@ -373,8 +400,11 @@ int newroot_attach(struct job *j, struct err *e)
 		errno = -r;
 		return err_sys(e, "make the root private");
 	}
-	slash = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	r = slash < 0 ? -errno : mountfd_attach(tree, slash);
+	place = wanted & MS_SHARED ? -1 : own_place(j);
+	j->on_slash = place < 0;
+	if (place < 0)
+		place = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	r = place < 0 ? -errno : mountfd_attach(tree, place);
 	if (r < 0) {
 		errno = -r;
 		return err_sys(e, "attach the root");
@@ -383,21 +413,88 @@ int newroot_attach(struct job *j, struct err *e)
 	return 0;
 }
 
-/* Without pivot_root (the old root is an initramfs, which cannot be pivoted away) the old tree
- * stays below ours: unreachable by path, but its procfs and sysfs would let a user namespace inside
- * mount fresh ones ("mount too revealing" looks at them), so they go. */
-static void drop_old_mounts(void)
+/* Is a at or below b, as paths of one mountinfo? */
+static bool is_below(const char *a, const char *b)
 {
-	static const char *const paths[] = {"/proc", "/sys", "/dev/pts", "/dev/shm", "/dev/mqueue"};
+	const char *rest = str_after(a, b);
 
-	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-		umount2(paths[i], MNT_DETACH | UMOUNT_NOFOLLOW);
+	return rest && (!*rest || *rest == '/');
+}
+
+/* Take away, or cover, one mount of the old tree. */
+static int drop_one(const char *at, struct err *e)
+{
+	if (umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW) == 0 || errno == ENOENT)
+		return 0;
+	/* Locked together with its parent, in a user namespace: then it is covered for good. */
+	if ((errno == EINVAL || errno == EPERM) && mount("tmpfs", at, "tmpfs", 0, NULL) == 0)
+		return 0;
+	return err_sys(e, "no-pivot: take '%s' away", at);
+}
+
+/* Without pivot_root (the old root is an initramfs, which cannot be pivoted away) the old tree
+ * stays below ours: unreachable by path, but the kernel lets a user namespace inside mount a fresh
+ * procfs or sysfs when it sees a whole one anywhere in the mount namespace ("mount too revealing"),
+ * and in that /proc/sysrq-trigger and everything else masked would lie open.  So every one of the
+ * old tree goes, wherever it is mounted; the newest first, which lies on top. */
+static int drop_old_mounts(const char *keep, struct err *e)
+{
+	struct strs at = {0};
+	struct mountinfo_entry m;
+	auto_arena struct arena a = ARENA_INIT;
+	auto_free char *text = NULL;
+	char *next;
+	int r = 0;
+
+	if (file_read(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text) < 0)
+		return err_sys(e, "no-pivot: read /proc/self/mountinfo");
+	next = text;
+	while (mountinfo_next(&next, &m))
+		if ((streq(m.type, "proc") || streq(m.type, "sysfs")) &&
+		    !(keep && is_below(m.target, keep)))
+			arena_strs_add(&a, &at, arena_dup(&a, m.target));
+	for (size_t i = at.n; r == 0 && i-- > 0;)
+		r = drop_one(at.v[i], e);
+	return r;
+}
+
+/* chroot alone: the root moves onto "/" first, so that nothing is above or beside it. */
+static int enter_without_pivot(struct job *j, struct err *e)
+{
+	char keep[PATH_MAX] = "";
+	int r;
+
+	if (!j->on_slash) {
+		char at[PATH_FD_MAX];
+		ssize_t n = readlink(path_of_fd(j->root, at), keep, sizeof(keep) - 1);
+
+		if (n < 0)
+			return err_sys(e, "no-pivot: path of the root");
+		keep[n] = '\0';
+	}
+	r = drop_old_mounts(*keep ? keep : NULL, e);
+	if (r < 0)
+		return r;
+	if (!j->on_slash) {
+		auto_fd int slash = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		r = slash < 0 ? -errno : mountfd_attach(j->root, slash);
+		if (r < 0) {
+			errno = -r;
+			return err_sys(e, "no-pivot: move the root");
+		}
+	}
+	return 0;
 }
 
 int newroot_enter(struct job *j, struct err *e)
 {
-	if (j->opts->no_pivot)
-		drop_old_mounts();
+	if (j->opts->no_pivot) {
+		int r = enter_without_pivot(j, e);
+
+		if (r < 0)
+			return r;
+	}
 	if (fchdir(j->root) < 0)
 		return err_sys(e, "enter the root");
 	if (j->opts->no_pivot || !(j->ns.make & CLONE_NEWNS || j->ns.join & CLONE_NEWNS)) {

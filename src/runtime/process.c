@@ -103,7 +103,7 @@ struct sched_attr_ {
 	uint64_t runtime, deadline, period;
 };
 
-static int scheduler(const struct plan_scheduler *s, struct err *e)
+static int scheduler(const struct plan_scheduler *s, const char *cpus, struct err *e)
 {
 	static const struct {
 		const char *name;
@@ -134,9 +134,15 @@ static int scheduler(const struct plan_scheduler *s, struct err *e)
 				       s->flags.v[i]);
 		a.flags |= flags[k].flag;
 	}
-	if (syscall(SYS_sched_setattr, 0, &a, 0) < 0)
-		return err_sys(e, "process.scheduler: %s", s->policy);
-	return 0;
+	if (syscall(SYS_sched_setattr, 0, &a, 0) == 0)
+		return 0;
+	/* sched_setattr(2): the deadline policy wants every CPU of the system. */
+	if (errno == EPERM && cpus && *cpus)
+		return err_sys(e,
+			       "process.scheduler: process scheduler can't be used together with "
+			       "AllowedCPUs '%s': %s",
+			       cpus, s->policy);
+	return err_sys(e, "process.scheduler: %s", s->policy);
 }
 
 static int io_priority(const struct plan_ioprio *p, struct err *e)
@@ -254,7 +260,9 @@ static int settings(struct job *j, struct err *e)
 	if (!j->opts->no_new_keyring)
 		r = keyring(j, e);
 	if (r == 0 && p->scheduler)
-		r = scheduler(p->scheduler, e);
+		r = scheduler(p->scheduler,
+			      l->resources && l->resources->cpu ? l->resources->cpu->cpus : NULL,
+			      e);
 	if (r == 0 && p->io_priority)
 		r = io_priority(p->io_priority, e);
 	if (r == 0)
@@ -625,10 +633,8 @@ static int exec_error(const struct job *j, int error, struct err *e)
 	return command_error(path, -error, e);
 }
 
-int process_exec(struct job *j, struct err *e)
+int process_confine(struct job *j, struct err *e)
 {
-	static char *const nothing[] = {NULL};
-	const struct plan_process *p = j->process;
 	int r;
 
 	/* The last line against a leaked descriptor (CVE-2024-21626); it also covers what was
@@ -638,11 +644,16 @@ int process_exec(struct job *j, struct err *e)
 		errno = -r;
 		return err_sys(e, "close descriptors");
 	}
-	if (p->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	if (j->process->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(e, "no_new_privs");
-	r = filter(j, e);
-	if (r < 0)
-		return r;
+	return filter(j, e);
+}
+
+int process_exec(const struct job *j, struct err *e)
+{
+	static char *const nothing[] = {NULL};
+	const struct plan_process *p = j->process;
+
 	execve(j->command, (char *const *)(uintptr_t)p->args.v,
 	       p->env.n ? (char *const *)(uintptr_t)p->env.v : nothing);
 	return exec_error(j, errno, e);

@@ -12,8 +12,11 @@ struct job;
  * program's path in j->command. */
 int process_prepare(struct job *j, struct err *e);
 
-/* no_new_privs, seccomp, execve: returns only when it failed. */
-int process_exec(struct job *j, struct err *e);
+/* Descriptors closed at execve, no_new_privs, seccomp. */
+int process_confine(struct job *j, struct err *e);
+
+/* execve: returns only when it failed. */
+int process_exec(const struct job *j, struct err *e);
 
 /* One word to a number, -1 when unknown: "RLIMIT_NOFILE", "SCHED_BATCH", "IOPRIO_CLASS_RT". */
 int process_rlimit(const char *name);

@@ -28,6 +28,8 @@ struct job {
 	bool new_userns;       /* the process's user namespace is made here */
 	bool await_map;	       /* and the parent will say when it is mapped */
 	bool placed_by_parent; /* systemd puts us into the cgroup */
+	bool no_clone_into;    /* clone3() is not to place the child in its v2 cgroup */
+	bool heard;	       /* the child has said something */
 	bool from_parent;      /* root and sources come over the socket, opened by the parent */
 
 	/* exec: */
@@ -35,6 +37,7 @@ struct job {
 	unsigned int target_flags; /* CLONE_NEW* still to join through it */
 	bool target_user;	   /* the user namespace was among them */
 
+	int lock;	       /* opts.lock, until it is closed, or -1 */
 	int sync;	       /* the child's end */
 	int peer;	       /* the parent's end */
 	int bundle_fd;	       /* relative paths start here; O_PATH */
@@ -45,8 +48,9 @@ struct job {
 
 	/* The child's. */
 	pid_t host_pid; /* own pid as the parent sees it */
-	int tree;	/* detached root from the parent, or -1 */
-	int *sources;	/* per plan mount: detached source from the parent, or -1 */
+	bool on_slash;	/* the root is attached on top of "/", not where it lies */
+	int *late;	/* mounts that become read-only when all is made */
+	size_t late_n;
 	int root;	/* the new root (mount root), O_PATH */
 	int devpts;	/* root of the devpts mounted at /dev/pts, or -1 */
 	int proc;	/* private procfs, see procfs.h, or -1 */

@@ -213,9 +213,9 @@ static int add_rules(scmp_filter_ctx c, const struct plan_seccomp *s, uint32_t d
 			/* The runtime itself must write to its parent after installing the filter.
 			 */
 			if (action == SCMP_ACT_NOTIFY && streq(rule->names.v[k], "write"))
-				return err_set(
-				    e, ERR_USAGE,
-				    "linux.seccomp: SCMP_ACT_NOTIFY cannot be used for write");
+				return err_set(e, ERR_USAGE,
+					       "linux.seccomp: SCMP_ACT_NOTIFY cannot be used for "
+					       "the write syscall");
 			r = add_name(c, rule->names.v[k], action, &rule->args, e);
 			if (r < 0)
 				return r;

@@ -61,6 +61,23 @@ def make_rootfs(path):
     return path
 
 
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+
+
+def bind(src, dst, *options):
+    return {"source": str(src), "destination": dst, "type": "bind", "options": ["bind", *options]}
+
+
+def mount_line(out, where):
+    """(per-mount options, optional fields, type) of the mount at `where` in mountinfo text."""
+    for line in out.splitlines():
+        f = line.split()
+        if len(f) > 4 and f[4] == where:
+            sep = f.index("-")
+            return f[5].split(","), f[6:sep], f[sep + 1]
+    raise AssertionError(f"no mount at {where} in {out}")
+
+
 class Runtime:
     """An OCI runtime with a state root and bundles below a directory of the test."""
     count = 0

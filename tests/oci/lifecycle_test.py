@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """caisson-oci: create, start, state, kill, delete, run, exec, list, ps and their exit codes, as runc's."""
-import json, os, pathlib, re, signal, subprocess, sys, time
+import json, os, pathlib, re, select, signal, subprocess, sys, time
 
-from caisson_test import check, main, same, test, wait_for
+from caisson_test import check, main, same, skip, test, wait_for
 from oci_bundle import ConsoleSocket, Runtime, spec
 
 
@@ -181,7 +181,7 @@ def exec_in_a_sub_cgroup(env):
     c = spec("/bin/sleep", "1000")
     c["linux"]["cgroupsPath"] = f"/caisson-test-sub-{os.getpid()}"
     oci("run", "-d", "-b", oci.bundle(c), "c1", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).ok()
-    for sub, text in (("..", "bad sub cgroup path"), ("nope", "No such file or directory"),
+    for sub, text in (("..", ".. is not a sub cgroup path"), ("nope", "No such file or directory"),
                       ("pids:nope", "No such file or directory"), ("whaaat:/x", "unknown controller")):
         r = oci("exec", "--cgroup", sub, "c1", "true")
         check(r.code == 255 and text in r.err, f"{sub}: {r.code} {r.err}")
@@ -368,6 +368,92 @@ def a_killed_create_leaves_what_delete_can_remove(env):
     subprocess.run(["pkill", "-P", "1", "-x", "sleep"])  # the orphaned hook, inside this file's pid namespace
     oci("delete", "-f", "c1").ok()
     same(os.listdir(oci.root), [n for n in os.listdir(oci.root) if n.startswith(".")], "state left")
+
+
+@test(needs="root")
+def a_cgroup_that_was_killed_once_can_be_used_again(env):
+    """Linux 6.18 kills what clone3(CLONE_INTO_CGROUP) puts there, by a count that is the cgroup's alone."""
+    tree = next((l.split()[1] for l in open("/proc/mounts") if l.split()[2] == "cgroup2"), None)
+    if not tree or not os.path.exists(f"{tree}/caisson-test-leaf/cgroup.kill"):
+        skip("no cgroup v2 with cgroup.kill")
+    oci = Runtime(env)
+    place = pathlib.Path(tree, f"caisson-test-killed-{os.getpid()}")
+    place.mkdir()
+    (place / "cgroup.kill").write_text("1")
+    c = spec("/bin/sleep", "100")
+    c["linux"]["cgroupsPath"] = "/" + place.name
+    oci("run", "-d", "-b", oci.bundle(c), "c1", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).ok()
+    oci("exec", "c1", "true").ok()
+    oci("delete", "-f", "c1").ok()
+    check(not place.exists(), "cgroup left")
+
+
+@test(needs="root")
+def a_frozen_cgroup_is_refused_and_left(env):
+    oci = Runtime(env)
+    name = f"caisson-test-frozen-{os.getpid()}"
+    for tree, file, text in (("/sys/fs/cgroup/freezer", "freezer.state", "FROZEN"), ("/sys/fs/cgroup/unified", "cgroup.freeze", "1"),
+                             ("/sys/fs/cgroup", "cgroup.freeze", "1")):
+        place = pathlib.Path(tree, name)
+        if not pathlib.Path(tree, "cgroup.procs").exists():
+            continue
+        place.mkdir()
+        (place / file).write_text(text)
+        c = spec()
+        c["linux"]["cgroupsPath"] = "/" + name
+        r = oci.run(c)
+        check(r.code == 1 and "container's cgroup unexpectedly frozen" in r.err, r.err)
+        place.rmdir()
+
+
+@test(needs="root")
+def a_signal_ends_what_was_only_created(env):
+    oci = Runtime(env)
+    for sig in ("TERM", "INT", "HUP"):
+        oci.create(oci.bundle(spec("/bin/sleep", "100")), "c1").ok()
+        oci("kill", "c1", sig).ok()
+        wait_for(lambda: oci.state()["status"] == "stopped", what=f"the end by {sig}")
+        oci("delete", "c1").ok()
+
+
+@test(needs="root")
+def pidfd_socket_gets_a_pidfd(env):
+    oci = Runtime(env)
+    s = ConsoleSocket(oci.base / "pidfd")
+    b = oci.bundle(spec("/bin/sleep", "100"))
+    oci.create(b, "c1", "--pidfd-socket", s.path).ok()
+    fd = s.receive()
+    oci("start", "c1").ok()
+    signal.pidfd_send_signal(fd, signal.SIGKILL)
+    check(select.select([fd], [], [], 20)[0], "the pidfd does not become readable")
+    os.close(fd)
+    oci("delete", "-f", "c1").ok()
+
+
+@test(needs="root")
+def what_is_lost_is_warned_of_and_debug_says_more(env):
+    oci = Runtime(env)
+    c = spec("/bin/grep", "CapAmb", "/proc/self/status")
+    c["process"]["capabilities"].update(inheritable=["CAP_KILL"], ambient=["CAP_KILL", "CAP_CHOWN"])
+    r = oci.run(c).ok(out="CapAmb:\t0000000000000020\n")
+    check("level=warning" in r.err and "can't raise ambient capability CAP_CHOWN: " in r.err and "CAP_KILL" not in r.err, r.err)
+    check("level=debug" not in r.err, r.err)
+    b = oci.bundle(spec())
+    r = oci("--debug", "run", "-b", b, "c1").ok()
+    check("level=debug" in r.err and "process" in r.err, r.err)
+    log = oci.base / "log"
+    r = oci("--debug", "--log", log, "--log-format", "json", "run", "-b", b, "c1").ok(err="")
+    check(any(json.loads(l)["level"] == "debug" for l in log.read_text().splitlines()), log.read_text())
+
+
+@test
+def version_and_unknown_commands(env):
+    oci = Runtime(env)
+    out = oci("--version").ok().out.splitlines()
+    check(re.fullmatch(r"caisson-oci version \d+\.\d+\.\d+ \(runc version \d+\.\d+\.\d+ command line\)", out[0]), out)
+    check(out[1].startswith("commit: ") and re.fullmatch(r"spec: \d+\.\d+\.\d+", out[2]), out)
+    r = oci("foo", "-h")
+    check(r.code == 1 and "No help topic for 'foo'" in r.err, r.err)
 
 
 @test(needs="root")

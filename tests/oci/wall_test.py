@@ -3,24 +3,7 @@
 import fcntl, json, os, re, shutil, socket, struct, subprocess
 
 from caisson_test import check, main, same, test
-from oci_bundle import CAPS, Runtime, spec
-
-QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-
-
-def bind(src, dst, *options):
-    return {"source": str(src), "destination": dst, "type": "bind", "options": ["bind", *options]}
-
-
-def mount_line(out, where):
-    """(per-mount options, optional fields, type) of the mount at `where` in mountinfo text."""
-    for line in out.splitlines():
-        f = line.split()
-        if len(f) > 4 and f[4] == where:
-            sep = f.index("-")
-            return f[5].split(","), f[6:sep], f[sep + 1]
-    raise AssertionError(f"no mount at {where} in {out}")
-
+from oci_bundle import CAPS, QUIET, Runtime, bind, mount_line, spec
 
 @test(needs="root")
 def new_namespaces_and_names(env):
