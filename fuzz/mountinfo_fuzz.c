@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mountinfo - every string of an entry lies inside the text, for mountinfo and proc_cgroup alike. */
+/* mountinfo - every string of an entry lies inside the text, for mountinfo and proc_cgroup alike.
+ */
 #include "fmt/mountinfo.h"
 #include "fmt/proc_cgroup.h"
 

@@ -70,7 +70,7 @@ static void check_image(int fd, uint64_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = {data, size};
-	struct untar_source src = {next_piece, &input};
+	struct tarread_source src = {next_piece, &input};
 	struct erofs_meta_opts mo = {.opaque_xattr = "trusted.overlay.opaque"};
 	struct untar_stats stats = {0};
 	struct err e = ERR_INIT;
@@ -80,7 +80,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t out;
 	int fd = memfd_create("image", MFD_CLOEXEC);
 
-	untar_prepare();
 	tree_init(&t, NULL);
 	if (fd < 0 || erofs_data_new(fd, &t, &d, &e) < 0)
 		abort();

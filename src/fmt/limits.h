@@ -32,6 +32,9 @@
 #define LIMIT_XATTR_TOTAL (128 << 10) /* names and values of one inode */
 #define LIMIT_XATTRS	  256	      /* of one inode */
 
+#define LIMIT_PAX  (1 << 20) /* bytes of a pax header: room for LIMIT_XATTR_TOTAL several times */
+#define LIMIT_RUNS 262144    /* pieces of data in one sparse file */
+
 #define LIMIT_FILE_BYTES (UINT64_C(16) << 40) /* apparent size of a sparse file */
 #define LIMIT_LAYERS	 512		      /* of one image */
 

@@ -9,9 +9,10 @@
 
 struct buf;
 
-#define RESOLV_CONF_SIZE_MAX  65536 /* bytes of a file we look at */
-#define RESOLV_CONF_WORDS_MAX 64 /* of each kind; more are left out, as libc does beyond 3 and 6   \
-				  */
+#define RESOLV_CONF_SIZE_MAX 65536 /* bytes of a file we look at */
+#define RESOLV_CONF_WORDS_MAX                                                                      \
+	64 /* of each kind; more are left out, as libc does beyond 3 and 6                         \
+	    */
 
 struct resolv_conf {
 	struct strs servers; /* address, IPv6 perhaps with %zone */

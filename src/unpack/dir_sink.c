@@ -143,7 +143,7 @@ static int set_by_name(struct dir_sink *s, int dir, const char *name, const stru
 	return utimensat(dir, name, ts, AT_SYMLINK_NOFOLLOW) < 0 ? err_sys(e, "set the time") : 0;
 }
 
-static int file_begin(void *arg, struct tree_inode *in, const struct sink_run *runs, size_t nruns,
+static int file_begin(void *arg, struct tree_inode *in, const struct tarpax_run *runs, size_t nruns,
 		      struct err *e)
 {
 	struct dir_sink *s = arg;

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "fmt/erofs.h"
 #include "fmt/limits.h"
+#include "fmt/tarpax.h"
 #include "unpack/tree.h"
 
 #include <assert.h>
@@ -178,7 +179,7 @@ int erofs_data_tail_fits(uint64_t xattr_bytes, uint64_t tail)
 }
 
 /* Chunks for a file with big holes: as small as the array's length allows. */
-static bool wants_chunks(const struct tree_inode *in, const struct sink_run *runs, size_t nruns)
+static bool wants_chunks(const struct tree_inode *in, const struct tarpax_run *runs, size_t nruns)
 {
 	uint64_t data = 0;
 
@@ -204,7 +205,7 @@ static int begin_chunks(struct erofs_data *d, struct tree_inode *in, struct err 
 	return 0;
 }
 
-static int data_begin(void *arg, struct tree_inode *in, const struct sink_run *runs, size_t nruns,
+static int data_begin(void *arg, struct tree_inode *in, const struct tarpax_run *runs, size_t nruns,
 		      struct err *e)
 {
 	struct erofs_data *d = arg;

@@ -149,7 +149,7 @@ static int read_layer(const struct args *a, struct tree *t, const struct sink *s
 	    .blob_size = a->blob_size,
 	    .diff_id = a->diff_id,
 	};
-	struct untar_source src = {.next = next_piece};
+	struct tarread_source src = {.next = next_piece};
 	struct stream *s;
 	int r = stream_open(&so, &s, e);
 
@@ -247,7 +247,6 @@ static int unpack(const struct args *a, struct err *e)
 
 	if (r < 0)
 		return r;
-	untar_prepare();
 	r = jail_enter(&jo, e);
 	if (r < 0)
 		return r;

@@ -13,17 +13,14 @@
 #include <stdint.h>
 
 struct err;
+struct tarpax_run;
 struct tree_inode;
 
-/* A run of data in a sparse file; what lies between runs is zeros. */
-struct sink_run {
-	uint64_t off, len;
-};
-
 struct sink {
-	/* A file begins; inode has its size and attributes.  nruns is 0 for an ordinary one. */
-	int (*begin)(void *arg, struct tree_inode *inode, const struct sink_run *runs, size_t nruns,
-		     struct err *e);
+	/* A file begins; inode has its size and attributes.  runs: where data is in a sparse one;
+	 * nruns is 0 for an ordinary one. */
+	int (*begin)(void *arg, struct tree_inode *inode, const struct tarpax_run *runs,
+		     size_t nruns, struct err *e);
 	/* Bytes at an offset: ascending, never overlapping, never past the size. */
 	int (*data)(void *arg, const void *p, size_t len, uint64_t off, struct err *e);
 	int (*end)(void *arg, struct err *e);

@@ -156,14 +156,38 @@ def absolute_names_land_inside(env):
 
 
 @test(needs="root")
-def a_link_or_file_as_parent_is_refused(env):
+def a_file_as_parent_is_refused(env):
     outside = env.tmp / "outside"
     outside.mkdir()
-    for first in (entry("a", type=SYM, linkname=str(outside)), entry("a", type=SYM, linkname="."), entry("a", "file"), entry("a", type=FIFO)):
+    for first in (entry("a", "file"), entry("a", type=FIFO)):
         for to in ("image", "dir"):
             unpack(env, tar(first, entry("a/x", "x")), to=to).refused("'a/x'", "'a' on its path is")
             unpack(env, tar(first, entry("a/.wh.x", "")), to=to).refused("'a' on its path is")
+    # What links lead to must be in this layer, as docker and podman have it.
+    for target in (str(outside), "missing", "../..//missing", "/a/b", "a", "f", "f/x", "x" * 300):
+        for to in ("image", "dir"):
+            unpack(env, tar(entry("f", ""), entry("a", type=SYM, linkname=target), entry("a/x", "x")), to=to).refused("'a/x'", "on its path")
     same(list(outside.iterdir()), [], "what is outside")
+
+
+# What docker 20.10 and podman 4.3 make of the same layers.
+@test(needs="root")
+def links_as_parents_are_followed_inside_the_layer(env):
+    for target in ("real", "/real", "../../real", "./real/.", "real/sub/..", "//real//", "other", "."):
+        top = b"." if target == "." else b"real"
+        t = tree(env, tar(entry("real", type=DIR), entry("real/sub", type=DIR), entry("other", type=SYM, linkname="real"),
+                          entry("link", type=SYM, linkname=target), entry("link/f", "1"), entry("link/new/g", "2"),
+                          entry("hard", type=LNK, linkname="link/f")))
+        at = lambda name: name if top == b"." else top + b"/" + name
+        same(t[b"link"][4], target.encode(), "the link")
+        same({p for p in t if p.startswith(b"link/")}, set(), "names below the link")
+        same(t[at(b"f")][4], t[b"hard"][4], "a hard link through it")
+        check({at(b"f"), at(b"new/g")} <= set(t), f"{target}: names are {sorted(t)}")
+    o = unpack(env, tar(entry("real", type=DIR), entry("link", type=SYM, linkname="real"), entry("link/.wh.gone", "")), to="dir")
+    o.ok()
+    check(stat.S_ISCHR(os.lstat(o.path / "real/gone").st_mode), "no whiteout where the link leads")
+    t = tree(env, tar(entry("real", type=DIR), entry("link", type=SYM, linkname="real"), entry("link", type=DIR), entry("link/f", "1")))
+    check(b"link/f" in t and b"real/f" not in t, "a directory in place of a link")
 
 
 @test(needs="root")
@@ -213,12 +237,88 @@ def pax_record(key, value):
     return str(n).encode() + b" " + key + b"=" + value + b"\n"
 
 
-@test
-def names_that_cannot_be_kept_are_refused(env):
-    for key, type in ((b"path", tarfile.REGTYPE), (b"linkpath", SYM), (b"linkpath", LNK)):
-        body = pax_record(key, b"bad-\xe4\xff")
-        head = entry("x", type=b"x", size=len(body))[0].tobuf(USTAR) + body.ljust(512, b"\0")
-        unpack(env, entry("bad", "")[0].tobuf(USTAR) + head + entry("f", type=type, linkname="bad")[0].tobuf(USTAR) + bytes(1024)).refused()
+def pax_entry(records, name="short", data=b"", type=tarfile.REGTYPE, kind=b"x", **kw):
+    """A pax header made of these records, and the entry it stands before."""
+    body = b"".join(pax_record(k, v) for k, v in records)
+    head = entry("x", type=kind, size=len(body))[0].tobuf(USTAR) + body.ljust(-(-len(body) // 512) * 512, b"\0")
+    return head + entry(name, data, type=type, **kw)[0].tobuf(USTAR) + data.ljust(-(-len(data) // 512) * 512, b"\0")
+
+
+@test(needs="root")
+def names_are_bytes(env):
+    raw = b"no-utf8-\xe4\xff"
+    t = tree(env, pax_entry([(b"path", raw)]) + pax_entry([(b"linkpath", raw)], "sym", type=SYM, linkname="x") +
+             pax_entry([(b"linkpath", raw)], "hard", type=LNK, linkname="x") + pax_entry([(b"hdrcharset", b"BINARY"), (b"path", raw + b"2")]) + bytes(1024))
+    same(set(t), {b".", raw, b"sym", b"hard", raw + b"2"}, "names")
+    same(t[b"sym"][4], raw, "link")
+    same(t[b"hard"][6], 2, "links of the hard one")
+    for records in ([(b"path", b"nul\0byte")], [(b"linkpath", b"nul\0byte")], [(b"path", b"")]):
+        unpack(env, pax_entry(records, "", linkname="x", type=SYM) + bytes(1024)).refused()
+
+
+@test(needs="root")
+def global_headers_change_nothing(env):
+    """Nor do they in docker, podman and containerd, with which people look at what they run."""
+    g = pax_entry([(b"comment", b"a commit"), (b"uid", b"77"), (b"mtime", b"5"), (b"SCHILY.xattr.user.x", b"y")], kind=b"g")
+    t = tree(env, g + bytes(1024))
+    same(t[b"short"][1:4], (0, 0, 1000000 * 10**9), "owner and time")
+    same(t[b"short"][5], (), "attributes")
+    unpack(env, pax_entry([(b"uid", b"no number")], kind=b"g") + bytes(1024)).refused("uid")
+
+
+@test(needs="root", timeout=120)
+def every_form_of_other_programs(env):
+    src = env.tmp / "forms"
+    (src / "d/empty").mkdir(parents=True)
+    for i, size in enumerate((0, 1, 511, 512, 513, 70000)):
+        (src / f"d/f{i}").write_bytes(bytes([65 + i]) * size)
+    (src / "run").write_text("#!/bin/sh\n")
+    os.chmod(src / "run", 0o4755)
+    os.symlink("d/f1", src / "sym")
+    os.link(src / "d/f2", src / "hard")
+    os.mkfifo(src / "fifo")
+    os.mknod(src / "null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    os.chown(src / "d/f3", 4000, 5000)
+    for n, p in enumerate(sorted(src.rglob("*"))):
+        os.utime(p, ns=(n * 10**9, (1500000000 + n) * 10**9), follow_symlinks=False)
+    os.utime(src, ns=(0, 1400000000 * 10**9))
+    plain = describe(src)
+
+    def archive(*cmd):
+        blob = env.tmp / "forms.tar"
+        blob.unlink(missing_ok=True)
+        subprocess.run([str(c) for c in cmd] + [blob, "."], cwd=src, check="v7" not in " ".join(cmd), stderr=subprocess.DEVNULL)
+        return blob
+    programs = [("tar", f"--format={f}", "-cf") for f in ("v7", "oldgnu", "gnu", "ustar", "posix")]
+    if shutil.which("bsdtar"):
+        programs += [("bsdtar", "--format", f, "-cf") for f in ("v7", "ustar", "pax", "gnutar")]
+    for cmd in programs:
+        got = tree(env, archive(*cmd))
+        # v7 has no devices and fifos to offer.
+        want = {k: v for k, v in plain.items() if "v7" not in " ".join(cmd) or k not in (b"fifo", b"null")}
+        same_tree({k: (*v[:5], v[6]) for k, v in want.items()}, {k: (*v[:5], v[6]) for k, v in got.items()}, " ".join(cmd))
+    # What only the larger forms can say: long names, names in bytes, far times and large owners, attributes.
+    long = os.fsencode(src) + b"/" + b"/".join([b"n" * 90] * 4)
+    os.makedirs(long)
+    with open(long + b"/odd-\xff\xfe", "wb") as f:
+        f.write(b"odd")
+    os.symlink(b"t" * 300, os.fsencode(src) + b"/longlink")
+    os.chown(src / "d/f4", 3000000, 4000000000)
+    for d, dirs, files in os.walk(os.fsencode(src), topdown=False):
+        for n in dirs + files:
+            os.utime(os.path.join(d, n), ns=(0, 1500000000 * 10**9), follow_symlinks=False)
+    os.utime(src / "d/f5", ns=(0, -12345678 * 10**9))
+    for cmd in [("tar", "--format=gnu", "-cf"), ("tar", "--format=posix", "--xattrs", "-cf")]:
+        if "--xattrs" in cmd:
+            os.setxattr(src / "run", "user.binary", bytes(range(256)))
+            os.setxattr(src / "run", "user.empty", b"")
+            os.utime(src / "run", ns=(0, 1600000000123456789))
+        os.utime(src, ns=(0, 1400000000 * 10**9))
+        same_tree(describe(src), tree(env, archive(*cmd)), " ".join(cmd))
+    # bsdtar's own form of attributes.
+    t = tree(env, pax_entry([(b"LIBARCHIVE.xattr.user.a%3Db", b"AAEC/w"), (b"SCHILY.acl.access", b"user::rw-,user:x:r--:7,group::r--,mask::r--,other::r--")]) + bytes(1024))
+    same(dict(t[b"short"][5])["user.a=b"], b"\0\1\2\xff", "attribute in base64")
+    check("system.posix_acl_access" in dict(t[b"short"][5]), "the ACL is missing")
 
 
 @test(needs="root")
