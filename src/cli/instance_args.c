@@ -131,6 +131,31 @@ static int isolation(const struct instance_args *i, int *out, struct err *e)
 	return 0;
 }
 
+/* seccomp=FILE becomes seccomp={text}: the engine and the record do not know the caller's files. */
+static int security(const struct opt_list *l, struct arena *a, struct strs *out, struct err *e)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		const char *v = l->v[i], *file = str_after(v, "seccomp=");
+		auto_free char *text = NULL;
+		ssize_t n;
+
+		if (file && *file != '{' && !streq(file, "unconfined") && !streq(file, "builtin") &&
+		    !streq(file, "default")) {
+			n = file_read(AT_FDCWD, file, KEY_FILE_MAX, &text);
+			errno = n < 0 ? (int)-n : 0;
+			if (n < 0)
+				return err_sys(e, "--security-opt seccomp=%.200s", file);
+			v = arena_printf(a, "seccomp=%s", text + strspn(text, " \t\r\n"));
+			if (v[strlen("seccomp=")] != '{')
+				return err_set(e, ERR_USAGE,
+					       "--security-opt seccomp=%.200s: no JSON object",
+					       file);
+		}
+		arena_strs_add(a, out, v);
+	}
+	return 0;
+}
+
 /* What has one possible value is checked here and goes no further. */
 static int only_one(const struct instance_args *i, struct err *e)
 {
@@ -204,7 +229,10 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 	    .hosts = strs_of(&i->add_host),
 	    .cap_add = strs_of(&i->cap_add),
 	    .cap_drop = strs_of(&i->cap_drop),
-	    .security_opt = strs_of(&i->security_opt),
+	    .init = i->init,
+	    .privileged = i->privileged,
+	    .pid_mode = i->pid,
+	    .ipc_mode = i->ipc,
 	    .devices = strs_of(&i->device),
 	    .device_rules = strs_of(&i->device_cgroup_rule),
 	    .sysctls = strs_of(&i->sysctl),
@@ -224,6 +252,8 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 			arena_strs_add(a, &q->entrypoint, i->entrypoint);
 	}
 	r = only_one(i, e);
+	if (r == 0)
+		r = security(&i->security_opt, a, &q->security_opt, e);
 	if (r == 0)
 		r = isolation(i, &q->isolation, e);
 	if (r == 0)

@@ -20,10 +20,11 @@ enum { CGROUPNS_PRIVATE, CGROUPNS_HOST };
 
 /* Options of docker without a field here are refused by instance_opts.c. */
 struct instance_args {
-	bool rm, interactive, tty, read_only, publish_all, quiet, content_trust, oom_kill_disable;
+	bool rm, interactive, tty, read_only, publish_all, quiet, content_trust, oom_kill_disable,
+	    init, privileged;
 	const char *name, *hostname, *domainname, *workdir, *user, *network, *platform, *cidfile;
 	const char *entrypoint, *stop_signal, *cgroup_parent, *cpuset_cpus, *cpuset_mems, *uts,
-	    *runtime;
+	    *runtime, *pid, *ipc;
 	int isolation, pull; /* pull: enum image_pull_policy */
 	int cgroupns, volume_driver;
 	uint64_t memory, shm, memory_reservation, memory_swap; /* swap: UINT64_MAX is no limit */

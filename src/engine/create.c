@@ -7,6 +7,7 @@
 #include "engine/cgparent.h"
 #include "engine/devspec.h"
 #include "engine/image_ensure.h"
+#include "engine/join.h"
 #include "engine/limits.h"
 #include "engine/mountspec.h"
 #include "engine/names.h"
@@ -61,11 +62,17 @@ static int check_parts(const struct request *q, struct arena *a, struct err *e)
 	struct plan_devices devices = {0};
 	struct plan_resources limits = {0};
 	struct plan_rlimits ulimits = {0};
-	struct plan_caps caps;
+	struct plan_caps caps = {0};
+	struct plan_process process = {.capabilities = &caps};
+	struct plan_linux linux_part = {0};
+	struct plan_caisson ours = {0};
+	struct plan plan = {.process = &process, .linux_ = &linux_part, .caisson = &ours};
 	const char *cgroup;
 	struct publish p;
 	int r = request_check(q, e);
 
+	if (r == 0)
+		r = join_check(q, e);
 	if (r == 0)
 		r = limits_build(q, a, &limits, e);
 	if (r == 0)
@@ -77,6 +84,8 @@ static int check_parts(const struct request *q, struct arena *a, struct err *e)
 
 	if (r == 0)
 		r = wall_caps(q, a, &caps, e);
+	if (r == 0)
+		r = wall_paths(q, a, &plan, e);
 	for (size_t i = 0; r == 0 && i < q->publish.n; i++)
 		r = publish_parse(q->publish.v[i], &p, e);
 	return r;
@@ -199,16 +208,20 @@ static int hold_image(struct store *store, const char *ref, const struct image_p
 	}
 }
 
-int create_instance(struct session *s, const struct request *q, const struct image_pull_opts *pull,
-		    struct arena *a, struct instance *out, struct err *e)
+int create_instance(struct session *s, const struct request *asked,
+		    const struct image_pull_opts *pull, struct arena *a, struct instance *out,
+		    struct err *e)
 {
 	struct image *image = NULL;
 	struct store *store;
+	struct request fixed = *asked, *q = &fixed;
 	auto_fd int lock = -1;
 	int r = check_parts(q, a, e);
 
 	if (r == 0)
 		r = session_store(s, &store, e);
+	if (r == 0)
+		r = join_fix(s, q, a, e);
 	if (r < 0)
 		return r;
 	/* From naming the image to the record that holds it nothing may be collected. */

@@ -11,11 +11,12 @@ struct instance;
 struct request;
 struct session;
 
-/* Make the instance of q; its image is fetched as pull says.  Fills *out (in a) and returns the
- * descriptor of its directory, locked: nobody else can start or remove it until it is closed.
+/* Make the instance asked for; its image is fetched as pull says.  Fills *out (in a) and returns
+ * the descriptor of its directory, locked: nobody else can start or remove it until it is closed.
  * Errors: what request_check() and image_ensure() say, ERR_EXISTS the name is taken.  Nothing is
  * left behind. */
-int create_instance(struct session *s, const struct request *q, const struct image_pull_opts *pull,
-		    struct arena *a, struct instance *out, struct err *e);
+int create_instance(struct session *s, const struct request *asked,
+		    const struct image_pull_opts *pull, struct arena *a, struct instance *out,
+		    struct err *e);
 
 #endif

@@ -14,7 +14,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define DEVICES_MAX 512 /* a directory of devices; the v1 device list of a cgroup is linear */
+#define DEVICES_MAX 4096 /* all of a large host's /dev */
+#define DEPTH_MAX   8
 #define MAJOR_MAX   0xfff
 #define MINOR_MAX   0xfffff
 
@@ -74,12 +75,26 @@ static int add_node(struct out *o, const struct stat *st, const char *inside, st
 	    .uid = {true, st->st_uid},
 	    .gid = {true, st->st_gid},
 	};
+	if (o->q->privileged) /* everything is allowed */
+		return 0;
 	rule = add_rule(o);
 	rule->type = v[l->n - 1].type;
 	rule->major = (struct jbind_optint){true, major(st->st_rdev)};
 	rule->minor = (struct jbind_optint){true, minor(st->st_rdev)};
 	rule->access = o->access;
 	return 0;
+}
+
+/* What an instance has of its own in /dev. */
+static bool made_by_us(const char *name)
+{
+	static const char *const names[] = {"pts",  "shm",  "mqueue", "console", "ptmx",   "tty",
+					    "null", "zero", "full",   "random",	 "urandom"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (streq(name, names[i]))
+			return true;
+	return false;
 }
 
 /* Every device below a directory, as docker does for /dev/snd; links in it are not followed. */
@@ -92,12 +107,13 @@ static int add_directory(struct out *o, const char *host, const char *inside, in
 
 	if (!d)
 		return err_sys(e, "--device '%.80s'", host);
-	while (r == 0 && depth < 8 && (ent = readdir(d))) {
+	while (r == 0 && depth < DEPTH_MAX && (ent = readdir(d))) {
 		const char *from = arena_printf(o->a, "%s/%s", host, ent->d_name);
 		const char *to = arena_printf(o->a, "%s/%s", inside, ent->d_name);
 		struct stat st;
 
-		if (streq(ent->d_name, ".") || streq(ent->d_name, "..") || lstat(from, &st) < 0)
+		if (streq(ent->d_name, ".") || streq(ent->d_name, "..") || lstat(from, &st) < 0 ||
+		    (streq(host, "/dev") && made_by_us(ent->d_name)))
 			continue;
 		if (S_ISDIR(st.st_mode))
 			r = add_directory(o, from, to, depth + 1, e);
@@ -191,8 +207,12 @@ static int one_rule(struct out *o, struct err *e)
 int devspec_build(const struct request *q, struct arena *a, struct plan_devices *devices,
 		  struct plan_device_rules *rules, struct err *e)
 {
-	struct out o = {.q = q, .a = a, .devices = devices, .rules = rules};
+	struct out o = {.q = q, .a = a, .devices = devices, .rules = rules, .access = "rwm"};
 	int r = 0;
+
+	/* A privileged VM may do what it likes with the guest's devices, of which it has few. */
+	if (q->privileged && q->isolation != PLAN_VM)
+		r = add_directory(&o, "/dev", "/dev", 0, e);
 
 	for (size_t i = 0; r == 0 && i < q->devices.n; i++) {
 		o.said = q->devices.v[i];

@@ -109,7 +109,11 @@ static int process(struct build *b, struct err *e)
 	pr->capabilities = arena_alloc(b->a, sizeof(*pr->capabilities));
 	environment(b);
 	r = wall_caps(b->q, b->a, pr->capabilities, e);
-	return r < 0 ? r : limits_ulimits(b->q, b->a, &pr->rlimits, e);
+	if (r == 0)
+		r = limits_ulimits(b->q, b->a, &pr->rlimits, e);
+	if (r == 0)
+		wall_rlimits(b->q->isolation != PLAN_VM, b->a, &pr->rlimits);
+	return r;
 }
 
 static struct plan_mount *mount_at(struct build *b, const char *destination, const char *type,
@@ -142,6 +146,23 @@ static bool user_mounts(const struct build *b, const char *destination)
 	return false;
 }
 
+/* Its own, none, the host's, or another instance's. */
+static void shm_mount(struct build *b)
+{
+	const char *mode = b->q->ipc_mode ? b->q->ipc_mode : "";
+	const char *source = streq(mode, "host") ? "/dev/shm" : b->in->shm;
+	uint64_t size = b->q->shm_bytes ? b->q->shm_bytes : SHM_DEFAULT;
+
+	if (user_mounts(b, "/dev/shm") || streq(mode, "none"))
+		return;
+	if (source)
+		mount_options(b, mount_at(b, "/dev/shm", "bind", source), "bind,rprivate");
+	else
+		mount_options(
+		    b, mount_at(b, "/dev/shm", "tmpfs", "shm"),
+		    arena_printf(b->a, "nosuid,noexec,nodev,mode=1777,size=%" PRIu64, size));
+}
+
 /* What the user mounts at one of these places replaces ours, as in docker. */
 static void default_mounts(struct build *b)
 {
@@ -156,17 +177,13 @@ static void default_mounts(struct build *b)
 	    {"/sys/fs/cgroup", "cgroup", "cgroup", "ro,nosuid,noexec,nodev"},
 	    {"/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev"},
 	};
-	uint64_t shm = b->q->shm_bytes ? b->q->shm_bytes : SHM_DEFAULT;
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		if (!user_mounts(b, table[i].destination))
 			mount_options(
 			    b, mount_at(b, table[i].destination, table[i].type, table[i].source),
 			    table[i].options);
-	if (!user_mounts(b, "/dev/shm"))
-		mount_options(
-		    b, mount_at(b, "/dev/shm", "tmpfs", "shm"),
-		    arena_printf(b->a, "nosuid,noexec,nodev,mode=1777,size=%" PRIu64, shm));
+	shm_mount(b);
 }
 
 static void etc_mounts(struct build *b)
@@ -231,8 +248,9 @@ static void namespaces(struct build *b)
 	const struct {
 		const char *type;
 		bool host;
-	} types[] = {{"pid", false},
-		     {"ipc", false},
+		const char *path;
+	} types[] = {{"pid", q->pid_mode && streq(q->pid_mode, "host"), b->in->pid_ns},
+		     {"ipc", q->ipc_mode && streq(q->ipc_mode, "host"), b->in->ipc_ns},
 		     {"uts", q->uts_host},
 		     {"mount", false},
 		     {"cgroup", q->cgroupns_host}};
@@ -241,7 +259,7 @@ static void namespaces(struct build *b)
 	l->v = arena_array(b->a, 8, sizeof(*l->v));
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (!types[i].host)
-			l->v[l->n++] = (struct plan_namespace){.type = types[i].type};
+			l->v[l->n++] = (struct plan_namespace){types[i].type, types[i].path};
 	/* In a VM it stands for the machine's own. */
 	if (b->in->net_ns || q->isolation == PLAN_VM)
 		l->v[l->n++] = (struct plan_namespace){"network", b->in->net_ns};
@@ -267,7 +285,9 @@ static void devices(struct build *b, struct plan_resources *res)
 	struct plan_device_rules *l = &res->devices;
 
 	l->v = arena_array(b->a, 16, sizeof(*l->v));
-	l->v[l->n++] = (struct plan_device_rule){.allow = false, .access = "rwm"};
+	l->v[l->n++] = (struct plan_device_rule){.allow = b->q->privileged, .access = "rwm"};
+	if (b->q->privileged)
+		return;
 	device_rule(l, "c", -1, -1, "m");
 	device_rule(l, "b", -1, -1, "m");
 	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
@@ -336,7 +356,7 @@ static void caisson(struct build *b)
 	c->net_ns = b->in->net_ns;
 	c->open_stdin = b->q->open_stdin;
 	c->auto_remove = b->q->auto_remove;
-	c->init = b->q->init;
+	c->init = b->q->init ? b->in->init : NULL;
 	c->stop_signal = stop_signal(b);
 	c->stop_timeout_s = b->q->stop_timeout_s.set ? b->q->stop_timeout_s.v : STOP_TIMEOUT_S;
 	c->seccomp_cache = arena_printf(b->a, "%s/cache/seccomp", b->in->root);
@@ -382,6 +402,8 @@ int plan_build(const struct plan_input *in, struct arena *a, struct plan *out, s
 	if (r < 0)
 		return r;
 	pairs(&b, &b.q->sysctls, &out->linux_->sysctl);
+	if (in->net_ns || b.q->isolation == PLAN_VM)
+		wall_sysctls(a, &out->linux_->sysctl);
 	pairs(&b, &b.q->annotations, &out->annotations);
 	out->domainname = b.q->domainname;
 	if (b.q->uts_host)

@@ -30,6 +30,9 @@ struct plan_input {
 	const struct plan_nics *nics;
 	/* Namespace to join, such as "/proc/self/fd/5"; NULL: the host's own. */
 	const char *net_ns;
+	/* Likewise, for what --pid and --ipc join; shm: a detached mount for /dev/shm. */
+	const char *pid_ns, *ipc_ns, *shm;
+	const char *init; /* program that --init starts, on the host */
 	/* Names in the instance's directory of files to show as /etc/resolv.conf, /etc/hosts and
 	 * /etc/hostname. */
 	bool etc_files;

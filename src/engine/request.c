@@ -69,6 +69,9 @@ static const struct jbind_field fields[] = {
     F(pids, JBIND_OPTINT),
     F(ulimits, JBIND_STRS),
     F(oom_score, JBIND_OPTINT),
+    F(privileged, JBIND_BOOL),
+    F(pid_mode, JBIND_STR),
+    F(ipc_mode, JBIND_STR),
     F(cap_add, JBIND_STRS),
     F(cap_drop, JBIND_STRS),
     F(security_opt, JBIND_STRS),
@@ -208,7 +211,8 @@ static int check_sysctls(const struct request *q, struct err *e)
 				    "--sysctl '%.80s' is the host's: no namespace has its own",
 				    key);
 		else if ((streq(owner, "network") && host_net) ||
-			 (streq(owner, "uts") && q->uts_host))
+			 (streq(owner, "uts") && q->uts_host) ||
+			 (streq(owner, "ipc") && q->ipc_mode && streq(q->ipc_mode, "host")))
 			r = err_set(e, ERR_USAGE,
 				    "--sysctl '%.80s' needs a %s namespace of the instance's own",
 				    key, owner);

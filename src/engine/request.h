@@ -55,10 +55,12 @@ struct request {
 	struct strs ulimits;	       /* NAME=SOFT[:HARD] */
 	struct jbind_optint oom_score; /* oom_score_adj */
 
-	struct strs cap_add, cap_drop, security_opt;
-	struct strs devices;	  /* HOST[:INSIDE][:rwm] */
-	struct strs device_rules; /* "c 10:* rw" */
-	struct strs sysctls;	  /* KEY=VALUE */
+	bool privileged;
+	struct strs cap_add, cap_drop, security_opt; /* seccomp={...}: the profile's text */
+	const char *pid_mode, *ipc_mode; /* "host", "container:ID", ...; NULL: its own */
+	struct strs devices;		 /* HOST[:INSIDE][:rwm] */
+	struct strs device_rules;	 /* "c 10:* rw" */
+	struct strs sysctls;		 /* KEY=VALUE */
 	const char *cgroup_parent;
 	bool cgroupns_host, uts_host;
 	struct strs labels, annotations; /* KEY=VALUE */

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "engine/join.h"
 #include "engine/plan_build.h"
 #include "engine/request.h"
 #include "engine/session.h"
@@ -37,6 +38,7 @@ struct starting {
 	struct image *image;
 	struct plan_rootfs rootfs;
 	struct attach_result net;
+	struct join join;
 	struct plan plan;
 	struct arena arena;
 	int dir_fd;
@@ -171,8 +173,11 @@ static int make_plan(struct starting *st, const struct start_opts *o, struct err
 
 	if (r == 0)
 		r = port_file(st, e);
+	if (r == 0)
+		r = join_open(st->s, &st->q, &st->arena, &st->join, &in, e);
 	if (r < 0)
 		return r;
+	in.init = arena_printf(&st->arena, "%s/caisson-guest", st->s->libexec);
 	if (st->net.netns_fd >= 0) {
 		/* The monitor inherits it under the same number. */
 		snprintf(ns, sizeof(ns), "/proc/self/fd/%d", st->net.netns_fd);
@@ -244,6 +249,9 @@ static void arguments(struct starting *st, struct argv *v, const char *program, 
 	arg_fd(v, "--tap", st->net.tap_fd);
 	arg_fd(v, "--trace", trace_fd());
 	arg_fd(v, NULL, st->net.netns_fd);
+	arg_fd(v, NULL, st->join.pid_ns);
+	arg_fd(v, NULL, st->join.ipc_ns);
+	arg_fd(v, NULL, st->join.shm);
 	for (size_t i = 0; i < st->net.n_port_fds; i++)
 		arg_fd(v, NULL, st->net.port_fds[i]);
 	arg_text(v, "--libexec", st->s->libexec);
@@ -337,8 +345,11 @@ static int launch_monitor(struct starting *st, int lock, const struct start_opts
 int start_instance(struct session *s, const struct instance *i, int dir_fd,
 		   const struct start_opts *o, struct conn *out, struct err *e)
 {
-	struct starting st = {
-	    .s = s, .i = i, .dir_fd = dir_fd, .net = {.netns_fd = -1, .tap_fd = -1}};
+	struct starting st = {.s = s,
+			      .i = i,
+			      .dir_fd = dir_fd,
+			      .net = {.netns_fd = -1, .tap_fd = -1},
+			      .join = JOIN_INIT};
 	auto_fd int lock = -1;
 	int r = session_store(s, &st.store, e);
 
@@ -353,6 +364,7 @@ int start_instance(struct session *s, const struct instance *i, int dir_fd,
 	if (r == 0)
 		r = launch_monitor(&st, lock, o, out, e);
 	attach_done(&st.net);
+	join_close(&st.join);
 	if (r < 0)
 		attach_remove(store_run_fd(st.store), i->id, NULL);
 	image_close(st.image);

@@ -48,6 +48,10 @@ static int new_root(struct err *e)
 		return err_sys(e, "mount the root");
 	if (mkdir("/new/run", 0755) < 0 || mkdir("/new/run/caisson", 0700) < 0)
 		return err_sys(e, "mkdir /run/caisson");
+	/* Our own file stays in reach: --init executes it. */
+	if (mknod("/new/init", S_IFREG | 0444, 0) < 0 ||
+	    mount("/init", "/new/init", NULL, MS_BIND, NULL) < 0)
+		return err_sys(e, "keep /init");
 	if (chdir("/new") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 ||
 	    chdir("/") < 0)
 		return err_sys(e, "change of root");

@@ -6,13 +6,17 @@
  * the host.  parses hostile bytes from: nobody (the host is trusted by its guest; what it sends is
  * checked all the same).
  *
+ * Under the name caisson-init it is process 1 of an instance instead, see runtime/reaper.h.
+ *
  * It never returns: an end of process 1 is a kernel panic.  The machine restarts instead of
  * powering off, because microvm has no power button; QEMU runs with -no-reboot and ends.
  */
 #include "base/err.h"
+#include "base/str.h"
 #include "guest/agent.h"
 #include "guest/boot.h"
 #include "guest/guestroot.h"
+#include "runtime/reaper.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -54,7 +58,9 @@ int main(int argc, char **argv)
 {
 	struct err e = ERR_INIT;
 
-	(void)argc;
+	/* What --init starts, here and on the host. */
+	if (argc > 0 && streq(argv[0], REAPER_NAME))
+		reaper_main(argc, argv);
 	if (getpid() != 1) {
 		fprintf(stderr, "%s: runs as process 1 of a virtual machine\n", argv[0]);
 		return 2;

@@ -15,11 +15,13 @@
 #include "runtime/sources.h"
 #include "spec/trace.h"
 #include "sys/fd.h"
+#include "sys/mountfd.h"
 
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -188,6 +190,24 @@ static int reopen_bundle(struct job *j, struct err *e)
 	return 0;
 }
 
+/* While paths still are the host's.  Its own read-only mount: what /proc/1/exe leads to cannot be
+ * opened for writing, whoever asks (CVE-2019-5736). */
+static int open_init(struct job *j, struct err *e)
+{
+	struct mountfd_attr ro = {.set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, .userns_fd = -1};
+	const char *path = j->plan->caisson ? j->plan->caisson->init : NULL;
+	int r;
+
+	if (!path)
+		return 0;
+	j->init = mountfd_clone(AT_FDCWD, path, false);
+	r = j->init < 0 ? j->init : mountfd_change(j->init, &ro);
+	if (r == 0)
+		return 0;
+	errno = -r;
+	return err_sys(e, "--init: '%s'", path);
+}
+
 /* Everything of the instance, in the order of the specification's life cycle. */
 static int build(struct job *j, struct err *e)
 {
@@ -204,7 +224,9 @@ static int build(struct job *j, struct err *e)
 		r = host_hooks(j, e);
 		return r < 0 ? r : newroot_enter(j, e);
 	}
-	r = reopen_bundle(j, e);
+	r = open_init(j, e);
+	if (r == 0)
+		r = reopen_bundle(j, e);
 	if (r == 0)
 		r = newroot_attach(j, e);
 	if (r == 0)

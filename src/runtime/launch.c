@@ -98,6 +98,7 @@ static void job_init(struct job *j, const struct plan *p, const struct plan_proc
 	    .devpts = -1,
 	    .proc = -1,
 	    .slave = -1,
+	    .init = -1,
 	};
 }
 

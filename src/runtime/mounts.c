@@ -26,6 +26,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -207,8 +208,15 @@ static const char *source_of(const struct plan_mount *m)
 static int open_source(const struct job *j, const struct plan_mount *m, bool recursive,
 		       struct err *e)
 {
+	const char *number = str_after(source_of(m), "/proc/self/fd/");
 	int fd = mountfd_clone(j->bundle_fd, source_of(m), recursive);
 
+	/* A mount that is attached nowhere cannot be copied before Linux 6.15; it was handed over
+	 * to be used, and once is enough. */
+	if (fd == -EINVAL && number) {
+		fd = fcntl((int)strtol(number, NULL, 10), F_DUPFD_CLOEXEC, 3);
+		fd = fd < 0 ? -errno : fd;
+	}
 	/* The kernel does not uncover what it has locked below other mounts. */
 	if (fd == -EINVAL && j->userns && !recursive)
 		return err_set(e, ERR_UNSUPPORTED,

@@ -7,6 +7,7 @@
 #include "runtime/capset.h"
 #include "runtime/hooks.h"
 #include "runtime/procfs.h"
+#include "runtime/reaper.h"
 #include "runtime/runtime_int.h"
 #include "runtime/user.h"
 #include "sys/fd.h"
@@ -633,6 +634,18 @@ static int exec_error(const struct job *j, int error, struct err *e)
 	return command_error(path, -error, e);
 }
 
+/* reaper.h: our name, the command's path, then its own argv. */
+static void wrap_in_init(struct job *j)
+{
+	struct strs l = {0};
+
+	arena_strs_add(&j->arena, &l, REAPER_NAME);
+	arena_strs_add(&j->arena, &l, j->command);
+	for (size_t i = 0; i < j->process->args.n; i++)
+		arena_strs_add(&j->arena, &l, j->process->args.v[i]);
+	j->init_args = l;
+}
+
 int process_confine(struct job *j, struct err *e)
 {
 	int r;
@@ -646,6 +659,9 @@ int process_confine(struct job *j, struct err *e)
 	}
 	if (j->process->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(e, "no_new_privs");
+	/* Memory is asked for before the filter is there. */
+	if (j->init >= 0)
+		wrap_in_init(j);
 	return filter(j, e);
 }
 
@@ -653,8 +669,12 @@ int process_exec(const struct job *j, struct err *e)
 {
 	static char *const nothing[] = {NULL};
 	const struct plan_process *p = j->process;
+	char *const *env = p->env.n ? (char *const *)(uintptr_t)p->env.v : nothing;
 
-	execve(j->command, (char *const *)(uintptr_t)p->args.v,
-	       p->env.n ? (char *const *)(uintptr_t)p->env.v : nothing);
+	if (j->init >= 0) {
+		execveat(j->init, "", (char *const *)(uintptr_t)j->init_args.v, env, AT_EMPTY_PATH);
+		return err_sys(e, "exec of --init's program");
+	}
+	execve(j->command, (char *const *)(uintptr_t)p->args.v, env);
 	return exec_error(j, errno, e);
 }

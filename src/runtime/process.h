@@ -23,5 +23,4 @@ int process_rlimit(const char *name);
 int process_policy(const char *name);
 int process_ioclass(const char *name);
 
-
 #endif

@@ -51,10 +51,12 @@ struct job {
 	bool on_slash;	/* the root is attached on top of "/", not where it lies */
 	int *late;	/* mounts that become read-only when all is made */
 	size_t late_n;
-	int root;	/* the new root (mount root), O_PATH */
-	int devpts;	/* root of the devpts mounted at /dev/pts, or -1 */
-	int proc;	/* private procfs, see procfs.h, or -1 */
-	int slave;	/* the terminal, or -1 */
+	int root;	       /* the new root (mount root), O_PATH */
+	int devpts;	       /* root of the devpts mounted at /dev/pts, or -1 */
+	int proc;	       /* private procfs, see procfs.h, or -1 */
+	int slave;	       /* the terminal, or -1 */
+	int init;	       /* program of --init on a read-only mount of its own, or -1 */
+	struct strs init_args; /* its argv */
 	bool in_cgroup; /* the parent has told that we are, and the cgroup namespace is made */
 	char *command;	/* path of the program, inside */
 };

@@ -348,7 +348,8 @@ struct plan_caisson {
 	struct plan_nics nics;
 	struct plan_vm *vm;
 	const char *net_ns; /* path of the instance's network namespace, NULL: the host's */
-	bool open_stdin, stdin_once, auto_remove, init;
+	bool open_stdin, stdin_once, auto_remove;
+	const char *init;	 /* program to start as process 1 (runtime/reaper.h), or NULL */
 	const char *stop_signal; /* "SIGTERM" */
 	int64_t stop_timeout_s;
 	const char

@@ -211,6 +211,8 @@ static void caisson_part(const struct plan *p, struct arena *a, struct guestplan
 	    .lower = {root_tag, root_is_shared(p) ? 1 : 0},
 	};
 	out->seccomp_cache = FILES_DIR;
+	if (out->init)
+		out->init = "/init"; /* the agent, which is the same program */
 	if (p->root)
 		*root = *p->root;
 	root->path = "/run/caisson/root";

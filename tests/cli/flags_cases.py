@@ -3,7 +3,7 @@
 
 As in both_cases.py a case may not ask which wall it is behind.  A VM takes seconds to start, so a case gives as many
 options as can be told apart afterwards."""
-import os, pathlib
+import json, os, pathlib, re, resource, signal
 
 from both_cases import NEEDS, T, detached, name_of
 from caisson_test import TESTS, check, same, test
@@ -137,3 +137,59 @@ def tmpfs_options(env):
     env.run("run", "--rm", "--tmpfs", "/t:size=2m,mode=0710,exec", T, "sh", "-c",
             "stat -c %a /t; grep ' /t ' /proc/mounts | grep -c noexec; df -k /t | tail -1 | tr -s ' ' | cut -d' ' -f2").expect(0, out="710\n0\n2048\n")
 
+
+@case
+def init_reaps_passes_signals_on_and_ends_as_the_command(env):
+    # The orphans' parent is process 1: none of them stays a zombie.  Its program cannot be written.
+    env.run("run", "--rm", "--init", T, "sh", "-c",
+            "cat /proc/1/comm; for i in 1 2 3; do sh -c 'sleep 0.1 &'; done; sleep 0.5; grep -l 'State:.Z' /proc/[0-9]*/status; (echo >/proc/1/exe) 2>/dev/null || echo safe; exit 9"
+            ).expect(9, out="caisson-init\nsafe\n")
+    env.run("run", "--rm", "--init", T, "/no/such").error(127, "/no/such")
+    p = env.start("run", "--rm", "--init", "--user", "1234", T, "sh", "-c", "trap 'echo got; exit 7' TERM; echo ready; while :; do sleep 0.1; done")
+    p.until("ready\n")
+    p.signal(signal.SIGTERM)
+    p.finish().expect(7, out="ready\ngot\n")
+
+
+@case
+def init_ends_as_a_killed_command(env):
+    env.run("run", "--rm", "--init", "-t", T, "sh", "-c", "test -t 0 && kill -9 $$").expect(137)
+
+
+@case
+def privileged_has_no_wall(env):
+    out = env.run("run", "--rm", "--privileged", T, "sh", "-c",
+                  "grep -e Seccomp: /proc/self/status; mount -t tmpfs x /mnt && echo mounted; mkdir /sys/fs/cgroup/sub 2>/dev/null || mkdir /sys/fs/cgroup/pids/sub && echo cgroup; "
+                  "rmdir /sys/fs/cgroup/sub 2>/dev/null || rmdir /sys/fs/cgroup/pids/sub; test -w /proc/sys/kernel/core_pattern && echo writable; "
+                  "mknod /tmp/kmsg c 1 11 && head -c 0 /tmp/kmsg && echo device").ok().out
+    same(out, "Seccomp:\t0\nmounted\ncgroup\nwritable\ndevice\n", "what is possible")
+
+
+@case
+def a_seccomp_profile_is_applied(env):
+    f = env.tmp / f"profile-{env.isolation}.json"
+    f.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "archMap": [{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86"]}], "syscalls": [
+        {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38},
+        {"names": ["rmdir"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38, "includes": {"caps": ["CAP_BPF"]}}]}))
+    env.run("run", "--rm", "--security-opt", f"seccomp={f}", T, "sh", "-c", "mkdir /x; rmdir /tmp && echo removed").expect(0, out="removed\n", err=re.compile("not implemented"))
+
+
+@case
+def parts_of_the_wall_have_switches(env):
+    env.run("run", "--rm", "--security-opt", "mask=/etc:/proc/version", "--security-opt", "unmask=/proc/sys", "--security-opt", "writable-cgroups",
+            "--security-opt", "label=disable", "--security-opt", "apparmor=unconfined", "--ipc", "none", T, "sh", "-c",
+            "ls /etc | wc -l; wc -c </proc/version; test -w /proc/sys/kernel/core_pattern && echo sys; "
+            "mkdir /sys/fs/cgroup/sub 2>/dev/null || mkdir /sys/fs/cgroup/pids/sub && echo cgroup; rmdir /sys/fs/cgroup/sub 2>/dev/null || rmdir /sys/fs/cgroup/pids/sub; "
+            "grep -c /dev/shm /proc/mounts").expect(1, out="0\n0\nsys\ncgroup\n0\n")
+
+
+@case
+def the_default_wall(env):
+    # docs/wall.md: capabilities, no core dumps, bounded descriptors, and what makes CAP_NET_RAW unnecessary.
+    r = env.run("run", "--rm", T, "sh", "-c", "grep -e CapBnd -e CapInh -e CapAmb -e Seccomp: /proc/self/status; grep core /proc/self/limits | tr -s ' '; ulimit -n; "
+                "cat /proc/sys/net/ipv4/ping_group_range /proc/sys/net/ipv4/ip_unprivileged_port_start; ulimit -Hn").ok()
+    want = ("CapInh:\t0000000000000000\nCapBnd:\t00000000800405fb\nCapAmb:\t0000000000000000\nSeccomp:\t2\n"
+            "Max core file size 1 1 bytes \n1024\n0\t65535\n0\n")
+    same(r.out[:len(want)], want, "the wall")
+    # No more than this test has, where it may not raise its own.
+    check(int(r.out[len(want):]) in (524288, min(524288, resource.getrlimit(resource.RLIMIT_NOFILE)[1])), f"open files {r.out}")

@@ -77,4 +77,40 @@ def runtimes_and_kinds_by_dockers_names(env):
     env.run("rm", "hv").ok()
 
 
+@test(needs=NEEDS)
+def ipc_and_processes_of_another_instance(env):
+    env.run("run", "-d", "--name", "donor", "--ipc", "shareable", T, "sh", "-c", "echo theirs >/dev/shm/f; exec sleep 1000").ok()
+    env.run("run", "--rm", "--ipc", "container:donor", "--pid", "container:donor", T, "sh", "-c",
+            "until test -e /dev/shm/f; do sleep 0.1; done; cat /dev/shm/f; cat /proc/1/comm; echo ours >/dev/shm/g").ok(out="theirs\nsleep\n")
+    env.run("exec", "donor", "cat", "/dev/shm/g").ok(out="ours\n")
+    same(env.run("run", "--rm", "--ipc", "container:donor", T, "readlink", "/proc/self/ns/ipc").ok().out,
+         env.run("exec", "donor", "readlink", "/proc/self/ns/ipc").ok().out, "namespace")
+    # The id stands in the record: a later bearer of the name is not meant.
+    env.run("create", "--name", "joiner", "--pid", "container:donor", T, "true").ok()
+    env.run("rm", "-f", "donor").ok()
+    env.run("run", "-d", "--name", "donor", T, "sleep", "1000").ok()
+    env.run("start", "joiner").error(1, "--pid", "no such instance")
+    env.run("run", "--rm", "--ipc", "container:donor", T, "true").error(125, "donor", "shareable")
+    env.run("stop", "-t", "0", "donor").ok()
+    env.run("run", "--rm", "--pid", "container:donor", T, "true").error(125, "donor", "not running")
+    env.run("run", "--rm", "--pid", "container:none", T, "true").error(125, "none")
+    env.run("rm", "donor", "joiner").ok()
+
+
+@test(needs=NEEDS)
+def ipc_and_processes_of_the_host(env):
+    r = env.run("run", "--rm", "--pid", "host", "--ipc", "host", T, "sh", "-c", "readlink /proc/self/ns/pid; readlink /proc/self/ns/ipc").ok()
+    same(r.out.split(), [os.readlink("/proc/self/ns/pid"), os.readlink("/proc/self/ns/ipc")], "namespaces")
+    # Nobody is process 1 here: what the command leaves ends with the instance all the same.
+    env.run("run", "--rm", "--pid", "host", T, "sh", "-c", "sleep 1000 & exit 3").expect(3)
+    env.run("run", "--rm", "--pid", "host", "--init", T, "sh", "-c", "sleep 1000 & exit 4").expect(4)
+
+
+@test(needs=NEEDS)
+def privileged_sees_the_devices_of_the_host(env):
+    env.run("run", "--rm", "--privileged", T, "sh", "-c", "test -c /dev/kmsg && test -c /dev/loop-control && head -c 0 /dev/kmsg && echo ok").ok(out="ok\n")
+    env.run("run", "--rm", "--privileged", "--security-opt", "seccomp=builtin", "--cap-drop", "NET_RAW", T, "sh", "-c",
+            "grep Seccomp: /proc/self/status").ok(out="Seccomp:\t2\n")
+
+
 main(isolation="container")

@@ -82,6 +82,23 @@ def values_that_are_wrong(env):
         (["--uts", "private"], ["--uts", "private"]),
         (["--volume-driver", "nfs"], ["--volume-driver", "nfs"]),
         (["--workdir", "relative"], ["--workdir", "relative"])))
+    for code, text in ((2, ""), (2, "[]"), (125, "{}"), (125, "{]"), (2, '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"action": "SCMP_ACT_ALLOW"}]}')):
+        f = env.tmp / "bad-profile"
+        f.write_text(text)
+        env.run("create", "--security-opt", f"seccomp={f}", T).error(code, "--security-opt", "seccomp")
+    refuse(env, 2, (
+        (["--ipc", "shared"], ["--ipc", "shared"]),
+        (["--ipc", "container:"], ["--ipc", "container:"]),
+        (["--pid", "private"], ["--pid", "private"]),
+        (["--security-opt", "nonsense"], ["--security-opt", "nonsense"]),
+        (["--security-opt", "mask=etc"], ["--security-opt", "etc"]),
+        (["--security-opt", "unmask=/proc/../sys"], ["--security-opt", "/proc/../sys"]),
+        (["--security-opt", "no-new-privileges:maybe"], ["--security-opt", "maybe"]),
+        (["--security-opt", "writable-cgroups=x"], ["--security-opt", "writable-cgroups"])))
+    refuse(env, 125, (
+        (["--security-opt", "apparmor=none-such"], ["apparmor"]),
+        (["--security-opt", "label=type:x"], ["--security-opt", "label"]),
+        (["--security-opt", "seccomp=/no/such"], ["--security-opt", "/no/such"])))
     env.run("create", "--device", "/dev/no-such", T).error(125, "--device", "/dev/no-such")
     env.run("create", "--env-file", "/no/such/file", T).error(125, "--env-file", "/no/such/file")
     nothing_made(env)
@@ -98,6 +115,7 @@ def options_that_exclude_each_other(env):
         (["--domainname", "a", "--uts", "host"], ["--domainname", "--uts"]),
         (["--hostname", "a", "--network", "host"], ["--hostname", "--network"]),
         (["-P", "--network", "none"], ["--publish-all", "none"]),
+        (["--sysctl", "kernel.shm_rmid_forced=1", "--ipc", "host"], ["--sysctl", "ipc"]),
         (["-p", "80", "--network", "host"], ["--publish", "host"]),
         (["--sysctl", "net.ipv4.ip_forward=1", "--network", "host"], ["--sysctl", "network"]),
         (["--runtime", "caisson-vm", "--isolation", "container"], ["--runtime", "--isolation"])))

@@ -13,7 +13,8 @@ from flags_cases import T  # noqa: E402
 @test(needs="root")
 def what_a_vm_cannot_have_is_refused_before_anything_is_made(env):
     for flags in (["--memory", "128m", "--memory-swap", "256m"], ["--memory-reservation", "64m"], ["--memory-swappiness", "3"], ["--oom-kill-disable"],
-                  ["--uts", "host"], ["--cgroupns", "host"], ["--network", "host"], ["--device", "/dev/loop-control"]):
+                  ["--uts", "host"], ["--cgroupns", "host"], ["--network", "host"], ["--device", "/dev/loop-control"],
+                  ["--pid", "host"], ["--ipc", "host"], ["--ipc", "shareable"], ["--pid", "container:x"], ["--security-opt", "apparmor=x"]):
         env.run("create", *flags, T, "true").error(125, flags[-2] if flags[-1][0] != "-" else flags[-1])
     env.run("create", "--memory", "32m", T, "true").error(2, "--memory")
     d = env.root / "instances"

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/join.h"
+#include "base/arena.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "engine/lookup.h"
+#include "engine/plan_build.h"
+#include "engine/request.h"
+#include "engine/session.h"
+#include "spec/plan.h"
+#include "sys/fd.h"
+#include "sys/mountfd.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#define OTHER "container:"
+
+static const char *other(const char *mode)
+{
+	return mode ? str_after(mode, OTHER) : NULL;
+}
+
+static int check_mode(const char *option, const char *mode, const char *const *words, struct err *e)
+{
+	const char *name = other(mode);
+
+	if (!mode || (name && *name))
+		return 0;
+	for (; *words; words++)
+		if (streq(mode, *words))
+			return 0;
+	return err_set(e, ERR_USAGE, "--%s does not know '%.60s'", option, mode);
+}
+
+int join_check(const struct request *q, struct err *e)
+{
+	static const char *const pid[] = {"", "host", NULL};
+	static const char *const ipc[] = {"", "none", "private", "shareable", "host", NULL};
+	int r = check_mode("pid", q->pid_mode, pid, e);
+
+	if (r == 0)
+		r = check_mode("ipc", q->ipc_mode, ipc, e);
+	if (r < 0 || q->isolation != PLAN_VM)
+		return r;
+	if (q->pid_mode && *q->pid_mode)
+		return err_set(
+		    e, ERR_UNSUPPORTED,
+		    "--pid %.60s is not possible with --isolation vm: a guest kernel has "
+		    "its own processes",
+		    q->pid_mode);
+	if (q->ipc_mode && *q->ipc_mode && !streq(q->ipc_mode, "private") &&
+	    !streq(q->ipc_mode, "none"))
+		return err_set(e, ERR_UNSUPPORTED,
+			       "--ipc %.60s is not possible with --isolation vm: memory is not "
+			       "shared between kernels",
+			       q->ipc_mode);
+	return 0;
+}
+
+static int find(struct session *s, const char *option, const char *name, struct arena *a,
+		struct lookup *l, struct request *theirs, struct err *e)
+{
+	int r = lookup_find(s, name, a, l, e);
+
+	if (r == 0)
+		r = jbind_parse(&request_table, l->i.request, strlen(l->i.request), theirs, a,
+				"request", e);
+	if (r == 0 && l->i.isolation == PLAN_VM)
+		r = err_set(e, ERR_UNSUPPORTED, "'%s' is a vm: nobody can join its namespaces",
+			    name);
+	if (r == 0 && streq(option, "ipc") &&
+	    !(theirs->ipc_mode && streq(theirs->ipc_mode, "shareable")))
+		r = err_set(e, ERR_UNSUPPORTED,
+			    "the IPC of '%s' is its own: it would have to be run with --ipc "
+			    "shareable",
+			    name);
+	return r < 0 ? err_wrap(e, r, "--%s", option) : 0;
+}
+
+static int fix(struct session *s, const char *option, const char **mode, struct arena *a,
+	       struct err *e)
+{
+	const char *name = other(*mode);
+	struct request theirs = {0};
+	struct lookup l;
+	int r = name ? find(s, option, name, a, &l, &theirs, e) : 0;
+
+	if (name && r == 0)
+		*mode = arena_printf(a, OTHER "%s", l.i.id);
+	return r;
+}
+
+int join_fix(struct session *s, struct request *q, struct arena *a, struct err *e)
+{
+	int r = fix(s, "pid", &q->pid_mode, a, e);
+
+	return r < 0 ? r : fix(s, "ipc", &q->ipc_mode, a, e);
+}
+
+/* A pidfd of process 1 of a running instance; *pid is its number. */
+static int running(struct session *s, const char *option, const char *name, struct arena *a,
+		   int64_t *pid, struct err *e)
+{
+	struct request theirs = {0};
+	struct lookup l;
+	int fd, r = find(s, option, name, a, &l, &theirs, e);
+
+	if (r < 0)
+		return r;
+	fd = l.state.pid > 0 ? (int)syscall(SYS_pidfd_open, (pid_t)l.state.pid, 0) : -1;
+	if (fd < 0)
+		return err_set(e, ERR_CONFLICT, "--%s: instance '%s' is not running", option,
+			       l.i.name);
+	*pid = l.state.pid;
+	return fd;
+}
+
+/* A namespace of the process behind a pidfd; the pid is still its own when it has not ended after
+ * the file was opened. */
+static int open_ns(int pidfd, int64_t pid, const char *ns, struct err *e)
+{
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+	char path[64];
+	auto_fd int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%lld/ns/%s", (long long)pid, ns);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || poll(&p, 1, 0) != 0)
+		return err_set(e, ERR_CONFLICT,
+			       "the instance whose %s namespace is to be joined ends", ns);
+	return take_fd(&fd);
+}
+
+/* A copy of the mount at /dev/shm of another mount namespace: only there it may be made. */
+static int copy_shm(int mnt_ns, struct err *e)
+{
+	auto_fd int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	auto_fd int cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
+
+	if (own < 0 || cwd < 0 || setns(mnt_ns, CLONE_NEWNS) < 0)
+		return err_sys(e, "enter the mount namespace of the other instance");
+	fd = mountfd_clone(AT_FDCWD, "/dev/shm", false);
+	if (setns(own, CLONE_NEWNS) < 0 || fchdir(cwd) < 0)
+		return err_sys(e, "return to own mount namespace");
+	if (fd < 0 || mountfd_magic(fd) != TMPFS_MAGIC)
+		return err_set(e, ERR_CONFLICT, "the other instance has no /dev/shm");
+	return take_fd(&fd);
+}
+
+static const char *path_of(int fd, struct arena *a)
+{
+	return fd < 0 ? NULL : arena_printf(a, "/proc/self/fd/%d", fd);
+}
+
+static int open_ipc(struct session *s, const char *name, struct arena *a, struct join *out,
+		    struct err *e)
+{
+	int64_t pid = 0;
+	auto_fd int pidfd = running(s, "ipc", name, a, &pid, e), mnt = -1;
+
+	if (pidfd < 0)
+		return pidfd;
+	out->ipc_ns = open_ns(pidfd, pid, "ipc", e);
+	if (out->ipc_ns < 0)
+		return out->ipc_ns;
+	mnt = open_ns(pidfd, pid, "mnt", e);
+	if (mnt < 0)
+		return mnt;
+	out->shm = copy_shm(mnt, e);
+	return out->shm < 0 ? out->shm : 0;
+}
+
+static int open_pid(struct session *s, const char *name, struct arena *a, struct join *out,
+		    struct err *e)
+{
+	int64_t pid = 0;
+	auto_fd int pidfd = running(s, "pid", name, a, &pid, e);
+
+	if (pidfd < 0)
+		return pidfd;
+	out->pid_ns = open_ns(pidfd, pid, "pid", e);
+	return out->pid_ns < 0 ? out->pid_ns : 0;
+}
+
+int join_open(struct session *s, const struct request *q, struct arena *a, struct join *out,
+	      struct plan_input *in, struct err *e)
+{
+	int r = other(q->pid_mode) ? open_pid(s, other(q->pid_mode), a, out, e) : 0;
+
+	if (r == 0 && other(q->ipc_mode))
+		r = open_ipc(s, other(q->ipc_mode), a, out, e);
+	in->pid_ns = path_of(out->pid_ns, a);
+	in->ipc_ns = path_of(out->ipc_ns, a);
+	in->shm = path_of(out->shm, a);
+	return r;
+}
+
+void join_close(struct join *j)
+{
+	fd_close(j->pid_ns);
+	fd_close(j->ipc_ns);
+	fd_close(j->shm);
+	*j = JOIN_INIT;
+}
