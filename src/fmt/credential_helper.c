@@ -110,8 +110,6 @@ int credential_helper_parse(const char *text, size_t len, bool ok, struct arena 
 	secret = json_string(json_member(j, "Secret"));
 	if (!user || !secret)
 		return err_set(e, ERR_CORRUPT, "the answer has no Username and Secret");
-	if (streq(user, "<token>"))
-		return err_set(e, ERR_UNSUPPORTED, "it has an identity token, not a password");
 	*out = *user ? (struct credential){arena_dup(a, user), arena_dup(a, secret)}
 		     : (struct credential){0};
 	return 0;

@@ -19,6 +19,9 @@ struct err;
 #define CREDENTIAL_HELPER_MAX (64u << 10) /* bytes of an answer */
 #define CREDENTIAL_HELPER_MS  30000	  /* to answer: it may have to ask its user */
 
+/* The user of a secret that is an identity token, not a password. */
+#define CREDENTIAL_IDENTITY "<token>"
+
 struct credential {
 	const char *user, *secret; /* NULL: the helper knows none */
 };
@@ -33,7 +36,7 @@ const char *const *credential_helper_env(const char *const *environ, struct aren
 /* stdin of "store". */
 void credential_helper_print(const char *server, const struct credential *c, struct buf *out);
 
-/* stdout of "get".  ok: it exited with 0.  ERR_UNSUPPORTED an identity token, ERR_CORRUPT,
+/* stdout of "get".  ok: it exited with 0.  ERR_CORRUPT,
  * ERR_SYSTEM with what it said. */
 int credential_helper_parse(const char *text, size_t len, bool ok, struct arena *a,
 			    struct credential *out, struct err *e);

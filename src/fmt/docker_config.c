@@ -130,8 +130,7 @@ int docker_config_lookup(const char *text, size_t len, const char *host, struct 
 	json_each(json_member(j, "auths"), match, &auth);
 	*out = (struct docker_config){.helper = helper_for(j, host, a)};
 	if (*json_text(json_member(auth.found, "identitytoken")))
-		return err_set(e, ERR_UNSUPPORTED,
-			       "config.json: auths.%s.identitytoken is not supported", host);
+		out->identity = arena_dup(a, json_text(json_member(auth.found, "identitytoken")));
 	encoded = json_text(json_member(auth.found, "auth"));
 	if (!*encoded)
 		return 0;

@@ -20,6 +20,7 @@ struct err;
 
 struct docker_config {
 	const char *user, *password; /* NULL: none for this registry */
+	const char *identity;	     /* an identity token, which goes before them; or NULL */
 	const char *helper;	     /* name of the credential helper configured for it, or NULL */
 };
 

@@ -16,6 +16,7 @@ struct blob_sink {
 	int file, pipe;
 	char digest[DIGEST_LEN + 1];
 	uint64_t size, got;
+	bool failed;
 	EVP_MD_CTX *md;
 	blob_sink_report *report;
 	void *arg;
@@ -42,13 +43,17 @@ int blob_sink_write(struct blob_sink *s, const void *data, size_t len, struct er
 {
 	int64_t now;
 
-	if (len > s->size - s->got)
+	if (len > s->size - s->got) {
+		s->failed = true;
 		return err_set(e, ERR_CORRUPT,
 			       "blob %.19s: more than the %llu bytes it should have", s->digest,
 			       (unsigned long long)s->size);
+	}
 	errno = -fd_write_all(s->file, data, len);
-	if (errno)
+	if (errno) {
+		s->failed = true;
 		return err_sys(e, "cannot write blob %.19s", s->digest);
+	}
 	EVP_DigestUpdate(s->md, data, len);
 	if (s->pipe >= 0 && fd_write_all(s->pipe, data, len) < 0)
 		s->pipe = -1;
@@ -64,6 +69,11 @@ int blob_sink_write(struct blob_sink *s, const void *data, size_t len, struct er
 uint64_t blob_sink_got(const struct blob_sink *s)
 {
 	return s->got;
+}
+
+bool blob_sink_failed(const struct blob_sink *s)
+{
+	return s->failed;
 }
 
 uint64_t blob_sink_size(const struct blob_sink *s)

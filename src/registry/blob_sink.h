@@ -8,6 +8,7 @@
 #define REGISTRY_BLOB_SINK_H
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct blob_sink;
@@ -21,6 +22,8 @@ struct blob_sink *blob_sink_new(int file, int pipe, const char *digest, uint64_t
 /* ERR_CORRUPT more bytes than there may be, ERR_SYSTEM. */
 int blob_sink_write(struct blob_sink *s, const void *data, size_t len, struct err *e);
 uint64_t blob_sink_got(const struct blob_sink *s);
+/* Did writing fail, or come too much?  Another sender would not help. */
+bool blob_sink_failed(const struct blob_sink *s);
 uint64_t blob_sink_size(const struct blob_sink *s);
 /* All there, and the right bytes?  ERR_CORRUPT. */
 int blob_sink_finish(struct blob_sink *s, struct err *e);

@@ -58,9 +58,10 @@ static int ask_helper(const struct credentials_opts *o, struct arena *a, struct 
 	r = credential_helper_parse(text, (size_t)n, status == 0, a, &got, e);
 	if (r < 0)
 		return err_wrap(e, r, "'%s get'", program);
-	if (got.user) {
-		c->user = got.user;
-		c->password = got.secret;
+	if (got.user && streq(got.user, CREDENTIAL_IDENTITY)) {
+		*c = (struct docker_config){.identity = got.secret};
+	} else if (got.user) {
+		*c = (struct docker_config){.user = got.user, .password = got.secret};
 	}
 	return 0;
 }

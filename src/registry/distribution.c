@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <strings.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -37,6 +38,8 @@ struct distribution {
 	struct arena arena;
 	const char *name; /* as the user knows the registry */
 	const char *host, *repository, *ca_pem;
+	struct hostconf_tls tls;
+	bool insecure;
 	long stall_seconds;
 	struct docker_config credentials;
 	pthread_mutex_t lock;
@@ -127,6 +130,9 @@ static int follow(struct distribution *d, struct transfer *t, const struct origi
 		if (r < 0)
 			break;
 		t->authorization = origin_same(registry, &to) ? login_header(d->login, a) : NULL;
+		t->cert_pem = origin_same(registry, &to) ? d->tls.cert_pem : NULL;
+		t->key_pem = t->cert_pem ? d->tls.key_pem : NULL;
+		t->insecure = d->insecure && strcasecmp(registry->host, to.host) == 0;
 		r = transfer_run(t, a, e);
 		if (r < 0 || t->status / 100 != 3 || !t->location)
 			return r;
@@ -162,12 +168,14 @@ int distribution_exchange(struct distribution *d, struct transfer *t, const char
 
 	if (r < 0)
 		return r;
+	registry.insecure = d->insecure;
 	t->ca_pem = d->ca_pem;
 	t->stall_seconds = d->stall_seconds;
 	t->url = whole ? where : base;
 	r = follow(d, t, &registry, a, e);
 	/* Registries on loopback rarely have certificates; nobody listens on the way there. */
-	if (r < 0 && t->tls_failed && !plain && !whole && registry.loopback) {
+	if (r < 0 && !plain && !whole && !t->local &&
+	    ((t->tls_failed && registry.loopback) || (d->insecure && !t->status))) {
 		set_plain(d);
 		return distribution_exchange(d, t, where, logins, a, e);
 	}
@@ -176,8 +184,13 @@ int distribution_exchange(struct distribution *d, struct transfer *t, const char
 	    origin_parse(t->url, a, &asked, NULL) < 0 || !origin_same(&registry, &asked))
 		return r;
 	++*logins;
-	r = login_answer(d->login, base, t->challenge, t->authorization, d->ca_pem,
-			 d->stall_seconds, e);
+	r = login_answer(d->login, base, t->challenge, t->authorization,
+			 &(struct login_peer){.ca_pem = d->ca_pem,
+					      .cert_pem = d->tls.cert_pem,
+					      .key_pem = d->tls.key_pem,
+					      .insecure = d->insecure,
+					      .stall_seconds = d->stall_seconds},
+			 e);
 	if (r < 0) {
 		t->again = false;
 		return r;
@@ -195,9 +208,10 @@ int distribution_refused(const struct distribution *d, const char *what, long st
 	switch (status) {
 	case 401:
 		return err_set(e, ERR_DENIED, "registry '%s' refuses %s: %s", d->name, what,
-			       d->credentials.user ? "wrong user or password"
-						   : "login is needed, or there is no such "
-						     "repository");
+			       d->credentials.user || d->credentials.identity
+				   ? "wrong user or password"
+				   : "login is needed, or there is no such "
+				     "repository");
 	case 403:
 		return err_set(e, ERR_DENIED, "registry '%s' denies %s", d->name, what);
 	case 404:
@@ -324,6 +338,7 @@ static int remote_blob(struct source *s, const char *digest, struct blob_sink *s
 	struct get g = {.d = (struct distribution *)s, .body = to_sink, .arg = sink};
 	int r;
 
+	g.got = blob_sink_got(sink); /* of another mirror */
 	g.path = arena_printf(&g.arena, "blobs/%s", digest);
 	g.what = arena_printf(&g.arena, "blob %.19s", digest);
 	r = get_run(&g, sink_full, e);
@@ -370,6 +385,8 @@ static int read_certificates(struct distribution *d, const struct distribution_o
 	auto_free char *text = NULL;
 	ssize_t n;
 
+	d->tls = o->tls;
+	d->ca_pem = o->tls.ca_pem;
 	if (!o->ca_file)
 		return 0;
 	n = file_read(AT_FDCWD, o->ca_file, CERTIFICATES_MAX, &text);
@@ -377,7 +394,7 @@ static int read_certificates(struct distribution *d, const struct distribution_o
 		errno = (int)-n;
 		return err_sys(e, "'%s'", o->ca_file);
 	}
-	d->ca_pem = arena_dup(&d->arena, text);
+	d->ca_pem = arena_printf(&d->arena, "%s\n%s", text, d->ca_pem ? d->ca_pem : "");
 	return 0;
 }
 
@@ -438,6 +455,7 @@ int distribution_open(const struct distribution_opts *o, struct source **out, st
 	d->host = streq(d->name, "docker.io") ? "registry-1.docker.io" : d->name;
 	d->repository = o->repository ? arena_dup(&d->arena, o->repository) : NULL;
 	d->stall_seconds = o->stall_seconds;
+	d->insecure = o->insecure;
 	pthread_mutex_init(&d->lock, NULL);
 	r = read_certificates(d, o, e);
 	if (r >= 0)
@@ -449,6 +467,7 @@ int distribution_open(const struct distribution_opts *o, struct source **out, st
 	}
 	d->login = login_new(&(struct login_opts){.user = d->credentials.user,
 						  .password = d->credentials.password,
+						  .identity = d->credentials.identity,
 						  .scopes = scopes(d, o),
 						  .insist = o->push});
 	*out = &d->source;

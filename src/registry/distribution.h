@@ -8,6 +8,7 @@
 #define REGISTRY_DISTRIBUTION_H
 
 #include "base/arena.h"
+#include "registry/hostconf.h"
 
 #include <stdbool.h>
 
@@ -22,7 +23,9 @@ struct distribution_opts {
 				     * credentials that are configured */
 	const char *home;	    /* where .docker/config.json is, or NULL */
 	const char *docker_config;  /* directory that replaces it, or NULL */
-	const char *ca_file;	    /* NULL: the system's */
+	const char *ca_file;	    /* authorities in place of tls's, or NULL */
+	struct hostconf_tls tls;    /* borrowed */
+	bool insecure;		    /* plain HTTP, or a certificate that cannot be checked */
 	long stall_seconds;	    /* 0: default */
 	bool push;		    /* ask for the right to write */
 	struct strs from;	    /* repositories there that blobs may be mounted from */

@@ -13,12 +13,13 @@
 #include <curl/curl.h>
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <strings.h>
 
 #define TOKEN_ANSWER_MAX (1u << 20)
 #define TOKEN_MAX	 65536
 
 struct login {
-	const char *user, *password;
+	const char *user, *password, *identity;
 	struct strs scopes;
 	bool insist;
 	pthread_mutex_t lock; /* over header */
@@ -31,8 +32,11 @@ struct login *login_new(const struct login_opts *o)
 
 	if (!l)
 		abort();
-	*l = (struct login){
-	    .user = o->user, .password = o->password, .scopes = o->scopes, .insist = o->insist};
+	*l = (struct login){.user = o->user,
+			    .password = o->password,
+			    .identity = o->identity,
+			    .scopes = o->scopes,
+			    .insist = o->insist};
 	pthread_mutex_init(&l->lock, NULL);
 	return l;
 }
@@ -127,43 +131,94 @@ static int parse_token(const struct buf *text, struct arena *a, const char **out
 }
 
 struct ask {
-	const char *url, *ca_pem;
-	long stall_seconds;
+	const char *url;
+	const struct login_peer *peer;
 };
+
+/* The same for POST (OAuth2): scopes in one parameter, and what proves who asks. */
+static const char *token_form(const struct login *l, const struct www_authenticate *c,
+			      struct arena *a)
+{
+	auto_buf struct buf q = BUF_INIT(1 << 20);
+	const char *scope = c->scope && !(l->insist && l->scopes.n) ? c->scope : NULL;
+
+	if (l->identity)
+		buf_printf(&q, "grant_type=refresh_token&refresh_token=%s", escape(l->identity, a));
+	else
+		buf_printf(&q, "grant_type=password&username=%s&password=%s", escape(l->user, a),
+			   escape(l->password, a));
+	buf_puts(&q, "&client_id=caisson");
+	if (c->service)
+		buf_printf(&q, "&service=%s", escape(c->service, a));
+	if (scope || l->scopes.n)
+		buf_puts(&q, "&scope=");
+	if (scope)
+		buf_puts(&q, escape(scope, a));
+	for (size_t i = 0; !scope && i < l->scopes.n; i++)
+		buf_printf(&q, "%s%s", i ? "%20" : "", escape(l->scopes.v[i], a));
+	return arena_dup(a, q.p);
+}
+
+static int ask_token(const struct login *l, const struct www_authenticate *c, struct transfer *t,
+		     bool trusted, struct arena *a, struct err *e)
+{
+	int r;
+
+	t->url = token_url(l, c, a);
+	if (trusted && l->identity) {
+		t->method = "POST";
+		t->url = c->realm;
+		t->form = token_form(l, c, a);
+	} else if (trusted && l->user) {
+		t->authorization = basic(l, a);
+	}
+	r = transfer_run(t, a, e);
+	/* Some know only the newer way. */
+	if (r >= 0 && (t->status == 404 || t->status == 405) && trusted && l->user && !t->method) {
+		t->method = "POST";
+		t->url = c->realm;
+		t->authorization = NULL;
+		t->form = token_form(l, c, a);
+		r = transfer_run(t, a, e);
+	}
+	return r;
+}
 
 static int bearer(const struct login *l, const struct www_authenticate *c, const struct ask *ask,
 		  struct arena *a, const char **out, struct err *e)
 {
 	auto_buf struct buf text = BUF_INIT(TOKEN_ANSWER_MAX);
-	struct transfer t = {.url = token_url(l, c, a),
-			     .ca_pem = ask->ca_pem,
-			     .stall_seconds = ask->stall_seconds,
-			     .body = to_buf,
-			     .arg = &text};
+	const struct login_peer *p = ask->peer;
+	struct transfer t = {
+	    .ca_pem = p->ca_pem, .stall_seconds = p->stall_seconds, .body = to_buf, .arg = &text};
+	bool known = l->user || l->identity, trusted;
 	struct origin registry, realm;
-	bool trusted;
 	int r = origin_parse(ask->url, a, &registry, e);
 
 	if (r >= 0)
 		r = origin_parse(c->realm, a, &realm, e);
+	registry.insecure = p->insecure;
 	if (r >= 0)
 		r = origin_check(&registry, &realm, e);
 	if (r < 0)
 		return err_wrap(e, r, "token server of '%.100s'", registry.host);
 	trusted = origin_trusts(&registry, &realm);
-	if (l->user && trusted)
-		t.authorization = basic(l, a);
-	r = transfer_run(&t, a, e);
+	if (origin_same(&registry, &realm)) {
+		t.cert_pem = p->cert_pem;
+		t.key_pem = p->key_pem;
+	}
+	t.insecure = p->insecure && strcasecmp(registry.host, realm.host) == 0;
+	r = ask_token(l, c, &t, trusted, a, e);
 	if (r < 0)
 		return err_wrap(e, r, "token server '%.100s'", realm.host);
 	if (t.status == 401 || t.status == 403)
-		return l->user && !trusted
+		return known && !trusted
 			   ? err_set(e, ERR_DENIED,
 				     "'%.80s' sends its users to '%.80s', which does not get the "
 				     "password for it",
 				     registry.host, realm.host)
 			   : err_set(e, ERR_DENIED, "registry '%.100s' refuses: %s", registry.host,
-				     l->user ? "wrong user or password" : "login is needed");
+				     known ? "wrong user or password" : "login is needed");
 	/* Redirects are not followed here: a password was sent, and a token comes back. */
 	if (t.status != 200)
 		return err_set(e, ERR_SYSTEM, "token server '%.100s' answers with status %ld",
@@ -186,10 +241,10 @@ static int new_header(const struct login *l, const struct www_authenticate *c,
 }
 
 int login_answer(struct login *l, const char *url, const char *challenge, const char *sent,
-		 const char *ca_pem, long stall_seconds, struct err *e)
+		 const struct login_peer *peer, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
-	struct ask ask = {url, ca_pem, stall_seconds};
+	struct ask ask = {url, peer};
 	struct www_authenticate c = {0};
 	const char *header = NULL;
 	int r = challenge ? www_authenticate_parse(challenge, &a, &c, e) : 0;

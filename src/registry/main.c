@@ -8,13 +8,17 @@
  * becomes "nobody" once it has read the credentials; for local files it keeps its user but has no
  * network.
  */
+#include "base/arena.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/opt.h"
 #include "base/str.h"
+#include "fmt/registries_conf.h"
 #include "registry/courier.h"
 #include "registry/distribution.h"
 #include "registry/docker_archive.h"
+#include "registry/hostconf.h"
+#include "registry/mirrors.h"
 #include "registry/oci_layout.h"
 #include "registry/tarball.h"
 #include "sys/fd.h"
@@ -98,12 +102,34 @@ static int become_nobody(struct err *e)
 	return 0;
 }
 
+static int open_targets(const struct args *a, const struct hostconf_opts *h,
+			struct distribution_opts *o, struct source **out, struct err *e)
+{
+	static struct arena arena; /* until the process ends: the sources keep strings of it */
+	struct mirrors_place places[REGISTRIES_MIRRORS_MAX + 1] = {0};
+	struct registries_targets t = {0};
+	/* A login is for the registry that was named; only how it is asked is looked up. */
+	int r = hostconf_targets(h, a->host, a->login ? "x" : a->repository, &arena, &t, e);
+	size_t n = 0;
+
+	for (size_t i = a->push || a->login ? t.n - 1 : 0; r >= 0 && i < t.n; i++, n++) {
+		o->host = a->login ? a->host : t.v[i].host;
+		o->repository = a->login ? NULL : t.v[i].repository;
+		o->insecure = t.v[i].insecure;
+		places[n].only = t.v[i].only;
+		r = hostconf_tls(h, o->host, &arena, &o->tls, e);
+		if (r >= 0)
+			r = distribution_open(o, &places[n].source, e);
+	}
+	if (r >= 0)
+		*out = n == 1 ? places[0].source : mirrors_new(places, n);
+	return r;
+}
+
 static int open_registry(const struct args *a, struct source **out, struct err *e)
 {
 	const char *stall = secure_getenv("CAISSON_FETCH_STALL_SECONDS");
 	struct distribution_opts o = {
-	    .host = a->host,
-	    .repository = a->login ? NULL : a->repository,
 	    .push = a->push,
 	    .from = {a->from.v, a->from.n},
 	    .environ = (const char *const *)environ,
@@ -112,12 +138,15 @@ static int open_registry(const struct args *a, struct source **out, struct err *
 	    .ca_file = secure_getenv("SSL_CERT_FILE"),
 	    .stall_seconds = stall ? strtol(stall, NULL, 10) : 0,
 	};
+	struct hostconf_opts h = {.registries_conf = secure_getenv("CAISSON_REGISTRIES_CONF"),
+				  .home = o.home,
+				  .config_home = secure_getenv("XDG_CONFIG_HOME")};
 	int r;
 
 	if (!a->host || (!a->repository && !a->login))
 		return err_set(e, ERR_USAGE, "--host and --repository are needed");
 	/* Reads the credentials; nothing has come from the network yet. */
-	r = distribution_open(&o, out, e);
+	r = open_targets(a, &h, &o, out, e);
 	return r < 0 ? r : become_nobody(e);
 }
 

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "fmt/www_authenticate.h"
+#include "registry/origin.h"
 #include "spec/trace.h"
 
 #include <curl/curl.h>
@@ -222,8 +223,10 @@ static struct curl_slist *headers(const struct transfer *t, struct arena *a)
 	if (t->content_range)
 		h = curl_slist_append(h, arena_printf(a, "Content-Range: %s", t->content_range));
 	/* curl's own ideas of a type and of waiting for "100 Continue" are taken back. */
-	h = curl_slist_append(h, arena_printf(a, "Content-Type:%s%s", t->content_type ? " " : "",
-					      t->content_type ? t->content_type : ""));
+	if (!t->form)
+		h = curl_slist_append(h, arena_printf(a, "Content-Type:%s%s",
+						      t->content_type ? " " : "",
+						      t->content_type ? t->content_type : ""));
 	return curl_slist_append(h, "Expect:");
 }
 
@@ -248,8 +251,10 @@ static void prepare_method(struct state *s)
 		curl_easy_setopt(c, CURLOPT_SEEKDATA, s);
 		curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, 256L << 10);
 	} else {
-		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, 0L);
-		curl_easy_setopt(c, CURLOPT_POSTFIELDS, "");
+		const char *form = t->form ? t->form : "";
+
+		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, (long)strlen(form));
+		curl_easy_setopt(c, CURLOPT_POSTFIELDS, form);
 	}
 	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, t->method);
 }
@@ -263,6 +268,35 @@ static void *memory(const char *s)
 	} u = {.in = s};
 
 	return u.out;
+}
+
+static void set_pem(CURL *c, CURLoption blob, CURLoption type, const char *text)
+{
+	struct curl_blob pem = {.data = memory(text), .len = strlen(text), .flags = CURL_BLOB_COPY};
+
+	curl_easy_setopt(c, blob, &pem);
+	curl_easy_setopt(c, type, "PEM");
+}
+
+/* Who we are to the server, how it shows who it is, and which way to it. */
+static void prepare_peer(struct state *s)
+{
+	struct transfer *t = s->t;
+	CURL *c = s->curl;
+	struct origin to;
+
+	if (t->cert_pem && t->key_pem) {
+		set_pem(c, CURLOPT_SSLCERT_BLOB, CURLOPT_SSLCERTTYPE, t->cert_pem);
+		set_pem(c, CURLOPT_SSLKEY_BLOB, CURLOPT_SSLKEYTYPE, t->key_pem);
+	}
+	if (t->insecure) {
+		curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	/* Proxies are the environment's ($HTTPS_PROXY, $http_proxy, $NO_PROXY: curl reads them),
+	 * but what is on this machine is not asked for through another. */
+	if (origin_parse(t->url, s->a, &to, NULL) == 0 && to.loopback)
+		curl_easy_setopt(c, CURLOPT_PROXY, "");
 }
 
 static void prepare(struct state *s, struct curl_slist *h, char *why)
@@ -294,6 +328,7 @@ static void prepare(struct state *s, struct curl_slist *h, char *why)
 
 		curl_easy_setopt(c, CURLOPT_CAINFO_BLOB, &pem);
 	}
+	prepare_peer(s);
 	prepare_method(s);
 	s->window_ns = trace_now_ns();
 }

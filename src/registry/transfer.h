@@ -25,18 +25,21 @@ struct err;
 struct transfer {
 	/* in */
 	const char *url;
-	const char *method;	   /* NULL: GET */
-	const char *accept;	   /* NULL: any */
-	const char *authorization; /* the header's value, or NULL */
-	const char *ca_pem;	   /* certificates to trust; NULL: the system's */
-	uint64_t from;		   /* ask for the rest from here */
-	long stall_seconds;	   /* 0: the default */
+	const char *method;		/* NULL: GET */
+	const char *accept;		/* NULL: any */
+	const char *authorization;	/* the header's value, or NULL */
+	const char *ca_pem;		/* authorities to trust beside the system's, or NULL */
+	const char *cert_pem, *key_pem; /* the client's certificate, or NULL */
+	bool insecure;			/* the server's certificate is not checked */
+	uint64_t from;			/* ask for the rest from here */
+	long stall_seconds;		/* 0: the default */
 	int (*body)(void *arg, const void *data, size_t len, struct err *e); /* NULL: not wanted */
 	void *arg;
 	/* The request's body (NULL: none): len bytes from offset at into data; returns how many. */
 	ssize_t (*send)(void *arg, uint64_t at, void *data, size_t len, struct err *e);
 	void *send_arg;
 	uint64_t send_size;
+	const char *form; /* a small body instead: application/x-www-form-urlencoded, or NULL */
 	const char *content_type, *content_range; /* of it; NULL: not said */
 	/* out */
 	long status;		/* of HTTP; 0 when there was no answer */
