@@ -166,6 +166,7 @@ int main(int argc, char **argv)
 	g.root_given = g.root;
 	if (!g.root)
 		g.root = default_root();
+	g.path = env("PATH");
 	g.listen_fds = listen_fds();
 	if (i == argc) {
 		usage(stderr);

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oci/ocicmd.h"
-#include "base/err.h"
+#include "oci/ocicheckpoint.h"
 #include "oci/ocicreate.h"
 #include "oci/ocictl.h"
 #include "oci/ociexec.h"
+#include "oci/ocirestore.h"
 #include "oci/ocispec.h"
 #include "oci/ociupdate.h"
 
 #include <stddef.h>
-
-static int no_criu(const struct ocicmd_globals *g, int argc, char **argv, struct err *e)
-{
-	return err_set(e, ERR_UNSUPPORTED, "%s: checkpointing with CRIU is not supported", argv[0]);
-}
 
 const struct ocicmd ocicmd_all[] = {
     {"create", "ID", "create an instance; its process waits", ocicreate_create, 1, true},
@@ -30,7 +26,8 @@ const struct ocicmd ocicmd_all[] = {
     {"events", "ID", "print statistics and OOM events", ociupdate_events, 1, false},
     {"spec", "", "write a config.json to begin with", ocispec_spec, 1, false},
     {"features", "", "print what this runtime can do", ocispec_features, 1, false},
-    {"checkpoint", "ID", "not supported", no_criu, 1, false},
-    {"restore", "ID", "not supported", no_criu, 1, false},
+    {"checkpoint", "ID", "write an instance's processes to files, with CRIU",
+     ocicheckpoint_checkpoint, 1, false},
+    {"restore", "ID", "run an instance from such files", ocirestore_restore, 1, true},
     {NULL, NULL, NULL, NULL, 0, false},
 };

@@ -15,6 +15,7 @@ struct ocicmd_globals {
 	bool root_given;       /* root is from the command line */
 	const char *isolation; /* NULL: by annotation */
 	const char *programs;  /* directory of this program's file; NULL: unknown */
+	const char *path;      /* $PATH, NULL when it is empty: where helpers are looked for */
 	int listen_fds;	       /* descriptors that socket activation handed to us */
 };
 

@@ -77,6 +77,7 @@ struct making {
 	char cache[PATH_MAX]; /* of compiled filters */
 	struct launch_opts opts;
 	struct launch l;
+	const struct ocicreate_restore *restore; /* NULL: a new process */
 };
 
 static void warn_ambient(const struct ocicmd_globals *g, const struct capset *c)
@@ -315,6 +316,14 @@ static int create_vm(struct making *m, bool wait_for_start, struct err *e)
 	return ocivm_create(&rq, &m->l, e);
 }
 
+static int restore_container(struct making *m, struct err *e)
+{
+	const struct ocicreate_made made = {
+	    .plan = m->plan, .opts = &m->opts, .bundle = m->bundle, .dir = m->dir, .l = &m->l};
+
+	return m->restore->make(m->g, m->restore->ctx, &made, e);
+}
+
 /* Directory, process, state; what the caller asked to be told. */
 static int make(struct making *m, bool wait_for_start, struct err *e)
 {
@@ -326,10 +335,12 @@ static int make(struct making *m, bool wait_for_start, struct err *e)
 	m->opts.lock = m->dir;
 	r = keep_config(m, e);
 	if (r == 0) {
-		r = m->vm ? create_vm(m, wait_for_start, e)
-			  : create_container(m, wait_for_start, e);
+		r = m->restore ? restore_container(m, e)
+		    : m->vm    ? create_vm(m, wait_for_start, e)
+			       : create_container(m, wait_for_start, e);
 		if (r < 0)
-			r = err_wrap(e, r, "unable to start container process");
+			r = err_wrap(e, r,
+				     m->restore ? "restore" : "unable to start container process");
 	}
 	if (r == 0) {
 		ocilog_debug(m->g, "instance '%s' of bundle '%s' is made: process %d", m->id,
@@ -413,7 +424,7 @@ static int run(struct making *m, struct err *e)
 {
 	int r = make(m, false, e);
 
-	if (r == 0) {
+	if (r == 0 && !m->restore) {
 		r = m->vm ? ocivm_start(m->dir, e) : launch_start(&m->l, e);
 		if (r < 0)
 			r = err_wrap(e, r, "unable to start container process");
@@ -430,31 +441,61 @@ static int run(struct making *m, struct err *e)
 	return ocitty_wait(&m->l, e);
 }
 
+/* Prepared, run, waited for, removed. */
+static int run_whole(struct making *m, int r, struct err *e)
+{
+	struct ocistate s = {0};
+
+	if (r == 0)
+		r = prepare(m, m->a.detach, e);
+	if (r == 0 && m->vm && m->restore)
+		r = err_set(e, ERR_UNSUPPORTED,
+			    "restore with isolation vm: criu makes processes of this kernel");
+	if (r == 0) {
+		if (!m->a.detach)
+			ocitty_block_signals();
+		r = run(m, e);
+		if (r >= 0 && !m->a.detach && !m->a.keep) {
+			struct err why = ERR_INIT;
+
+			s.id = m->id;
+			s.bundle = m->bundle;
+			if (cgroup_kill(m->l.cgroup, SIGKILL, &why) < 0 ||
+			    cgroup_remove(m->l.cgroup, &why) < 0 ||
+			    ocicreate_destroy(m->g, m->root_fd, &s, m->plan, &why) < 0)
+				ocilog_warn(m->g, "%s", why.msg);
+		}
+	}
+	done(m);
+	return r;
+}
+
 int ocicreate_run(const struct ocicmd_globals *g, int argc, char **argv, struct err *e)
 {
 	struct making m;
-	struct ocistate s = {0};
 	int r = parse(&m, g, argc, argv, e);
 
-	if (r == 0)
-		r = prepare(&m, m.a.detach, e);
-	if (r == 0) {
-		if (!m.a.detach)
-			ocitty_block_signals();
-		r = run(&m, e);
-		if (r >= 0 && !m.a.detach && !m.a.keep) {
-			struct err why = ERR_INIT;
+	return run_whole(&m, r, e);
+}
 
-			s.id = m.id;
-			s.bundle = m.bundle;
-			if (cgroup_kill(m.l.cgroup, SIGKILL, &why) < 0 ||
-			    cgroup_remove(m.l.cgroup, &why) < 0 ||
-			    ocicreate_destroy(g, m.root_fd, &s, m.plan, &why) < 0)
-				ocilog_warn(g, "%s", why.msg);
-		}
-	}
-	done(&m);
-	return r;
+int ocicreate_restore(const struct ocicmd_globals *g, const struct ocicreate_restore *rs,
+		      struct err *e)
+{
+	struct making m = {
+	    .g = g,
+	    .a = {.bundle = rs->bundle,
+		  .console_socket = rs->console_socket,
+		  .pid_file = rs->pid_file,
+		  .detach = rs->detach},
+	    .id = rs->id,
+	    .root_fd = -1,
+	    .dir = -1,
+	    .listener = -1,
+	    .l = LAUNCH_INIT,
+	    .restore = rs,
+	};
+
+	return run_whole(&m, 0, e);
 }
 
 int ocicreate_destroy(const struct ocicmd_globals *g, int root_fd, const struct ocistate *s,

@@ -7,10 +7,33 @@
 
 #include <sys/types.h>
 
+struct launch;
+struct launch_opts;
 struct ocistate;
 struct plan;
 
 ocicmd_fn ocicreate_create, ocicreate_start, ocicreate_run;
+
+/* What there is when the processes of a restored instance are to be made; *l gets them and the
+ * cgroup, also on failure. */
+struct ocicreate_made {
+	const struct plan *plan;
+	const struct launch_opts *opts;
+	const char *bundle;
+	int dir; /* of the instance's state */
+	struct launch *l;
+};
+
+/* Like run, but the processes, which go on at once, are made by make(). */
+struct ocicreate_restore {
+	const char *id, *bundle, *console_socket, *pid_file;
+	bool detach;
+	const void *ctx;
+	int (*make)(const struct ocicmd_globals *g, const void *ctx, const struct ocicreate_made *m,
+		    struct err *e);
+};
+int ocicreate_restore(const struct ocicmd_globals *g, const struct ocicreate_restore *rs,
+		      struct err *e);
 
 /* Everything that outlives the process: cgroup, poststop hooks, state. */
 int ocicreate_destroy(const struct ocicmd_globals *g, int root_fd, const struct ocistate *s,

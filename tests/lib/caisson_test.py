@@ -54,6 +54,7 @@ NEEDS = {
     "mirror": lambda: which("mmdebstrap"),
     "strace": lambda: which("strace"),
     "podman": lambda: which("podman"),
+    "criu": lambda: which("criu", "tar", "ip", "xtables-nft-multi"),
 }
 
 

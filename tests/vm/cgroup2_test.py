@@ -4,93 +4,10 @@
 
 One machine (caisson-oci --isolation=vm, all privileges in its guest), in which a second caisson-oci makes containers.
 """
-import json, os, pathlib, re, shutil, subprocess
+import json
 
 from caisson_test import BUILD, check, main, same, test, wait_for
-from oci_bundle import CAPS, Runtime, make_rootfs, spec
-
-NEEDS = "root,qemu,kernel"
-PATIENCE = 120
-ALL_CAPS = sorted({*CAPS, *("CAP_" + n for n in """SYS_ADMIN SYS_CHROOT MKNOD NET_ADMIN NET_RAW SYS_PTRACE SYS_RESOURCE DAC_READ_SEARCH AUDIT_WRITE
-    SETFCAP SYS_NICE BPF PERFMON SYSLOG IPC_LOCK CHECKPOINT_RESTORE""".split())})
-GROUP = "/sys/fs/cgroup/inner"
-MIB = 1 << 20
-
-
-def with_libraries(program, root):
-    """A dynamic program and what it is linked with, at the same paths below root."""
-    shutil.copy(program, root)
-    for path in re.findall(r"(/\S+) \(0x", subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout):
-        to = root / path[1:]
-        to.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, to)
-
-
-class Guest:
-    """A machine and the containers in it."""
-    def __init__(self, env):
-        self.oci = Runtime(env)
-        c = spec("/bin/cat")
-        c["process"]["capabilities"] = {k: ALL_CAPS for k in ("bounding", "effective", "permitted")}
-        c["process"]["noNewPrivileges"] = False
-        c["process"]["rlimits"] = []
-        # No cgroup namespace and every device: the guest's whole tree, as its first process sees it.
-        c["linux"] = {"namespaces": [{"type": t} for t in ("pid", "mount", "ipc", "uts")], "resources": {"memory": {"limit": 320 * MIB}}}
-        c["linux"]["resources"]["devices"] = [{"allow": True, "access": "rwm"}]
-        c["mounts"] = [m for m in c["mounts"] if m["destination"] != "/sys/fs/cgroup"]
-        c["mounts"].append({"destination": "/run", "type": "tmpfs", "source": "tmpfs"})
-        for m in c["mounts"]:
-            if m["destination"] == "/sys":
-                m["options"].remove("ro")
-        self.bundle = self.oci.bundle(c)
-        self.root = self.bundle / "rootfs"
-        make_rootfs(self.root / "inner")
-        shutil.copy(BUILD / "caisson-oci", self.root)
-        with_libraries(BUILD / "runtime-cgroup_test", self.root)
-        r, w = os.pipe()
-        self.stdin = w
-        a = [self.oci.binary, "--root", str(self.oci.root), "--isolation=vm", "run", "--bundle", str(self.bundle), "g"]
-        self.p = subprocess.Popen(a, stdin=r, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        os.close(r)
-        wait_for(lambda: self.p.poll() is not None or self.oci("exec", "g", "/bin/true").code == 0, PATIENCE, every=0.2)
-        check(self.p.poll() is None, self.p)
-        self.ok("mount -t cgroup2 cgroup2 /sys/fs/cgroup")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        os.close(self.stdin)
-        self.p.communicate(timeout=PATIENCE)
-        self.oci("delete", "--force", "g")
-
-    def sh(self, script):
-        return self.oci("exec", "g", "/bin/sh", "-c", script, timeout=PATIENCE)
-
-    def ok(self, script):
-        r = self.sh(script)
-        same(r.code, 0, f"{script}: {r.out} {r.err}: exit code")
-        return r.out
-
-    def read(self, name):
-        return self.ok(f"cat {GROUP}/{name}").strip()
-
-    def config(self, name, *args, resources=None, **linux):
-        c = spec(*args)
-        c["root"]["path"] = "/inner"
-        c["process"]["capabilities"] = {k: [*CAPS, "CAP_MKNOD"] for k in ("bounding", "effective", "permitted")}
-        c["linux"]["cgroupsPath"] = f"/inner/{name}"
-        c["linux"]["resources"].update(resources or {})
-        c["linux"].update(linux)
-        d = self.root / "bundles" / name
-        d.mkdir(parents=True)
-        (d / "config.json").write_text(json.dumps(c))
-        return f"/caisson-oci --root /run/s %s --bundle /bundles/{name} {name}"
-
-    def run(self, name, *args, **kw):
-        return self.sh(self.config(name, *args, **kw) % "run --keep")
-
-
+from oci_guest import GROUP, MIB, NEEDS, PATIENCE, Guest, with_libraries
 def limits_are_in_the_files(g):
     res = {"memory": {"limit": 32 * MIB, "swap": 48 * MIB, "reservation": 16 * MIB}, "pids": {"limit": 20},
            "cpu": {"shares": 512, "quota": 50000, "period": 200000}, "unified": {"memory.high": str(24 * MIB)}}
@@ -176,6 +93,7 @@ def nothing_is_left(g):
 @test(needs=NEEDS, timeout=250)
 def containers_on_cgroup_v2(env):
     with Guest(env) as g:
+        with_libraries(BUILD / "runtime-cgroup_test", g.root)
         controllers = g.ok("cat /sys/fs/cgroup/cgroup.controllers").split()
         check({"cpu", "memory", "pids"} <= set(controllers), f"controllers of the guest: {controllers}")
         for case in (limits_are_in_the_files, freeze_and_kill, the_oom_killer, pids_are_limited, devices_are_denied_by_a_program, the_unit_tests,

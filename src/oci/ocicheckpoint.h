@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ocicheckpoint - checkpoint: the processes of an instance written to files, by CRIU. */
+#ifndef OCI_OCICHECKPOINT_H
+#define OCI_OCICHECKPOINT_H
+
+#include "oci/ocicmd.h"
+
+ocicmd_fn ocicheckpoint_checkpoint;
+
+#endif
