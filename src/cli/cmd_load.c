@@ -15,6 +15,7 @@
 
 struct load_args {
 	const char *input, *platform;
+	const char *signature_policy;
 	bool quiet;
 };
 
@@ -25,6 +26,9 @@ static const struct opt load_opts[] = {
 	.help = "which platform of an image for several"),
     OPT(struct load_args, quiet, .name = "quiet", .letter = 'q', .type = OPT_BOOL,
 	.help = "show no progress"),
+    OPT(struct load_args, signature_policy, .name = "signature-policy", .type = OPT_STR,
+	.arg = "FILE", .complete = "file",
+	.help = "policy.json to go by, instead of the user's or the machine's"),
     OPT_END,
 };
 
@@ -43,8 +47,12 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	auto_fd int fd = std ? dup(STDIN_FILENO) : open(la->input, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	auto_arena struct arena a = ARENA_INIT;
 	struct progress p;
-	struct image_pull_opts o = {
-	    .platform = la->platform, .data = s->data, .progress = progress_show, .arg = &p};
+	struct image_pull_opts o = {.platform = la->platform,
+				    .data = s->data,
+				    .progress = progress_show,
+				    .arg = &p,
+				    .signature_policy = la->signature_policy ? la->signature_policy
+									     : s->signature_policy};
 	struct image_loaded done;
 	struct store *store;
 	int r;

@@ -11,6 +11,7 @@
 
 struct pull_args {
 	const char *platform;
+	const char *signature_policy;
 	bool quiet;
 };
 
@@ -19,6 +20,9 @@ static const struct opt pull_opts[] = {
 	.help = "which platform of an image for several, such as linux/arm64"),
     OPT(struct pull_args, quiet, .name = "quiet", .letter = 'q', .type = OPT_BOOL,
 	.help = "show no progress"),
+    OPT(struct pull_args, signature_policy, .name = "signature-policy", .type = OPT_STR,
+	.arg = "FILE", .complete = "file",
+	.help = "policy.json to go by, instead of the user's or the machine's"),
     OPT_END,
 };
 
@@ -27,8 +31,12 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	const struct pull_args *pa = args;
 	auto_arena struct arena a = ARENA_INIT;
 	struct progress p;
-	struct image_pull_opts o = {
-	    .platform = pa->platform, .data = s->data, .progress = progress_show, .arg = &p};
+	struct image_pull_opts o = {.platform = pa->platform,
+				    .data = s->data,
+				    .progress = progress_show,
+				    .arg = &p,
+				    .signature_policy = pa->signature_policy ? pa->signature_policy
+									     : s->signature_policy};
 	struct image_pulled done;
 	struct store *store;
 	int r = session_store(s, &store, e);

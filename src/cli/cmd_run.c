@@ -90,8 +90,10 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	const struct run_args *a = args;
 	auto_arena struct arena arena = ARENA_INIT;
 	struct relay asked = {.in = a->i.interactive, .tty = a->i.tty};
-	struct image_pull_opts pull = {
-	    .platform = a->i.platform, .data = s->data, .policy = a->i.pull};
+	struct image_pull_opts pull = {.platform = a->i.platform,
+				       .data = s->data,
+				       .policy = a->i.pull,
+				       .signature_policy = s->signature_policy};
 	struct request q;
 	struct instance i;
 	auto_fd int dir = -1;

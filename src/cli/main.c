@@ -124,11 +124,28 @@ static void find_helpers(struct session *s)
 	}
 }
 
+/* The user's own comes before the machine's, as for podman and skopeo. */
+static char *find_policy(void)
+{
+	const char *home = env("HOME");
+	char *p = join(home ? home : "", "/.config/containers/policy.json");
+
+	if (home && access(p, F_OK) == 0)
+		return p;
+	free(p);
+	p = join("/etc/containers/policy.json", "");
+	if (access(p, F_OK) == 0)
+		return p;
+	free(p);
+	return NULL;
+}
+
 static void session_init(struct session *s, const struct globals *g)
 {
 	s->root = pick(g->root, env("CAISSON_ROOT"), "/var/lib/caisson", user_root);
 	s->run_root = pick(g->run_root, env("CAISSON_RUN_ROOT"), "/run/caisson", user_run_root);
 	find_helpers(s);
+	s->signature_policy = find_policy();
 	s->environment = environ;
 }
 

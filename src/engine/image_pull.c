@@ -6,6 +6,7 @@
 #include "engine/image_builtin.h"
 #include "engine/image_fetch.h"
 #include "engine/image_transfer.h"
+#include "engine/signature_gate.h"
 #include "fmt/reference.h"
 #include "store/stage.h"
 #include "store/store.h"
@@ -22,10 +23,15 @@ static int from_registry(struct store *s, const char *source, const struct image
 	struct image_transfer t = {.store = s, .source = source, .opts = o};
 	struct image_fetch_source src = {.transport = "registry", .file = -1};
 	struct reference ref;
+	struct signature_gate gate;
+	struct signature_gate_what what = {.transport = "docker", .ref = &ref};
 	int r = reference_parse(source, a, &ref, e);
 
+	if (r >= 0)
+		r = signature_gate_open(o->signature_policy, &what, a, &gate, e);
 	if (r < 0)
 		return r;
+	t.gate = &gate;
 	src.host = ref.domain;
 	src.repository = ref.path;
 	t.ref = ref.digest ? ref.digest : ref.tag;
@@ -196,10 +202,14 @@ static int from_local(struct store *s, const char *source, const struct local *l
 		      struct err *e)
 {
 	struct image_transfer t = {.store = s, .source = source, .opts = o};
+	struct signature_gate_what what = {.transport = l->transport, .path = l->path};
 	auto_fd int fd = -1;
+	struct signature_gate gate;
 	struct stage *st = NULL;
-	int r = stage_new(s, &st, e);
+	int r = signature_gate_open(o->signature_policy, &what, a, &gate, e);
 
+	if (r >= 0)
+		r = stage_new(s, &st, e);
 	if (r >= 0)
 		r = fd = open_local(l, st, e);
 	if (r >= 0)
@@ -281,6 +291,21 @@ static int load_from(struct image_transfer *t, int fd, struct arena *a, struct i
 	return r;
 }
 
+/* Which of the two forms it has is known only when it is read: both must be welcome. */
+static int load_allowed(const char *name, const struct image_pull_opts *o, struct arena *a,
+			struct err *e)
+{
+	static const char *const kinds[] = {"docker-archive", "oci-archive"};
+	struct signature_gate gate;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < 2; i++)
+		r = signature_gate_open(o->signature_policy,
+					&(struct signature_gate_what){kinds[i], NULL, name}, a,
+					&gate, e);
+	return r;
+}
+
 int image_pull_load(struct store *s, int fd, const char *name, const struct image_pull_opts *o,
 		    struct arena *a, struct image_loaded *out, struct err *e)
 {
@@ -289,8 +314,10 @@ int image_pull_load(struct store *s, int fd, const char *name, const struct imag
 	auto_fd int copy = -1;
 	struct stage *st = NULL;
 	struct stat sb;
-	int r = stage_new(s, &st, e);
+	int r = load_allowed(name, o, a, e);
 
+	if (r >= 0)
+		r = stage_new(s, &st, e);
 	if (r >= 0 && fstat(fd, &sb) < 0)
 		r = err_sys(e, "'%s'", name);
 	else if (r >= 0 && S_ISDIR(sb.st_mode))

@@ -45,9 +45,10 @@ struct image_event {
 };
 
 struct image_pull_opts {
-	const char *platform; /* "linux/arm64"; NULL: the host's */
-	const char *data;     /* directory of built-in images; NULL: there are none */
-	int policy;	      /* enum image_pull_policy, for image_ensure() */
+	const char *platform;	      /* "linux/arm64"; NULL: the host's */
+	const char *data;	      /* directory of built-in images; NULL: there are none */
+	int policy;		      /* enum image_pull_policy, for image_ensure() */
+	const char *signature_policy; /* policy.json (engine/signature_gate.h); NULL: none */
 	void (*progress)(const struct image_event *ev, void *arg); /* may be NULL */
 	void *arg;
 };

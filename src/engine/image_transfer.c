@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "engine/image_fetch.h"
+#include "engine/signature_gate.h"
 #include "fmt/digest.h"
 #include "fmt/oci_image.h"
 #include "spec/trace.h"
@@ -136,6 +137,19 @@ static int get_manifest(struct transfer *t, struct err *e)
 			ref = next->digest;
 	}
 	return r;
+}
+
+/* By the digest of what runs, or of the index that names it. */
+static int allowed(struct transfer *t, struct err *e)
+{
+	struct strs digests = {0};
+
+	if (!t->in->gate)
+		return 0;
+	arena_strs_add(&t->arena, &digests, t->manifest_doc.digest);
+	if (!streq(t->source_digest, t->manifest_doc.digest))
+		arena_strs_add(&t->arena, &digests, t->source_digest);
+	return signature_gate_check(t->in->gate, t->s, t->in->fetch, &digests, e);
 }
 
 static int get_config(struct transfer *t, struct err *e)
@@ -416,6 +430,8 @@ static int run(struct transfer *t, struct arena *a, struct image_pulled *out, st
 		r = stage_new(t->s, &t->stage, e);
 	if (r >= 0)
 		r = get_manifest(t, e);
+	if (r >= 0)
+		r = allowed(t, e);
 	if (r >= 0)
 		r = get_config(t, e);
 	if (r < 0)

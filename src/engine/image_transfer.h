@@ -6,6 +6,7 @@
 #include "engine/image_pull.h"
 
 struct image_fetch;
+struct signature_gate;
 
 struct image_transfer {
 	struct store *store;
@@ -14,6 +15,7 @@ struct image_transfer {
 	const char *ref;    /* what to ask the manifest by; NULL: the only one */
 	struct strs names;  /* canonical names to record it under */
 	const struct image_pull_opts *opts;
+	const struct signature_gate *gate; /* NULL: nothing is asked of it */
 };
 
 int image_transfer(const struct image_transfer *t, struct arena *a, struct image_pulled *out,

@@ -32,6 +32,7 @@ void session_done(struct session *s)
 	free(s->run_root);
 	free(s->libexec);
 	free(s->data);
+	free(s->signature_policy);
 	free(s->self);
 	*s = (struct session){0};
 }

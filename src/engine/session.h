@@ -11,13 +11,14 @@ struct store;
 
 /* Heap strings, owned by the session. */
 struct session {
-	char *root;	     /* what must survive a boot: images, instances, volumes */
-	char *run_root;	     /* what may vanish: sockets, mounts, locks of running things */
-	char *libexec;	     /* directory of caisson-monitor, caisson-fetch, caisson-unpack */
-	char *data;	     /* directory of the built-in image, guest kernel and initramfs */
-	char *self;	     /* path of the caisson program itself */
-	char **environment;  /* borrowed: the caller's */
-	struct store *store; /* opened by session_store() */
+	char *root;		/* what must survive a boot: images, instances, volumes */
+	char *run_root;		/* what may vanish: sockets, mounts, locks of running things */
+	char *libexec;		/* directory of caisson-monitor, caisson-fetch, caisson-unpack */
+	char *data;		/* directory of the built-in image, guest kernel and initramfs */
+	char *signature_policy; /* policy.json that applies, or NULL */
+	char *self;		/* path of the caisson program itself */
+	char **environment;	/* borrowed: the caller's */
+	struct store *store;	/* opened by session_store() */
 };
 
 /* The store, opened at the first call.  Borrowed from the session. */

@@ -223,36 +223,54 @@ static int check_layer(const struct oci_descriptor *d, const char *what, struct 
 		       d->media_type);
 }
 
+/* A manifest whose numbers and digests are right, of whatever kind. */
+static int parse_manifest(const char *text, size_t len, const char *what, struct arena *a,
+			  struct oci_manifest *m, struct err *e)
+{
+	int r = oci_image_kind(text, len, OCI_TYPE_MANIFEST, what, e);
+
+	if (r >= 0)
+		r = jbind_parse(&manifest_table, text, len, m, a, what, e);
+	if (r >= 0)
+		r = check_version(m->schema_version, what, e);
+	if (r >= 0)
+		r = check_descriptor(&m->config, OCI_CONFIG_MAX, what, e);
+	if (r >= 0 && m->layers.n > OCI_LAYERS_MAX)
+		r = err_set(e, ERR_LIMIT, "%s has %zu layers, at most %d are taken", what,
+			    m->layers.n, OCI_LAYERS_MAX);
+	for (size_t i = 0; r >= 0 && i < m->layers.n; i++)
+		r = check_descriptor(&m->layers.v[i], OCI_BLOB_MAX, what, e);
+	return r;
+}
+
+int oci_image_artifact(const char *text, size_t len, const char *what, struct arena *a,
+		       struct oci_manifest *out, struct err *e)
+{
+	struct oci_manifest m = {0};
+	int r = parse_manifest(text, len, what, a, &m, e);
+
+	if (r >= 0)
+		*out = m;
+	return r;
+}
+
 int oci_image_manifest(const char *text, size_t len, const char *what, struct arena *a,
 		       struct oci_manifest *out, struct err *e)
 {
 	struct oci_manifest m = {0};
-	int r = oci_image_kind(text, len, OCI_TYPE_MANIFEST, what, e);
+	int r = parse_manifest(text, len, what, a, &m, e);
 
-	if (r >= 0)
-		r = jbind_parse(&manifest_table, text, len, &m, a, what, e);
-	if (r >= 0)
-		r = check_version(m.schema_version, what, e);
-	if (r >= 0)
-		r = check_descriptor(&m.config, OCI_CONFIG_MAX, what, e);
 	if (r < 0)
 		return r;
 	if (m.config.media_type && !streq(m.config.media_type, OCI_TYPE_CONFIG) &&
 	    !streq(m.config.media_type, DOCKER_TYPE_CONFIG))
 		return err_set(e, ERR_UNSUPPORTED, "%s is not an image but '%.100s'", what,
 			       m.config.media_type);
-	if (m.layers.n > OCI_LAYERS_MAX)
-		return err_set(e, ERR_LIMIT, "%s has %zu layers, at most %d are taken", what,
-			       m.layers.n, OCI_LAYERS_MAX);
-	for (size_t i = 0; i < m.layers.n; i++) {
-		r = check_descriptor(&m.layers.v[i], OCI_BLOB_MAX, what, e);
-		if (r >= 0)
-			r = check_layer(&m.layers.v[i], what, e);
-		if (r < 0)
-			return r;
-	}
-	*out = m;
-	return 0;
+	for (size_t i = 0; r >= 0 && i < m.layers.n; i++)
+		r = check_layer(&m.layers.v[i], what, e);
+	if (r >= 0)
+		*out = m;
+	return r;
 }
 
 int oci_image_config(const char *text, size_t len, const char *what, struct arena *a,

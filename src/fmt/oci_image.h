@@ -109,6 +109,9 @@ int oci_image_index(const char *text, size_t len, const char *what, struct arena
 		    struct oci_index *out, struct err *e);
 int oci_image_manifest(const char *text, size_t len, const char *what, struct arena *a,
 		       struct oci_manifest *out, struct err *e);
+/* A manifest of anything (signatures, bills of materials): configuration and layers of any type. */
+int oci_image_artifact(const char *text, size_t len, const char *what, struct arena *a,
+		       struct oci_manifest *out, struct err *e);
 int oci_image_config(const char *text, size_t len, const char *what, struct arena *a,
 		     struct oci_config *out, struct err *e);
 
