@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 # No built-in rules: every target here is a command.
 MAKEFLAGS += --no-builtin-rules
 
-.PHONY: all build deps deps-build deps-test deps-bench kernel install demo check check-quick check-asan bench fuzz clean help
+.PHONY: man all build deps deps-build deps-test deps-bench kernel install demo check check-quick check-asan bench fuzz clean help
 
 all: build
 
@@ -28,6 +28,10 @@ deps-bench: deps-build
 build:
 	@tools/setup $(BUILD) --prefix=$(PREFIX)
 	@ninja -C $(BUILD)
+
+## make man         manual pages of every command: man -l build/share/man/man1/caisson-run.1
+man: build
+	@ls $(BUILD)/share/man/man1
 
 ## make install     into PREFIX (/usr/local), DESTDIR is respected
 install: build

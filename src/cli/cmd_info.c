@@ -96,5 +96,6 @@ const struct cmd cmd_info = {
     .summary = "show what this installation can do on this host",
     .opts = info_opts,
     .args_size = sizeof(struct info_args),
+    .aliases = (const char *const[]){"system info", NULL},
     .run = run,
 };

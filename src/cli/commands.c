@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/str.h"
 #include "cli/cmd.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* In help order, one a line. */
@@ -47,6 +49,8 @@
 	X(system_prune)                                                                            \
 	X(info)                                                                                    \
 	X(version)                                                                                 \
+	X(completion)                                                                              \
+	X(complete)                                                                                \
 	X(reap)
 
 #define X(name) extern const struct cmd cmd_##name;
@@ -59,3 +63,35 @@ const struct cmd *const commands_all[] = {
 #undef X
 	NULL,
 };
+
+static bool matches(const char *name, int argc, char **argv, int *words)
+{
+	size_t n = strlen(argv[0]);
+	const char *rest;
+
+	*words = 1;
+	if (streq(name, argv[0]))
+		return true;
+	*words = 2;
+	rest = strncmp(name, argv[0], n) == 0 && name[n] == ' ' ? name + n + 1 : NULL;
+	return rest && argc > 1 && streq(rest, argv[1]);
+}
+
+const struct cmd *commands_find(int argc, char **argv, int *words)
+{
+	for (const struct cmd *const *c = commands_all; *c; c++) {
+		if (matches((*c)->name, argc, argv, words))
+			return *c;
+		for (const char *const *a = (*c)->aliases; a && *a; a++)
+			if (matches(*a, argc, argv, words))
+				return *c;
+	}
+	/* `caisson container CMD` is `caisson CMD`, as in docker, for what is about instances. */
+	if (streq(argv[0], "container") && argc > 1 && !streq(argv[1], "container")) {
+		const struct cmd *c = commands_find(argc - 1, argv + 1, words);
+
+		++*words;
+		return c && c->group && streq(c->group, "instances") ? c : NULL;
+	}
+	return NULL;
+}

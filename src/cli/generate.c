@@ -47,76 +47,56 @@ void generate_help(const struct cmd *c, struct buf *out)
 	}
 }
 
-static void man(const struct opt *globals, struct buf *out)
+/* A '-' that is one in a program's text and not a hyphen. */
+static void roff(const char *text, struct buf *out)
+{
+	for (; *text; text++)
+		if (*text == '-')
+			buf_puts(out, "\\-");
+		else if (*text == '\\')
+			buf_puts(out, "\\e");
+		else
+			buf_add(out, text, 1);
+}
+
+static void man_overview(const struct opt *globals, struct buf *out)
 {
 	buf_puts(out, ".TH CAISSON 1\n.SH NAME\ncaisson \\- run OCI images as containers or as "
 		      "microVMs\n.SH SYNOPSIS\n.B caisson\n[OPTION...] COMMAND ...\n.SH OPTIONS\n");
 	opt_man(globals, out);
+	buf_puts(out, ".SH COMMANDS\n");
 	for (const struct cmd *const *c = commands_all; *c; c++) {
 		if (!shown(*c))
 			continue;
-		buf_printf(out, ".SH caisson %s %s\n%s.\n", (*c)->name, (*c)->operands,
-			   (*c)->summary);
-		opt_man((*c)->opts, out);
+		buf_puts(out, ".TP\n.B ");
+		roff((*c)->name, out);
+		buf_puts(out, "\n");
+		roff((*c)->summary, out);
+		buf_puts(out, ".\n");
 	}
 }
 
-static void bash(struct buf *out)
+static void man_command(const struct cmd *c, struct buf *out)
 {
-	buf_puts(out, "_caisson() {\n\tlocal w= k=\"${COMP_WORDS[1]}\"\n"
-		      "\tcase $k in image|container|network|volume|system) k=\"$k "
-		      "${COMP_WORDS[2]}\" ;; esac\n\tcase $k in\n");
-	for (const struct cmd *const *c = commands_all; *c; c++) {
-		if (!shown(*c))
-			continue;
-		buf_printf(out, "\t'%s') w='", (*c)->name);
-		opt_bash((*c)->opts, out);
-		buf_puts(out, "' ;;\n");
+	auto_buf struct buf page = BUF_INIT(256);
+
+	buf_printf(&page, "caisson-%s", c->name);
+	for (char *p = page.p; *p; p++)
+		if (*p == ' ')
+			*p = '-';
+	buf_printf(out, ".TH %s 1\n.SH NAME\n", page.p);
+	roff(page.p, out);
+	buf_puts(out, " \\- ");
+	roff(c->summary, out);
+	buf_printf(out, "\n.SH SYNOPSIS\n.B caisson %s\n%s", c->name,
+		   c->opts->name ? "[OPTION...] " : "");
+	roff(c->operands, out);
+	buf_puts(out, "\n");
+	if (c->opts->name) {
+		buf_puts(out, ".SH OPTIONS\n");
+		opt_man(c->opts, out);
 	}
-	buf_puts(out, "\t*) w='");
-	for (const struct cmd *const *c = commands_all; *c; c++)
-		if (shown(*c))
-			buf_printf(out, " %s", (*c)->name);
-	buf_puts(out, "' ;;\n\tesac\n\tCOMPREPLY=($(compgen -W \"$w\" -- "
-		      "\"${COMP_WORDS[COMP_CWORD]}\"))\n}\n"
-		      "complete -o nospace -o default -F _caisson caisson\n");
-}
-
-static void zsh(struct buf *out)
-{
-	buf_puts(out, "#compdef caisson\nlocal -a commands=(\n");
-	for (const struct cmd *const *c = commands_all; *c; c++)
-		if (shown(*c))
-			buf_printf(out, "'%s:%s'\n", (*c)->name, (*c)->summary);
-	buf_puts(out, ")\nif (( CURRENT == 2 )); then\n\t_describe command commands\n\treturn\nfi\n"
-		      "case $words[2] in\n");
-	for (const struct cmd *const *c = commands_all; *c; c++) {
-		if (!shown(*c))
-			continue;
-		buf_printf(out, "'%s')\n_arguments ", (*c)->name);
-		auto_buf struct buf args = BUF_INIT(64 << 10);
-
-		opt_zsh((*c)->opts, &args);
-		for (char *p = args.p; *p; p++)
-			if (*p == '\n')
-				*p = ' ';
-		buf_printf(out, "%s'*:operand:_files'\n;;\n", args.p);
-	}
-	buf_puts(out, "esac\n");
-}
-
-static void fish(struct buf *out)
-{
-	for (const struct cmd *const *c = commands_all; *c; c++) {
-		auto_buf struct buf when = BUF_INIT(256);
-
-		if (!shown(*c))
-			continue;
-		buf_printf(out, "complete -c caisson -n __fish_use_subcommand -f -a '%s' -d '%s'\n",
-			   (*c)->name, (*c)->summary);
-		buf_printf(&when, "__fish_seen_subcommand_from %s", (*c)->name);
-		opt_fish((*c)->opts, when.p, out);
-	}
+	buf_puts(out, ".SH SEE ALSO\n.BR caisson (1)\n");
 }
 
 static void json(const struct opt *globals, struct buf *out)
@@ -139,21 +119,28 @@ static void json(const struct opt *globals, struct buf *out)
 	buf_puts(out, "]}\n");
 }
 
-int generate_all(const char *what, const struct opt *globals, struct buf *out, struct err *e)
+/* One page of the manual, by the command's name or the overview. */
+static int man(const char *name, const struct opt *globals, struct buf *out, struct err *e)
+{
+	if (!name)
+		man_overview(globals, out);
+	for (const struct cmd *const *c = commands_all; name && *c; c++)
+		if (streq((*c)->name, name)) {
+			man_command(*c, out);
+			return 0;
+		}
+	return name ? err_set(e, ERR_USAGE, "no command '%s'", name) : 0;
+}
+
+int generate_all(const char *what, const char *name, const struct opt *globals, struct buf *out,
+		 struct err *e)
 {
 	if (streq(what, "man"))
-		man(globals, out);
-	else if (streq(what, "bash"))
-		bash(out);
-	else if (streq(what, "zsh"))
-		zsh(out);
-	else if (streq(what, "fish"))
-		fish(out);
-	else if (streq(what, "json"))
+		return man(name, globals, out, e);
+	if (streq(what, "json"))
 		json(globals, out);
 	else if (!streq(what, "help"))
-		return err_set(e, ERR_USAGE,
-			       "__gen writes help, man, bash, zsh, fish or json, not '%s'", what);
+		return err_set(e, ERR_USAGE, "__gen writes help, man or json, not '%s'", what);
 	if (!streq(what, "help"))
 		return 0;
 	generate_overview(globals, out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* generate - help, man page, completions and the JSON description, from the command table. */
+/* generate - help, man pages and the JSON description, from the command table. */
 #ifndef CLI_GENERATE_H
 #define CLI_GENERATE_H
 
@@ -12,7 +12,9 @@ struct opt;
 void generate_overview(const struct opt *globals, struct buf *out);
 /* What `caisson COMMAND --help` prints. */
 void generate_help(const struct cmd *c, struct buf *out);
-/* what: "help", "man", "bash", "zsh", "fish" or "json", for all commands. */
-int generate_all(const char *what, const struct opt *globals, struct buf *out, struct err *e);
+/* what: "help" or "json", for all commands; "man": the page of the command name, or with NULL the
+ * overview. */
+int generate_all(const char *what, const char *name, const struct opt *globals, struct buf *out,
+		 struct err *e);
 
 #endif

@@ -28,16 +28,39 @@
 #include <sys/stat.h>
 
 struct globals {
-	const char *root, *run_root;
+	const char *root, *run_root, *config, *context;
 	bool version;
 };
 
 static const struct opt global_opts[] = {
+    OPT(struct globals, config, .name = "config", .type = OPT_STR, .arg = "DIR", .complete = "file",
+	.help = "where credentials for registries are kept, also $DOCKER_CONFIG"),
+    OPT(struct globals, context, .name = "context", .letter = 'c', .type = OPT_STR, .arg = "NAME",
+	.help = "only default: this machine"),
+    {.name = "debug",
+     .letter = 'D',
+     .type = OPT_REFUSED,
+     .help = "there is no log to make longer; $CAISSON_TRACE=FILE records the phases"},
+    {.name = "host",
+     .letter = 'H',
+     .type = OPT_REFUSED,
+     .arg = "HOST",
+     .help = "there is no engine to connect to, commands work on this machine"},
+    {.name = "log-level",
+     .letter = 'l',
+     .type = OPT_REFUSED,
+     .arg = "LEVEL",
+     .help = "there is no log to make longer; $CAISSON_TRACE=FILE records the phases"},
     OPT(struct globals, root, .name = "root", .type = OPT_STR, .arg = "DIR", .complete = "file",
 	.help = "where images, instances and volumes are kept, also $CAISSON_ROOT"),
     OPT(struct globals, run_root, .name = "run-root", .type = OPT_STR, .arg = "DIR",
 	.complete = "file",
 	.help = "where what may vanish at boot is kept, also $CAISSON_RUN_ROOT"),
+    OPT_NO("tls", NULL, "there is no engine to connect to"),
+    OPT_NO("tlscacert", "FILE", "there is no engine to connect to"),
+    OPT_NO("tlscert", "FILE", "there is no engine to connect to"),
+    OPT_NO("tlskey", "FILE", "there is no engine to connect to"),
+    OPT_NO("tlsverify", NULL, "there is no engine to connect to"),
     OPT(struct globals, version, .name = "version", .letter = 'v', .type = OPT_BOOL,
 	.help = "print the version"),
     OPT_END,
@@ -149,39 +172,6 @@ static void session_init(struct session *s, const struct globals *g)
 	s->environment = environ;
 }
 
-static bool matches(const char *name, int argc, char **argv, int *words)
-{
-	size_t n = strlen(argv[0]);
-	const char *rest;
-
-	*words = 1;
-	if (streq(name, argv[0]))
-		return true;
-	*words = 2;
-	rest = strncmp(name, argv[0], n) == 0 && name[n] == ' ' ? name + n + 1 : NULL;
-	return rest && argc > 1 && streq(rest, argv[1]);
-}
-
-/* *words: how many of argv name the command. */
-static const struct cmd *find(int argc, char **argv, int *words)
-{
-	for (const struct cmd *const *c = commands_all; *c; c++) {
-		if (matches((*c)->name, argc, argv, words))
-			return *c;
-		for (const char *const *a = (*c)->aliases; a && *a; a++)
-			if (matches(*a, argc, argv, words))
-				return *c;
-	}
-	/* `caisson container CMD` is `caisson CMD`, as in docker. */
-	if (streq(argv[0], "container") && argc > 1) {
-		const struct cmd *c = find(argc - 1, argv + 1, words);
-
-		++*words;
-		return c;
-	}
-	return NULL;
-}
-
 static int print(const struct buf *out, struct err *e)
 {
 	int r = buf_fail(out, "output", e);
@@ -265,11 +255,18 @@ static int global(int argc, char **argv, struct session *s, struct err *e)
 
 	if (first < 0 && !help)
 		return first;
+	if (g.context && !streq(g.context, "default"))
+		return err_set(e, ERR_UNSUPPORTED,
+			       "--context '%.60s' is not possible: there is one, default",
+			       g.context);
+	/* The engine and its helpers find it there. */
+	if (g.config && setenv("DOCKER_CONFIG", g.config, 1) < 0)
+		return err_sys(e, "--config");
 	*e = ERR_INIT;
 	if (!help && g.version)
 		buf_printf(&out, "caisson version %s\n", CAISSON_VERSION);
 	else if (!help && first + 1 < argc && streq(argv[first], "__gen"))
-		generate_all(argv[first + 1], global_opts, &out, e);
+		generate_all(argv[first + 1], argv[first + 2], global_opts, &out, e);
 	else if (help || first == argc || (first + 1 == argc && streq(argv[first], "help")))
 		generate_overview(global_opts, &out);
 	else {
@@ -308,7 +305,7 @@ int main(int argc, char **argv)
 		argc--;
 		help = true;
 	}
-	c = find(argc, argv, &words);
+	c = commands_find(argc, argv, &words);
 	if (!c)
 		r = err_set(&e, ERR_USAGE, "no command '%s' (see caisson help)", argv[0]);
 	else if (help)

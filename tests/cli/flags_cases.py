@@ -193,3 +193,25 @@ def the_default_wall(env):
     same(r.out[:len(want)], want, "the wall")
     # No more than this test has, where it may not raise its own.
     check(int(r.out[len(want):]) in (524288, min(524288, resource.getrlimit(resource.RLIMIT_NOFILE)[1])), f"open files {r.out}")
+
+
+@case
+def detach_keys_of_one_s_own(env):
+    name = name_of(env, "keys")
+    t = env.tty("run", "-it", "--detach-keys", "ctrl-x,q", "--name", name, T, "sh")
+    t.send("echo up-$((1+1))\n")
+    t.until("up-2")
+    t.send("\x18q")
+    t.finish().expect(0)
+    t = env.tty("attach", "--detach-keys=ctrl-t", "--sig-proxy=false", name)
+    t.send("echo again-$((1+1))\n")
+    t.until("again-2")
+    t.send("\x14")
+    t.finish().expect(0)
+    t = env.tty("exec", "-it", "--detach-keys", "ctrl-y", name, "sh")
+    t.send("echo exec-$((1+1))\n")
+    t.until("exec-2")
+    t.send("\x19")
+    t.finish().expect(0)
+    env.run("exec", name, "true").ok()
+    env.run("rm", "-f", name).ok()

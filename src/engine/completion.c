@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/completion.h"
+#include "base/str.h"
+#include "engine/image_ctl.h"
+#include "engine/lookup.h"
+#include "engine/session.h"
+#include "net/network.h"
+#include "store/store.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+static int instances(struct session *s, struct arena *a, struct strs *out, struct err *e)
+{
+	struct lookups l = {0};
+	int r = lookup_all(s, a, &l, e);
+
+	for (size_t i = 0; r == 0 && i < l.n; i++)
+		arena_strs_add(a, out, l.v[i].i.name);
+	return r;
+}
+
+static int images(struct session *s, struct arena *a, struct strs *out, struct err *e)
+{
+	struct image_rows l = {0};
+	int r = image_ctl_list(s, NULL, a, &l, e);
+
+	for (size_t i = 0; r == 0 && i < l.n; i++)
+		if (l.v[i].repository && l.v[i].tag)
+			arena_strs_add(a, out,
+				       arena_printf(a, "%s:%s", l.v[i].repository, l.v[i].tag));
+	return r;
+}
+
+static int networks(struct store *store, struct arena *a, struct strs *out, struct err *e)
+{
+	struct networks l = {0};
+	int r = network_list(store_root_fd(store), a, &l, e);
+
+	arena_strs_add(a, out, "none");
+	arena_strs_add(a, out, "host");
+	for (size_t i = 0; r == 0 && i < l.n; i++)
+		arena_strs_add(a, out, l.v[i].name);
+	return r;
+}
+
+static int volumes(struct store *store, struct arena *a, struct strs *out)
+{
+	int fd = openat(store_root_fd(store), "volumes", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *ent;
+
+	if (!d && fd >= 0)
+		close(fd);
+	while (d && (ent = readdir(d)))
+		if (ent->d_name[0] != '.')
+			arena_strs_add(a, out, arena_dup(a, ent->d_name));
+	if (d)
+		closedir(d);
+	return 0;
+}
+
+int completion_names(struct session *s, const char *kind, struct arena *a, struct strs *out,
+		     struct err *e)
+{
+	struct store *store;
+	int r = session_store(s, &store, e);
+
+	if (r < 0)
+		return r;
+	if (streq(kind, "instance"))
+		return instances(s, a, out, e);
+	if (streq(kind, "image"))
+		return images(s, a, out, e);
+	if (streq(kind, "network"))
+		return networks(store, a, out, e);
+	return streq(kind, "volume") ? volumes(store, a, out) : 0;
+}
