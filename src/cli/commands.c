@@ -43,6 +43,10 @@
 	X(image_review)                                                                            \
 	X(image_prune)                                                                             \
 	X(image_serve)                                                                             \
+	X(registry_tags)                                                                           \
+	X(registry_inspect)                                                                        \
+	X(registry_referrers)                                                                      \
+	X(registry_rm)                                                                             \
 	X(compare)                                                                                 \
 	X(system_check)                                                                            \
 	X(system_df)                                                                               \

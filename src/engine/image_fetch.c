@@ -59,6 +59,8 @@ int image_fetch_start(struct store *s, const struct image_fetch_source *src,
 		arena_strs_add(&a, &args,
 			       src->login ? "--login"
 					  : arena_printf(&a, "--repository=%s", src->repository));
+		if (src->remove)
+			arena_strs_add(&a, &args, "--remove");
 		if (src->push)
 			arena_strs_add(&a, &args, "--push");
 		for (size_t i = 0; i < src->from.n; i++)
@@ -241,4 +243,33 @@ int image_fetch_login(struct image_fetch *f, const char *user, const char *secre
 	if (r < 0)
 		return r;
 	return streq(answer.op, "ok") ? 0 : fetch_to_err(&answer, e);
+}
+
+int image_fetch_referrers(struct image_fetch *f, const char *digest, const char *artifact_type,
+			  struct arena *a, struct image_fetch_doc *out, struct err *e)
+{
+	struct fetch_msg m = {.op = "referrers", .digest = digest, .media_type = artifact_type};
+	struct image_fetch_doc doc = {0};
+	struct fetch_msg answer;
+	int r = call(f, &m, OCI_MANIFEST_MAX, a, &answer, &doc, e);
+
+	if (r >= 0)
+		*out = doc;
+	return r;
+}
+
+int image_fetch_remove(struct image_fetch *f, const char *ref, struct arena *a,
+		       const char **removed, struct err *e)
+{
+	struct fetch_msg m = {.id = f->id++, .op = "remove", .ref = ref};
+	struct fetch_msg answer;
+	int r = ask(f, &m, NULL, 0, e);
+
+	if (r >= 0)
+		r = image_fetch_next(f, a, &answer, e);
+	if (r >= 0 && !streq(answer.op, "ok"))
+		r = fetch_to_err(&answer, e);
+	if (r >= 0)
+		*removed = answer.how ? answer.how : ref;
+	return r;
 }

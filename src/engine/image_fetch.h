@@ -19,7 +19,8 @@ struct store;
 struct image_fetch_source {
 	const char *transport;	       /* "registry", "oci", "archive", "docker-archive", ... */
 	const char *host, *repository; /* registry */
-	bool push, login;	       /* registry: images go there; only a login is tried */
+	bool push, login, remove;      /* registry: images go there; only a login is tried; images
+					* are removed */
 	struct strs from;	       /* push: repositories there that have some of it already */
 	int file;		       /* the others: directory or regular file, borrowed */
 };
@@ -59,6 +60,12 @@ int image_fetch_push(struct image_fetch *f, uint64_t id, const struct image_fetc
 		     struct err *e);
 /* Does the registry take them?  Waits.  ERR_DENIED. */
 int image_fetch_login(struct image_fetch *f, const char *user, const char *secret, struct err *e);
+/* An index of what refers to a digest; artifact_type: only that, or NULL. */
+int image_fetch_referrers(struct image_fetch *f, const char *digest, const char *artifact_type,
+			  struct arena *a, struct image_fetch_doc *out, struct err *e);
+/* Remove a tag or, by digest, a manifest from the registry; *removed: what went. */
+int image_fetch_remove(struct image_fetch *f, const char *ref, struct arena *a,
+		       const char **removed, struct err *e);
 /* The next packet, waiting for it; strings in a.  ERR_SYSTEM when the program is gone. */
 int image_fetch_next(struct image_fetch *f, struct arena *a, struct fetch_msg *out, struct err *e);
 

@@ -7,8 +7,8 @@
 #ifndef REGISTRY_BLOB_SINK_H
 #define REGISTRY_BLOB_SINK_H
 
-#include <stddef.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct blob_sink;

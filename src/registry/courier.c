@@ -66,6 +66,17 @@ static int do_list(struct request *r, struct fetch_msg *out, struct err *e)
 	return rc < 0 ? rc : put(r->fds[0], &text, e);
 }
 
+static int do_referrers(struct request *r, struct err *e)
+{
+	auto_buf struct buf text = BUF_INIT(OCI_MANIFEST_MAX);
+	int rc;
+
+	if (!r->msg.digest || !digest_valid(r->msg.digest))
+		return err_set(e, ERR_USAGE, "referrers are asked for by digest");
+	rc = r->source->ops->referrers(r->source, r->msg.digest, r->msg.media_type, &text, e);
+	return rc < 0 ? rc : put(r->fds[0], &text, e);
+}
+
 static int do_manifest(struct request *r, struct fetch_msg *out, struct err *e)
 {
 	auto_buf struct buf text = BUF_INIT(OCI_MANIFEST_MAX);
@@ -131,6 +142,8 @@ static int dispatch(struct request *r, struct fetch_msg *out, struct err *e)
 
 	if (ops->login && streq(r->msg.op, "login") && r->msg.user && r->msg.secret)
 		return ops->login(r->source, r->msg.user, r->msg.secret, e);
+	if (ops->remove && streq(r->msg.op, "remove") && r->msg.ref)
+		return ops->remove(r->source, r->msg.ref, &r->arena, &out->how, e);
 	if (!r->nfds)
 		return err_set(e, ERR_USAGE, "a request without a descriptor");
 	if (ops->push_blob && streq(r->msg.op, "push-blob"))
@@ -139,6 +152,8 @@ static int dispatch(struct request *r, struct fetch_msg *out, struct err *e)
 		return do_push(r, out, true, e);
 	if (ops->list && streq(r->msg.op, "list"))
 		return do_list(r, out, e);
+	if (ops->referrers && streq(r->msg.op, "referrers"))
+		return do_referrers(r, e);
 	if (ops->manifest && streq(r->msg.op, "manifest"))
 		return do_manifest(r, out, e);
 	if (ops->blob && streq(r->msg.op, "blob"))

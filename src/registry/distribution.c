@@ -12,6 +12,7 @@
 #include "registry/credentials.h"
 #include "registry/login.h"
 #include "registry/origin.h"
+#include "registry/repository.h"
 #include "registry/source.h"
 #include "registry/transfer.h"
 #include "registry/upload.h"
@@ -30,8 +31,6 @@
 #define ATTEMPTS_MAX	 25 /* in all */
 #define WAIT_MAX_SECONDS 60
 #define CERTIFICATES_MAX (4u << 20)
-
-#define ACCEPT OCI_TYPE_INDEX ", " OCI_TYPE_MANIFEST ", " DOCKER_TYPE_LIST ", " DOCKER_TYPE_MANIFEST
 
 struct distribution {
 	struct source source;
@@ -56,7 +55,8 @@ struct get {
 	void *arg;
 	uint64_t got;  /* bytes delivered */
 	uint64_t skip; /* of the present answer, still to be passed over */
-	const char *media_type;
+	const char *media_type, *link;
+	long status;
 	int logins;
 };
 
@@ -257,6 +257,8 @@ static int get_run(struct get *g, bool (*complete)(const struct get *g), struct 
 		h.t.arg = &h;
 		r = distribution_exchange(g->d, &h.t, g->path, &g->logins, &g->arena, &why);
 		g->media_type = h.t.media_type;
+		g->link = h.t.link;
+		g->status = h.t.status;
 		/* 416: everything was there already when the connection broke. */
 		if (r >= 0 && h.t.status / 100 != 2 && !(h.t.status == 416 && complete(g)))
 			r = distribution_refused(g->d, g->what, h.t.status, &why);
@@ -302,11 +304,27 @@ static bool any_end(const struct get *g)
 	return true;
 }
 
+int distribution_document(struct distribution *d, const char *path, const char *accept,
+			  const char *what, struct buf *out, struct distribution_answer *got,
+			  struct arena *a, struct err *e)
+{
+	struct get g = {
+	    .d = d, .path = path, .accept = accept, .what = what, .body = to_buf, .arg = out};
+	int r = get_run(&g, any_end, e);
+
+	*got = (struct distribution_answer){.status = g.status,
+					    .media_type =
+						g.media_type ? arena_dup(a, g.media_type) : NULL,
+					    .link = g.link ? arena_dup(a, g.link) : NULL};
+	arena_free(&g.arena);
+	return r;
+}
+
 static int remote_manifest(struct source *s, const char *ref, struct buf *out,
 			   const char **media_type, struct arena *a, struct err *e)
 {
 	struct distribution *d = (struct distribution *)s;
-	struct get g = {.d = d, .accept = ACCEPT, .body = to_buf, .arg = out};
+	struct get g = {.d = d, .accept = DISTRIBUTION_ACCEPT, .body = to_buf, .arg = out};
 	int r;
 
 	ref = ref ? ref : "latest";
@@ -348,7 +366,19 @@ static int remote_blob(struct source *s, const char *digest, struct blob_sink *s
 
 static int remote_list(struct source *s, struct arena *a, struct fetch_list *out, struct err *e)
 {
-	return err_set(e, ERR_UNSUPPORTED, "a registry's repository is not listed");
+	return repository_tags((struct distribution *)s, a, out, e);
+}
+
+static int remote_referrers(struct source *s, const char *digest, const char *artifact_type,
+			    struct buf *out, struct err *e)
+{
+	return repository_referrers((struct distribution *)s, digest, artifact_type, out, e);
+}
+
+static int remote_remove(struct source *s, const char *ref, struct arena *a, const char **removed,
+			 struct err *e)
+{
+	return repository_remove((struct distribution *)s, ref, a, removed, e);
 }
 
 static void remote_close(struct source *s)
@@ -369,9 +399,11 @@ static struct strs scopes(struct distribution *d, const struct distribution_opts
 
 	if (!d->repository)
 		return l;
-	arena_strs_add(
-	    &d->arena, &l,
-	    arena_printf(&d->arena, "repository:%s:pull%s", d->repository, o->push ? ",push" : ""));
+	arena_strs_add(&d->arena, &l,
+		       arena_printf(&d->arena, "repository:%s:pull%s", d->repository,
+				    o->remove ? ",push,delete"
+				    : o->push ? ",push"
+					      : ""));
 	for (size_t i = 0; i < o->from.n; i++)
 		arena_strs_add(&d->arena, &l,
 			       arena_printf(&d->arena, "repository:%s:pull", o->from.v[i]));
@@ -438,8 +470,13 @@ static int remote_push_manifest(struct source *s, const struct source_push *p, s
 
 int distribution_open(const struct distribution_opts *o, struct source **out, struct err *e)
 {
-	static const struct source_ops ops = {remote_list, remote_manifest, remote_blob,
-					      remote_close};
+	static const struct source_ops ops = {.list = remote_list,
+					      .manifest = remote_manifest,
+					      .blob = remote_blob,
+					      .close = remote_close,
+					      .referrers = remote_referrers};
+	static const struct source_ops remove_ops = {.close = remote_close,
+						     .remove = remote_remove};
 	static const struct source_ops push_ops = {.close = remote_close,
 						   .push_blob = remote_push_blob,
 						   .push_manifest = remote_push_manifest};
@@ -450,7 +487,10 @@ int distribution_open(const struct distribution_opts *o, struct source **out, st
 	if (!d)
 		abort();
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	d->source.ops = !o->repository ? &login_ops : o->push ? &push_ops : &ops;
+	d->source.ops = !o->repository ? &login_ops
+			: o->remove    ? &remove_ops
+			: o->push      ? &push_ops
+				       : &ops;
 	d->name = arena_dup(&d->arena, o->host);
 	d->host = streq(d->name, "docker.io") ? "registry-1.docker.io" : d->name;
 	d->repository = o->repository ? arena_dup(&d->arena, o->repository) : NULL;
@@ -469,7 +509,7 @@ int distribution_open(const struct distribution_opts *o, struct source **out, st
 						  .password = d->credentials.password,
 						  .identity = d->credentials.identity,
 						  .scopes = scopes(d, o),
-						  .insist = o->push});
+						  .insist = o->push || o->remove});
 	*out = &d->source;
 	return 0;
 }

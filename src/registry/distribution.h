@@ -8,6 +8,7 @@
 #define REGISTRY_DISTRIBUTION_H
 
 #include "base/arena.h"
+#include "fmt/oci_image.h"
 #include "registry/hostconf.h"
 
 #include <stdbool.h>
@@ -27,7 +28,7 @@ struct distribution_opts {
 	struct hostconf_tls tls;    /* borrowed */
 	bool insecure;		    /* plain HTTP, or a certificate that cannot be checked */
 	long stall_seconds;	    /* 0: default */
-	bool push;		    /* ask for the right to write */
+	bool push, remove;	    /* ask for the right to write, or to remove */
 	struct strs from;	    /* repositories there that blobs may be mounted from */
 	const char *const *environ; /* for a credential helper */
 };
@@ -41,6 +42,19 @@ int distribution_open(const struct distribution_opts *o, struct source **out, st
  * nor a first 401; look at t->status. */
 int distribution_exchange(struct distribution *d, struct transfer *t, const char *where,
 			  int *logins, struct arena *a, struct err *e);
+
+#define DISTRIBUTION_ACCEPT                                                                        \
+	OCI_TYPE_INDEX ", " OCI_TYPE_MANIFEST ", " DOCKER_TYPE_LIST ", " DOCKER_TYPE_MANIFEST
+
+/* A whole document (with redirects, logins, retries), at most out->max bytes; strings of *got in a.
+ * what: in errors, "registry 'x' has no WHAT".  got->status is set on failure, too. */
+struct distribution_answer {
+	long status;
+	const char *media_type, *link;
+};
+int distribution_document(struct distribution *d, const char *path, const char *accept,
+			  const char *what, struct buf *out, struct distribution_answer *got,
+			  struct arena *a, struct err *e);
 
 /* The error for a status; what: "manifest 'x'".  Never 0. */
 int distribution_refused(const struct distribution *d, const char *what, long status,

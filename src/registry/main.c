@@ -43,7 +43,7 @@ struct args {
 	int64_t sock, file;
 	int transport;
 	const char *host, *repository;
-	bool push, login;
+	bool push, login, remove;
 	struct opt_list from;
 };
 
@@ -63,6 +63,8 @@ static const struct opt opts[] = {
 	.help = "registry: with --push, repository there that has some of it already"),
     OPT(struct args, login, .name = "login", .type = OPT_BOOL,
 	.help = "registry: only try a user and password"),
+    OPT(struct args, remove, .name = "remove", .type = OPT_BOOL,
+	.help = "registry: only remove images there"),
     OPT_END,
 };
 
@@ -112,7 +114,8 @@ static int open_targets(const struct args *a, const struct hostconf_opts *h,
 	int r = hostconf_targets(h, a->host, a->login ? "x" : a->repository, &arena, &t, e);
 	size_t n = 0;
 
-	for (size_t i = a->push || a->login ? t.n - 1 : 0; r >= 0 && i < t.n; i++, n++) {
+	for (size_t i = a->push || a->login || a->remove ? t.n - 1 : 0; r >= 0 && i < t.n;
+	     i++, n++) {
 		o->host = a->login ? a->host : t.v[i].host;
 		o->repository = a->login ? NULL : t.v[i].repository;
 		o->insecure = t.v[i].insecure;
@@ -131,6 +134,7 @@ static int open_registry(const struct args *a, struct source **out, struct err *
 	const char *stall = secure_getenv("CAISSON_FETCH_STALL_SECONDS");
 	struct distribution_opts o = {
 	    .push = a->push,
+	    .remove = a->remove,
 	    .from = {a->from.v, a->from.n},
 	    .environ = (const char *const *)environ,
 	    .home = secure_getenv("HOME"),

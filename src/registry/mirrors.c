@@ -88,6 +88,15 @@ static int mirrored_list(struct source *s, struct arena *a, struct fetch_list *o
 	return last->ops->list(last, a, out, e);
 }
 
+/* Who knows what was made of an image later is the registry itself. */
+static int mirrored_referrers(struct source *s, const char *digest, const char *artifact_type,
+			      struct buf *out, struct err *e)
+{
+	struct source *last = self(s)->v[self(s)->n - 1].source;
+
+	return last->ops->referrers(last, digest, artifact_type, out, e);
+}
+
 static void mirrored_close(struct source *s)
 {
 	struct mirrors *m = self(s);
@@ -102,6 +111,7 @@ struct source *mirrors_new(const struct mirrors_place *places, size_t n)
 	static const struct source_ops ops = {.list = mirrored_list,
 					      .manifest = mirrored_manifest,
 					      .blob = mirrored_blob,
+					      .referrers = mirrored_referrers,
 					      .close = mirrored_close};
 	struct mirrors *m = calloc(1, sizeof(*m));
 

@@ -42,6 +42,12 @@ struct source_ops {
 	void (*close)(struct source *s);
 	int (*push_blob)(struct source *s, const struct source_push *p, struct err *e);
 	int (*push_manifest)(struct source *s, const struct source_push *p, struct err *e);
+	/* An index of what refers to a digest; artifact_type: only that, or NULL. */
+	int (*referrers)(struct source *s, const char *digest, const char *artifact_type,
+			 struct buf *out, struct err *e);
+	/* Remove a tag or, by digest, a manifest; *removed: what went. */
+	int (*remove)(struct source *s, const char *ref, struct arena *a, const char **removed,
+		      struct err *e);
 	/* Does the registry take this user and password?  ERR_DENIED. */
 	int (*login)(struct source *s, const char *user, const char *secret, struct err *e);
 };

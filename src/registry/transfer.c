@@ -156,6 +156,9 @@ static void more_headers(struct state *s, const char *line, size_t len)
 	v = header_value(s, line, len, "Docker-Content-Digest");
 	if (v)
 		s->t->digest = v;
+	v = header_value(s, line, len, "Link");
+	if (v)
+		s->t->link = v;
 	v = header_value(s, line, len, "OCI-Chunk-Min-Length");
 	if (v)
 		s->t->chunk_min = strtoull(v, NULL, 10);
@@ -171,7 +174,7 @@ static size_t on_header(char *line, size_t one, size_t len, void *arg)
 	if (s->header_bytes > HEADERS_MAX)
 		return 0;
 	if (len > 5 && strncasecmp(line, "HTTP/", 5) == 0) {
-		t->challenge = t->media_type = t->range = t->digest = s->location = NULL;
+		t->challenge = t->media_type = t->range = t->digest = t->link = s->location = NULL;
 		t->offset = t->chunk_min = 0;
 	}
 	v = header_value(s, line, len, "WWW-Authenticate");
@@ -399,7 +402,7 @@ int transfer_run(struct transfer *t, struct arena *a, struct err *e)
 	int r;
 
 	t->status = t->retry_after = 0;
-	t->location = t->challenge = t->media_type = t->range = t->digest = NULL;
+	t->location = t->challenge = t->media_type = t->range = t->digest = t->link = NULL;
 	t->offset = t->chunk_min = 0;
 	t->tls_failed = t->stalled = t->again = t->local = false;
 	prepare(&s, h, why);

@@ -48,6 +48,7 @@ struct transfer {
 	const char *range;	/* Range: what an upload has */
 	const char *digest;	/* Docker-Content-Digest */
 	uint64_t chunk_min;	/* OCI-Chunk-Min-Length, 0: not said */
+	const char *link;	/* Link */
 	const char *challenge;	/* WWW-Authenticate */
 	const char *media_type; /* Content-Type without parameters */
 	long retry_after;	/* seconds, 0: not said */

@@ -10,6 +10,8 @@
  *	blob digest size	fd 0: the bytes; fd 1, if given: the same bytes, as they come
  *	push-blob digest size from	fd 0: the bytes, a regular file; answer has how
  *	push-manifest ref digest size media_type	fd 0: the document, a regular file
+ *	referrers digest media_type	fd 0: an index; media_type: of these artifacts only, or none
+ *	remove ref		no descriptor; answer has how: the tag or digest that went
  *	login user secret	no descriptor: does the registry take them?
  */
 #ifndef SPEC_FETCH_H
@@ -24,11 +26,12 @@ struct buf;
 struct err;
 
 #define FETCH_PACKET_MAX 16384
-#define FETCH_LIST_MAX	 (1u << 20)
+#define FETCH_LIST_MAX	 (16u << 20)
 
 struct fetch_msg {
 	uint64_t id;
-	const char *op;	  /* "list", "manifest", "blob", "push-blob", "push-manifest", "login";
+	const char *op;	  /* "list", "manifest", "blob", "push-blob", "push-manifest", "login",
+			   * "referrers", "remove";
 			   * answers: "got", "ok", "error" */
 	const char *ref;  /* manifest: tag, digest, or NULL for the only one */
 	const char *from; /* push-blob: repository that likely has it, or NULL */
