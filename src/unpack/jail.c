@@ -78,6 +78,15 @@ static const uint16_t dir_calls[] = {
 #endif
 };
 
+/* What reading one takes; opening for writing is refused. */
+static const uint16_t read_calls[] = {
+    SYS_getdents64, SYS_readlinkat, SYS_flistxattr, SYS_llistxattr,
+    SYS_fgetxattr,  SYS_lgetxattr,  SYS_fchdir,	    SYS_fcntl,
+#ifdef SYS_readlink
+    SYS_readlink,
+#endif
+};
+
 struct filter {
 	struct sock_filter code[160];
 	unsigned short n;
@@ -123,8 +132,9 @@ static void allow_list(struct filter *f, const uint16_t *calls, size_t n)
 	}
 }
 
-static int filter_load(bool dir, struct err *e)
+static int filter_load(const struct jail_opts *o, struct err *e)
 {
+	bool fill = o->dir_fd >= 0 && !o->read_dir;
 	struct filter f = {.n = 0};
 	struct sock_fprog prog;
 
@@ -134,8 +144,12 @@ static int filter_load(bool dir, struct err *e)
 	answer(&f, SECCOMP_RET_KILL_PROCESS);
 	load(&f, offsetof(struct seccomp_data, nr));
 	allow_list(&f, image_calls, sizeof(image_calls) / sizeof(image_calls[0]));
-	if (dir)
+	if (fill)
 		allow_list(&f, dir_calls, sizeof(dir_calls) / sizeof(dir_calls[0]));
+	if (o->read_dir) {
+		allow_list(&f, read_calls, sizeof(read_calls) / sizeof(read_calls[0]));
+		allow_if(&f, SYS_openat, 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
+	}
 	/* Threads, not processes.  clone3 hides its flags in memory: libc falls back to clone. */
 	allow_if(&f, SYS_clone, 0, CLONE_THREAD, CLONE_THREAD);
 	unless_equal(&f, SYS_clone3, 1);
@@ -216,8 +230,9 @@ static void capabilities(uint64_t keep)
 
 static uint64_t dir_capabilities(const struct jail_opts *o)
 {
-	uint64_t keep = CAP(CAP_CHOWN) | CAP(CAP_DAC_OVERRIDE) | CAP(CAP_FOWNER) | CAP(CAP_FSETID) |
-			CAP(CAP_MKNOD) | CAP(CAP_SETFCAP);
+	uint64_t keep = o->read_dir ? CAP(CAP_DAC_READ_SEARCH)
+				    : CAP(CAP_CHOWN) | CAP(CAP_DAC_OVERRIDE) | CAP(CAP_FOWNER) |
+					  CAP(CAP_FSETID) | CAP(CAP_MKNOD) | CAP(CAP_SETFCAP);
 
 	return o->trusted_xattrs ? keep | CAP(CAP_SYS_ADMIN) : keep;
 }
@@ -241,5 +256,5 @@ int jail_enter(const struct jail_opts *o, struct err *e)
 		(void)!setresuid(NOBODY, NOBODY, NOBODY);
 	}
 	capabilities(dir ? dir_capabilities(o) : 0);
-	return filter_load(dir, e);
+	return filter_load(o, e);
 }

@@ -16,7 +16,9 @@ struct jail_opts {
 	const int *keep_fds; /* descriptors that stay open, besides 0 to 2 */
 	size_t n_keep;
 	int dir_fd;	     /* -1: an image; else the directory to be filled becomes the root */
-	bool trusted_xattrs; /* directory: trusted.* is to be set, which takes CAP_SYS_ADMIN */
+	bool read_dir;	     /* dir_fd is only to be read, whatever its files' modes */
+	bool trusted_xattrs; /* directory: trusted.* is to be set or read, which takes CAP_SYS_ADMIN
+			      */
 };
 
 /* One way.  Call with one thread only; threads may be started afterwards.
