@@ -10,6 +10,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/fault.h"
 #include "base/opt.h"
 #include "base/str.h"
 #include "cli/cmd.h"
@@ -81,6 +82,13 @@ static char *join(const char *a, const char *b)
 	if (asprintf(&s, "%s%s", a, b) < 0)
 		abort();
 	return s;
+}
+
+static void faults(void)
+{
+#ifdef CAISSON_FAULTS
+	fault_setup(env("CAISSON_FAULT"), env("CAISSON_FAULT_LOG"));
+#endif
 }
 
 /* An ordinary user's state follows the XDG base directory specification. */
@@ -286,6 +294,7 @@ int main(int argc, char **argv)
 	int first, words = 0, r;
 	bool help = false;
 
+	faults();
 	/* Descriptors 0 to 2 are always somebody's stdio: were one closed, the next open() would
 	 * become it. */
 	while ((r = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0 && r <= 2)

@@ -13,6 +13,7 @@
 #include "engine/image_transfer.h"
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/fault.h"
 #include "base/str.h"
 #include "engine/image_fetch.h"
 #include "engine/signature_gate.h"
@@ -410,6 +411,8 @@ static int record(struct transfer *t, struct arena *a, struct image_pulled *out,
 
 	if (r >= 0)
 		r = keep(t, &t->config_doc, e);
+	if (r >= 0 && fault_point("transfer-record") < 0)
+		return err_sys(e, "image record");
 	if (r >= 0)
 		r = image_commit(t->s, t->stage, t->manifest_doc.digest, t->source_digest,
 				 &t->in->names, id, e);

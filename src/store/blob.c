@@ -2,6 +2,7 @@
 #include "store/blob.h"
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/fault.h"
 #include "base/sha256.h"
 #include "base/str.h"
 #include "fmt/digest.h"
@@ -111,8 +112,11 @@ int blob_put(struct store *s, struct stage *st, const void *data, size_t len, ch
 
 int blob_stage(struct stage *st, const char *digest, struct err *e)
 {
-	int fd =
-	    openat(stage_fd(st), staged(digest).s, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd = fault_point("blob-stage");
+
+	if (fd == 0)
+		fd = openat(stage_fd(st), staged(digest).s, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC,
+			    0600);
 
 	return fd < 0 ? err_sys(e, "cannot write to the store") : fd;
 }
@@ -142,17 +146,21 @@ int blob_commit(struct store *s, struct stage *st, const char *digest, uint64_t 
 			       (unsigned long long)sb.st_size, (unsigned long long)size);
 	/* Synced before it has its name (SAFETY.md, rule 1): a power cut leaves it whole or absent.
 	 */
-	if (fdatasync(fd) < 0 ||
+	if (fault_point("blob-sync") < 0 || fdatasync(fd) < 0 || fault_point("blob-rename") < 0 ||
 	    renameat(stage_fd(st), staged(digest).s, s->root_fd, published(digest).s) < 0)
 		return err_sys(e, "blob %.19s", digest);
 	dir = store_dir(s, "blobs/sha256", e);
 	if (dir < 0)
 		return dir;
-	return fsync(dir) < 0 ? err_sys(e, "blob %.19s", digest) : 0;
+	if (fault_point("blob-dirsync") < 0 || fsync(dir) < 0)
+		return err_sys(e, "blob %.19s", digest);
+	return 0;
 }
 
 int blob_remove(const struct store *s, const char *digest)
 {
+	if (fault_point("blob-unlink") < 0)
+		return -errno;
 	if (unlinkat(s->root_fd, published(digest).s, 0) < 0 && errno != ENOENT)
 		return -errno;
 	return 0;

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/fault.h"
 #include "base/str.h"
 #include "fmt/digest.h"
 #include "store/blob.h"
@@ -108,6 +109,8 @@ static void collect(struct sweep *w, int dir, const char *name)
 	if (has(w->keep, digest_hex(digest)) || stage_leased(w->s, w->kind, digest_hex(digest)))
 		return;
 	bytes = space(w, dir, name);
+	if (fault_point("gc-collect") < 0)
+		return;
 	if (w->kind == STAGE_LAYER) {
 		rootfs_forget(w->s, digest);
 		r = layer_remove(w->s, digest, NULL);

@@ -3,6 +3,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/fault.h"
 #include "base/sha256.h"
 #include "base/str.h"
 #include "fmt/digest.h"
@@ -30,8 +31,9 @@ static const struct jbind_field fields[] = {
 };
 static const struct jbind table = {sizeof(struct image_record), fields, false};
 
-#define NAME_LONGEST 180 /* of an encoded name; ".json" and file_replace()'s ".tmp-" fit NAME_MAX  \
-			  */
+#define NAME_LONGEST                                                                               \
+	180 /* of an encoded name; ".json" and file_replace()'s ".tmp-" fit NAME_MAX               \
+	     */
 
 const char *image_record_file(const struct image_record *r, struct arena *a)
 {
@@ -121,9 +123,12 @@ int image_record_unlink(const struct store *s, const struct image_record *r, str
 
 	if (dir < 0)
 		return dir;
-	if (unlinkat(dir, image_record_file(r, &a), 0) < 0 && errno != ENOENT)
+	if (fault_point("record-unlink") < 0 ||
+	    (unlinkat(dir, image_record_file(r, &a), 0) < 0 && errno != ENOENT))
 		return err_sys(e, "cannot remove from '%s/images'", s->root);
-	return fsync(dir) < 0 ? err_sys(e, "'%s/images'", s->root) : 0;
+	if (fault_point("record-dirsync") < 0 || fsync(dir) < 0)
+		return err_sys(e, "'%s/images'", s->root);
+	return 0;
 }
 
 static void add(struct arena *a, struct image_records *l, size_t *cap, const struct image_record *r)

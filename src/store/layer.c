@@ -4,6 +4,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/fault.h"
 #include "base/str.h"
 #include "fmt/jbind.h"
 #include "store/stage.h"
@@ -104,6 +105,8 @@ int layer_stage(struct stage *st, const char *diff_id, enum layer_form form, str
 	struct name n = staged_name(diff_id, (int)form);
 	int fd;
 
+	if (fault_point("layer-stage") < 0)
+		return err_sys(e, "cannot write to the store");
 	if (form == LAYER_EROFS)
 		fd = openat(stage_fd(st), n.s, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	else if (mkdirat(stage_fd(st), n.s, 0755) < 0 && errno != EEXIST)
@@ -127,16 +130,19 @@ static int sync_data(struct stage *st, const struct layer *l)
 	auto_fd int fd =
 	    openat(stage_fd(st), staged_name(l->diff_id, l->form).s, O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0)
+	if (fd < 0 || fault_point("layer-sync") < 0)
 		return -1;
 	return l->form == LAYER_DIR ? syncfs(fd) : fdatasync(fd);
 }
 
 static int remove_form(int dir, const char *diff_id, int form, struct err *e)
 {
-	if (unlinkat(dir, mark_name(diff_id, form).s, 0) < 0 && errno != ENOENT)
+	if (fault_point("layer-unmark") < 0 ||
+	    (unlinkat(dir, mark_name(diff_id, form).s, 0) < 0 && errno != ENOENT))
 		return err_sys(e, "layer %.19s", diff_id);
-	errno = -path_remove(dir, data_name(diff_id, form).s);
+	errno = -fault_point("layer-remove");
+	if (!errno)
+		errno = -path_remove(dir, data_name(diff_id, form).s);
 	return errno ? err_sys(e, "layer %.19s", diff_id) : 0;
 }
 
@@ -148,11 +154,15 @@ static int publish(struct stage *st, int dir, const struct layer *l, struct err 
 
 	if (r < 0)
 		return r;
-	if (renameat(stage_fd(st), staged_name(l->diff_id, l->form).s, dir,
+	if (fault_point("layer-rename") < 0 ||
+	    renameat(stage_fd(st), staged_name(l->diff_id, l->form).s, dir,
 		     data_name(l->diff_id, l->form).s) < 0 ||
-	    fsync(dir) < 0)
+	    fault_point("layer-dirsync") < 0 || fsync(dir) < 0)
 		return err_sys(e, "layer %.19s", l->diff_id);
 	jbind_write(&table, l, &text);
+	errno = -fault_point("layer-mark");
+	if (errno)
+		return err_sys(e, "layer %.19s", l->diff_id);
 	errno = -file_replace(dir, mark_name(l->diff_id, l->form).s, text.p, text.len, 0600,
 			      FILE_DURABLE);
 	return errno ? err_sys(e, "layer %.19s", l->diff_id) : 0;

@@ -2,6 +2,7 @@
 #include "store/stage.h"
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/fault.h"
 #include "store/store.h"
 #include "store/store_int.h"
 #include "sys/path.h"
@@ -59,6 +60,7 @@ int stage_new(struct store *s, struct stage **out, struct err *e)
 		abort();
 	st->fd = -1;
 	stage_sweep(s);
+	fault_point("stage-make");
 	st->tmp_fd = r = store_dir(s, "tmp", e);
 	if (r >= 0) {
 		r = make(st);
@@ -81,6 +83,7 @@ void stage_free(struct stage *st)
 {
 	if (!st)
 		return;
+	fault_point("stage-remove");
 	path_remove(st->tmp_fd, st->name);
 	auto_release_fd(&st->fd);
 	auto_release_fd(&st->tmp_fd);
@@ -103,6 +106,8 @@ int stage_lease(struct stage *st, enum stage_kind kind, const char *hex, struct 
 	int fd;
 
 	snprintf(name, sizeof(name), "lease-%s-%.64s", kinds[kind], hex);
+	if (fault_point("stage-lease") < 0)
+		return err_sys(e, "cannot write to the store");
 	fd = openat(st->fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys(e, "cannot write to the store");

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/fault.h"
 #include "base/str.h"
 #include "fmt/jbind.h"
 #include "spec/wire.h"
@@ -75,7 +76,9 @@ static int launch(struct unpacker *u, const struct strs *args, const struct chil
 		all[o.nfds] = fds[o.nfds];
 	all[o.nfds++] = (struct child_fd){out[1], 1};
 	all[o.nfds++] = (struct child_fd){err[1], ERR_FD};
-	u->pid = child_start(&o);
+	u->pid = fault_point("unpacker-start");
+	if (u->pid == 0)
+		u->pid = child_start(&o);
 	close(out[1]);
 	close(err[1]);
 	if (u->pid < 0) {
@@ -169,6 +172,7 @@ static int await(struct unpacker *u, struct arena *a, struct result *res, struct
 	ssize_t n = fd_read_full(u->result, text, RESULT_MAX);
 	int status, r;
 
+	fault_point("unpacker-wait");
 	r = child_wait(u->pid, &status);
 	u->pid = -1;
 	if (r < 0 || status != 0)
@@ -277,7 +281,7 @@ static int merge(struct store *s, struct stage *st, const char *chain, const str
 	if (r < 0)
 		return r;
 	fd = openat(stage_fd(st), name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fdatasync(fd) < 0 ||
+	if (fd < 0 || fault_point("meta-rename") < 0 || fdatasync(fd) < 0 ||
 	    renameat(stage_fd(st), name, dir, arena_printf(a, "%s.erofs", chain)) < 0 ||
 	    fsync(dir) < 0)
 		return err_sys(e, "merged image");

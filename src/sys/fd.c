@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sys/fd.h"
 #include "base/auto.h"
+#include "base/fault.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -17,7 +18,10 @@
 int fd_write_all(int fd, const void *data, size_t len)
 {
 	const char *p = data;
+	size_t all = len;
 
+	len = fault_length("fd-write", len);
+	all -= len;
 	while (len) {
 		ssize_t n = write(fd, p, len);
 
@@ -28,7 +32,7 @@ int fd_write_all(int fd, const void *data, size_t len)
 		p += n;
 		len -= (size_t)n;
 	}
-	return 0;
+	return all ? -ENOSPC : 0;
 }
 
 ssize_t fd_read_full(int fd, void *data, size_t len)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sys/file.h"
 #include "base/auto.h"
+#include "base/fault.h"
 #include "sys/fd.h"
 
 #include <fcntl.h>
@@ -25,6 +26,8 @@ static int write_beside(int dir_fd, const char *tmp, const void *data, size_t le
 
 	if (fd < 0)
 		return -errno;
+	if (fault_point("file-write") < 0)
+		return -errno;
 	r = fd_write_all(fd, data, len);
 	if (r < 0)
 		return r;
@@ -43,13 +46,15 @@ int file_replace(int dir_fd, const char *name, const void *data, size_t len, mod
 	if (snprintf(tmp, sizeof(tmp), ".%s.tmp-%08x", name, salt) >= (int)sizeof(tmp))
 		return -ENAMETOOLONG;
 	r = write_beside(dir_fd, tmp, data, len, mode, sync);
-	if (r == 0 && renameat(dir_fd, tmp, dir_fd, name) < 0)
+	if (r == 0 && (fault_point("file-rename") < 0 || renameat(dir_fd, tmp, dir_fd, name) < 0))
 		r = -errno;
 	if (r < 0) {
 		unlinkat(dir_fd, tmp, 0);
 		return r;
 	}
-	return sync == FILE_DURABLE && fsync(dir_fd) < 0 ? -errno : 0;
+	if (sync != FILE_DURABLE)
+		return 0;
+	return fault_point("file-dirsync") < 0 || fsync(dir_fd) < 0 ? -errno : 0;
 }
 
 int file_put(int dir_fd, const char *name, const char *value)
