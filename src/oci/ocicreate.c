@@ -253,6 +253,7 @@ static int save(const struct making *m, struct err *e)
 	    .systemd_cgroup = m->g->systemd_cgroup,
 	    .rootless = geteuid() != 0,
 	    .vm = m->vm,
+	    .rdt_made = m->l.rdt_made,
 	};
 
 	clock_gettime(CLOCK_REALTIME, &ts);
@@ -367,6 +368,8 @@ static void undo(struct making *m)
 		cgroup_kill(m->l.cgroup, SIGKILL, NULL);
 		cgroup_remove(m->l.cgroup, NULL);
 	}
+	if (m->l.pid > 0)
+		launch_remove_class(m->plan, m->id, m->l.rdt_made);
 	if (m->dir >= 0)
 		ocistate_remove(m->root_fd, m->id, NULL);
 }
@@ -460,6 +463,7 @@ static int run_whole(struct making *m, int r, struct err *e)
 
 			s.id = m->id;
 			s.bundle = m->bundle;
+			s.rdt_made = m->l.rdt_made;
 			if (cgroup_kill(m->l.cgroup, SIGKILL, &why) < 0 ||
 			    cgroup_remove(m->l.cgroup, &why) < 0 ||
 			    ocicreate_destroy(m->g, m->root_fd, &s, m->plan, &why) < 0)
@@ -515,6 +519,8 @@ int ocicreate_destroy(const struct ocicmd_globals *g, int root_fd, const struct 
 		if (r < 0)
 			return r;
 	}
+	if (p && p->linux_)
+		launch_remove_class(p, s->id, s->rdt_made);
 	r = ocistate_remove(root_fd, s->id, e);
 	if (r < 0 || !p || !p->hooks)
 		return r;

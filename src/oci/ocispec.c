@@ -8,6 +8,7 @@
 #include "fmt/json.h"
 #include "oci/ocilog.h"
 #include "runtime/capset.h"
+#include "runtime/mempolicy.h"
 #include "runtime/mountopt.h"
 #include "sys/fd.h"
 
@@ -217,6 +218,17 @@ static void seccomp(struct buf *b)
 	buf_puts(b, "},\n");
 }
 
+static void memory_policy(struct buf *b)
+{
+	buf_puts(b, "    \"memoryPolicy\": {\"modes\": [");
+	for (unsigned int i = 0; mempolicy_mode(i); i++)
+		buf_printf(b, "%s\"%s\"", i ? ", " : "", mempolicy_mode(i));
+	buf_puts(b, "], \"flags\": [");
+	for (unsigned int i = 0; mempolicy_flag(i); i++)
+		buf_printf(b, "%s\"%s\"", i ? ", " : "", mempolicy_flag(i));
+	buf_puts(b, "]}\n  },\n");
+}
+
 int ocispec_features(const struct ocicmd_globals *g, int argc, char **argv, struct err *e)
 {
 	static const struct opt none[] = {OPT_END};
@@ -249,11 +261,12 @@ int ocispec_features(const struct ocicmd_globals *g, int argc, char **argv, stru
 	seccomp(&b);
 	buf_printf(&b,
 		   "    \"apparmor\": {\"enabled\": %s},\n    \"selinux\": {\"enabled\": %s},\n"
-		   "    \"intelRdt\": {\"enabled\": false},\n"
+		   "    \"intelRdt\": {\"enabled\": true, \"schemata\": true, "
+		   "\"monitoring\": true},\n"
 		   "    \"mountExtensions\": {\"idmap\": {\"enabled\": true}},\n"
-		   "    \"netDevices\": {\"enabled\": false},\n"
-		   "    \"memoryPolicy\": {}\n  },\n",
+		   "    \"netDevices\": {\"enabled\": true},\n",
 		   apparmor ? "true" : "false", selinux ? "true" : "false");
+	memory_policy(&b);
 	buf_printf(&b,
 		   "  \"annotations\": {\"io.caisson.version\": \"%s\", "
 		   "\"org.opencontainers.runc.checkpoint.enabled\": \"false\"},\n"

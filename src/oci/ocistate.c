@@ -32,6 +32,7 @@ static const struct jbind_field fields[] = {
     JB(struct ocistate, systemd_cgroup, "systemdCgroup", JBIND_BOOL),
     JB(struct ocistate, rootless, "rootless", JBIND_BOOL),
     JB(struct ocistate, vm, "vm", JBIND_BOOL),
+    JB(struct ocistate, rdt_made, "rdtMade", JBIND_BOOL),
     JB(struct ocistate, cgroup, "cgroup", JBIND_STR),
     JB_END,
 };

@@ -28,6 +28,7 @@ struct ocistate {
 	uint64_t start_time; /* of pid, in clock ticks since boot: tells a reused pid */
 	bool systemd_cgroup, rootless;
 	bool vm;	    /* pid is the process that holds the virtual machine */
+	bool rdt_made;	    /* launch.rdt_made */
 	const char *cgroup; /* JSON of cgroup_save() */
 };
 

@@ -9,8 +9,10 @@
 #include "fmt/json.h"
 #include "oci/ocistate.h"
 #include "runtime/cgroup.h"
+#include "runtime/rdt.h"
 #include "spec/plan.h"
 #include "sys/fd.h"
+#include "sys/file.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -87,9 +89,9 @@ static const struct opt update_opts[] = {
     LIMIT(swap, "memory-swap", "memory and swap in bytes, -1: unlimited"),
     LIMIT(pids, "pids-limit", "processes, -1: unlimited"),
     OPT(struct update_args, l3, .name = "l3-cache-schema", .type = OPT_STR, .arg = "TEXT",
-	.help = "Intel RDT: not supported"),
+	.help = "Intel RDT: L3 cache, lines as in resctrl's schemata"),
     OPT(struct update_args, bw, .name = "mem-bw-schema", .type = OPT_STR, .arg = "TEXT",
-	.help = "Intel RDT: not supported"),
+	.help = "Intel RDT: memory bandwidth, a line as in resctrl's schemata"),
     OPT_END,
 };
 
@@ -198,6 +200,99 @@ static int save_places(struct target *t, struct err *e)
 	return ocistate_save(t->dir, &t->s, e);
 }
 
+static int update_class(struct target *t, const struct update_args *x, struct err *e)
+{
+	auto_fd int root = -1;
+	struct plan *p = NULL;
+	struct plan_rdt rdt;
+	int r = ocistate_plan(t->dir, &t->a, &p, e);
+
+	if (r < 0)
+		return r;
+	if (!p->linux_->intel_rdt)
+		return err_set(e, ERR_USAGE, "update: the instance has no linux.intelRdt");
+	rdt = *p->linux_->intel_rdt;
+	rdt.l3_schema = x->l3;
+	rdt.bw_schema = x->bw;
+	rdt.schemata = (struct strs){0};
+	r = rdt_check(&rdt, e);
+	if (r < 0)
+		return r;
+	root = rdt_open(e);
+	return root < 0 ? root : rdt_update(root, &rdt, t->s.id, e);
+}
+
+#define TAKE(member)                                                                               \
+	if (new->member.set)                                                                       \
+	old->member = new->member
+
+static void merge_cpu(struct plan_cpu *old, const struct plan_cpu *new)
+{
+	TAKE(shares);
+	TAKE(quota);
+	TAKE(burst);
+	TAKE(period);
+	TAKE(realtime_runtime);
+	TAKE(realtime_period);
+	TAKE(idle);
+	old->cpus = new->cpus ? new->cpus : old->cpus;
+	old->mems = new->mems ? new->mems : old->mems;
+}
+
+static void merge_memory(struct plan_memory *old, const struct plan_memory *new)
+{
+	TAKE(limit);
+	TAKE(reservation);
+	TAKE(swap);
+	TAKE(kernel);
+	TAKE(kernel_tcp);
+	TAKE(swappiness);
+}
+
+/* What the plan says of the limits is what they are: the saved one takes on the new ones. */
+static void merge(struct plan_resources *old, const struct plan_resources *new)
+{
+	if (new->cpu && old->cpu)
+		merge_cpu(old->cpu, new->cpu);
+	else if (new->cpu)
+		old->cpu = new->cpu;
+	if (new->memory && old->memory)
+		merge_memory(old->memory, new->memory);
+	else if (new->memory)
+		old->memory = new->memory;
+	old->pids = new->pids ? new->pids : old->pids;
+	old->block_io = new->block_io ? new->block_io : old->block_io;
+	if (new->hugepages.n)
+		old->hugepages = new->hugepages;
+	if (new->devices.n)
+		old->devices = new->devices;
+	if (new->unified.n)
+		old->unified = new->unified;
+}
+
+static int save_limits(struct target *t, const struct plan_resources *res, struct err *e)
+{
+	auto_buf struct buf b = BUF_INIT(64u << 20);
+	struct plan_resources none = {0};
+	struct plan *p = NULL;
+	int r = ocistate_plan(t->dir, &t->a, &p, e);
+
+	if (r < 0)
+		return r;
+	if (!p->linux_->resources)
+		p->linux_->resources = &none;
+	merge(p->linux_->resources, res);
+	plan_write(p, &b);
+	if (buf_fail(&b, "config.json", e) < 0)
+		return -EOVERFLOW;
+	r = file_replace(t->dir, OCISTATE_CONFIG, b.p, b.len, 0600, FILE_LAZY);
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "keep config.json");
+	}
+	return 0;
+}
+
 int ociupdate_update(const struct ocicmd_globals *g, int argc, char **argv, struct err *e)
 {
 	auto_target struct target t = TARGET_INIT;
@@ -209,8 +304,6 @@ int ociupdate_update(const struct ocicmd_globals *g, int argc, char **argv, stru
 		return i;
 	if (argc - i != 1)
 		return err_set(e, ERR_USAGE, "\"update\" requires exactly 1 argument");
-	if (x.l3 || x.bw)
-		return err_set(e, ERR_UNSUPPORTED, "Intel RDT is not supported");
 	r = target_open(&t, g, argv[i], e);
 	if (r == 0)
 		r = x.resources ? from_file(x.resources, &res, &t.a, e)
@@ -218,9 +311,13 @@ int ociupdate_update(const struct ocicmd_globals *g, int argc, char **argv, stru
 	if (r == 0 && t.s.vm)
 		r = err_set(e, ERR_UNSUPPORTED,
 			    "update: the size of a running virtual machine cannot be changed");
+	if (r == 0 && (x.l3 || x.bw))
+		r = update_class(&t, &x, e);
 	if (r == 0)
 		r = cgroup_update(t.cg, &res, e);
-	return r < 0 ? r : save_places(&t, e);
+	if (r == 0)
+		r = save_places(&t, e);
+	return r < 0 ? r : save_limits(&t, &res, e);
 }
 
 /* ---- events ---- */

@@ -62,6 +62,8 @@ static int check(const struct plan *p, struct err *e)
 			      "a descriptor of the guest's kernel cannot leave it");
 	if (l->intel_rdt)
 		return refuse(e, "linux.intelRdt", "the guest has no resctrl");
+	if (l->memory_policy)
+		return refuse(e, "linux.memoryPolicy", "the machine has memory of one kind");
 	if (l->net_devices_json)
 		return refuse(e, "linux.netDevices", "the host's interfaces stay on the host");
 	return 0;

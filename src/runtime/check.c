@@ -3,9 +3,12 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "fmt/cpulist.h"
+#include "runtime/mempolicy.h"
 #include "runtime/mountopt.h"
+#include "runtime/netdevices.h"
 #include "runtime/nsset.h"
 #include "runtime/process.h"
+#include "runtime/rdt.h"
 #include "spec/plan.h"
 #include "spec/sysctl.h"
 
@@ -284,15 +287,23 @@ static int needs_namespaces(const struct plan *p, unsigned int make, unsigned in
 	return 0;
 }
 
-static int unsupported(const struct plan_linux *l, struct err *e)
+/* What a host may not have is asked of it when it is needed; this is about the words. */
+static int parts(const struct plan_linux *l, unsigned int all, struct err *e)
 {
-	if (l->net_devices_json)
-		return err_set(e, ERR_UNSUPPORTED, "linux.netDevices is not supported");
-	if (l->memory_policy_json)
-		return err_set(e, ERR_UNSUPPORTED, "linux.memoryPolicy is not supported");
-	if (l->intel_rdt)
-		return err_set(e, ERR_UNSUPPORTED, "linux.intelRdt is not supported");
-	return 0;
+	int r = 0;
+
+	if (l->net_devices_json) {
+		r = netdevices_check(l->net_devices_json, e);
+		if (r == 0 && !(all & CLONE_NEWNET))
+			r = wrong(e, "linux.netDevices", "need a network namespace");
+	}
+	if (r == 0 && l->memory_policy)
+		r = mempolicy_check(l->memory_policy, e);
+	if (r == 0 && l->personality && l->personality->flags.n)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "linux.personality.flags: '%s': the specification names none",
+			       l->personality->flags.v[0]);
+	return r == 0 && l->intel_rdt ? rdt_check(l->intel_rdt, e) : r;
 }
 
 static int hook_list(const struct plan_hook_list *h, const char *name, struct err *e)
@@ -356,6 +367,6 @@ int check_plan(const struct plan *p, struct err *e)
 	if (r == 0)
 		r = paths(&p->linux_->readonly_paths, "linux.readonlyPaths", e);
 	if (r == 0)
-		r = unsupported(p->linux_, e);
+		r = parts(p->linux_, make | join, e);
 	return r == 0 && p->hooks ? hooks(p->hooks, e) : r;
 }

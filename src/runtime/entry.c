@@ -289,7 +289,9 @@ static int set_up(struct job *j, struct err *e)
 		return err_sys(e, "setsid");
 	/* Before the cgroup namespace, whose root is where we are, and before any privilege goes.
 	 */
-	r = entry_cgroup(j, e);
+	r = process_early(j, e);
+	if (r == 0)
+		r = entry_cgroup(j, e);
 	if (r < 0)
 		return r;
 	if (j->await_map) {

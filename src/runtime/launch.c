@@ -50,7 +50,9 @@
 #include "runtime/entry.h"
 #include "runtime/hooks.h"
 #include "runtime/mounts.h"
+#include "runtime/netdevices.h"
 #include "runtime/newroot.h"
+#include "runtime/rdt.h"
 #include "runtime/runtime_int.h"
 #include "runtime/sources.h"
 #include "spec/trace.h"
@@ -381,6 +383,22 @@ static int oom_score(const struct job *j, pid_t pid, struct err *e)
 	return 0;
 }
 
+/* The network namespace is the child's already, unless it is still to join one. */
+static int move_devices(const struct job *j, const struct launch *l, struct err *e)
+{
+	char path[32];
+	auto_fd int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)l->pid);
+	if (j->ns.join & CLONE_NEWNET)
+		fd = fcntl(nsset_fd(&j->ns, CLONE_NEWNET), F_DUPFD_CLOEXEC, 3);
+	else
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "linux.netDevices: the network namespace");
+	return netdevices_move(j->plan->linux_->net_devices_json, fd, e);
+}
+
 static int host_hooks(const struct job *j, pid_t pid, struct err *e)
 {
 	const struct plan_hooks *h = j->plan->hooks;
@@ -390,6 +408,20 @@ static int host_hooks(const struct job *j, pid_t pid, struct err *e)
 		return r;
 	return launch_hooks(j->plan, &h->create_runtime, "createRuntime", j->opts, "creating", pid,
 			    e);
+}
+
+/* What the host's privilege gives the new process beside its cgroup. */
+static int place(struct job *j, const struct launch *l, struct err *e)
+{
+	const struct plan_linux *pl = j->plan->linux_;
+	auto_fd int rdt = -1;
+	int r = 0;
+
+	if (pl->intel_rdt) {
+		rdt = rdt_open(e);
+		r = rdt < 0 ? rdt : rdt_join(rdt, pl->intel_rdt, j->id, l->pid, e);
+	}
+	return r == 0 && !j->exec && pl->net_devices_json ? move_devices(j, l, e) : r;
 }
 
 /* Serve the child until it is ready. */
@@ -411,6 +443,8 @@ static int attend(struct job *j, struct launch *l, struct err *e)
 		if (r == 0)
 			r = handshake_send(j->peer, HANDSHAKE_MAPPED, l->pid, -1, e);
 	}
+	if (r == 0)
+		r = place(j, l, e);
 	if (r == 0)
 		r = handshake_send(j->peer, HANDSHAKE_PLACED, l->pid, -1, e);
 	if (r == 0 && j->from_parent) {
@@ -573,6 +607,24 @@ static int prepare(struct job *j, struct err *e)
 	return r < 0 ? r : connect_listener(j, e);
 }
 
+static int make_class(const struct plan *p, const char *id, bool *made, struct err *e)
+{
+	auto_fd int rdt = -1;
+
+	if (!p->linux_->intel_rdt)
+		return 0;
+	rdt = rdt_open(e);
+	return rdt < 0 ? rdt : rdt_create(rdt, p->linux_->intel_rdt, id, made, e);
+}
+
+void launch_remove_class(const struct plan *p, const char *id, bool made)
+{
+	auto_fd int rdt = p->linux_ && p->linux_->intel_rdt ? rdt_open(NULL) : -1;
+
+	if (rdt >= 0)
+		rdt_remove(rdt, p->linux_->intel_rdt, id, made);
+}
+
 static int create(struct job *j, struct launch *l, struct err *e)
 {
 	struct cgroup_request rq = cgroup_of(j->plan, j->opts);
@@ -592,7 +644,13 @@ static int create(struct job *j, struct launch *l, struct err *e)
 	if (r < 0)
 		return r;
 	j->cgroup = l->cgroup;
-	return make_process(j, l, e);
+	r = make_class(j->plan, j->id, &l->rdt_made, e);
+	if (r < 0)
+		return r;
+	r = make_process(j, l, e);
+	if (r < 0)
+		launch_remove_class(j->plan, j->id, l->rdt_made);
+	return r;
 }
 
 int launch_create(const struct plan *p, const struct launch_opts *o, struct launch *out,

@@ -56,6 +56,7 @@ struct launch {
 	int console; /* master of the process's terminal, or -1 */
 	int sync;    /* to the waiting process; closed by launch_start() */
 	struct cgroup *cgroup;
+	bool rdt_made; /* the class of linux.intelRdt is new and goes with the instance */
 };
 #define LAUNCH_INIT ((struct launch){.pidfd = -1, .console = -1, .sync = -1})
 
@@ -85,6 +86,9 @@ int launch_hooks(const struct plan *p, const struct plan_hook_list *hooks, const
 		 const struct launch_opts *o, const char *status, pid_t pid, struct err *e);
 
 void launch_done(struct launch *l); /* closes descriptors; does not kill */
+
+/* Remove the resctrl group of linux.intelRdt, when it has one; made: as struct launch said. */
+void launch_remove_class(const struct plan *p, const char *id, bool made);
 
 /* Remove what outlives the processes: the cgroup (whoever is left in it is killed), resctrl groups.
  */

@@ -56,6 +56,14 @@ static unsigned int index_of(unsigned int flag)
 	return i;
 }
 
+int nsset_fd(const struct nsset *s, unsigned int flag)
+{
+	for (unsigned int i = 0; i < NSSET_MAX; i++)
+		if (nsset_flag(i) == flag)
+			return s->fd[i];
+	return -1;
+}
+
 void nsset_close(struct nsset *s)
 {
 	for (int i = 0; i < NSSET_MAX; i++) {

@@ -27,6 +27,8 @@ unsigned int nsset_flag_of(const char *name);
 /* Collect the plan's namespaces; opens the paths of those to join.  Errors: ERR_USAGE for an
  * unknown type or one named twice, ERR_NOT_FOUND. */
 int nsset_read(const struct plan *p, struct nsset *out, struct err *e);
+/* The descriptor of one to join, or -1. */
+int nsset_fd(const struct nsset *s, unsigned int flag);
 void nsset_close(struct nsset *s);
 
 /* Only the kinds the plan names, new or joined: what a process must join to be in the instance. */

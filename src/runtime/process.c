@@ -6,6 +6,7 @@
 #include "fmt/cpulist.h"
 #include "runtime/capset.h"
 #include "runtime/hooks.h"
+#include "runtime/mempolicy.h"
 #include "runtime/procfs.h"
 #include "runtime/reaper.h"
 #include "runtime/runtime_int.h"
@@ -165,6 +166,13 @@ static int affinity(const char *list, const char *what, struct err *e)
 	return 0;
 }
 
+int process_early(const struct job *j, struct err *e)
+{
+	const struct plan_affinity *a = j->exec ? j->process->exec_affinity : NULL;
+
+	return a && a->initial ? affinity(a->initial, "initial", e) : 0;
+}
+
 /* Whoever starts us may be bound to a few CPUs; the workload is not bound with it: it gets all that
  * its cpuset allows (the kernel cuts the mask).  Not a failure where seccomp around us says no. */
 static int cpus(struct job *j, struct err *e)
@@ -189,9 +197,6 @@ static int set_personality(const struct plan_personality *p, struct err *e)
 		domain = PER_LINUX32;
 	else if (p->domain && !streq(p->domain, "LINUX"))
 		return err_set(e, ERR_USAGE, "linux.personality.domain: unknown '%s'", p->domain);
-	if (p->flags.n)
-		return err_set(e, ERR_USAGE, "linux.personality.flags: '%s' is not supported",
-			       p->flags.v[0]);
 	if (personality(domain) < 0)
 		return err_sys(e, "linux.personality");
 	return 0;
@@ -270,6 +275,8 @@ static int settings(struct job *j, struct err *e)
 		r = cpus(j, e);
 	if (r == 0 && l->personality)
 		r = set_personality(l->personality, e);
+	if (r == 0 && l->memory_policy)
+		r = mempolicy_apply(l->memory_policy, e);
 	if (r == 0)
 		r = labels(j, e);
 	/* After everything that allocates: a small RLIMIT_AS must hit the workload, not us. */

@@ -8,6 +8,9 @@
 struct err;
 struct job;
 
+/* Before the process joins its cgroup: execCPUAffinity.initial. */
+int process_early(const struct job *j, struct err *e);
+
 /* Everything that does not need to wait: call inside the new root, with all privileges.  Leaves the
  * program's path in j->command. */
 int process_prepare(struct job *j, struct err *e);

@@ -216,6 +216,11 @@ TABLE(personality, struct plan_personality,
       JB(struct plan_personality, domain, "domain", JBIND_STR, .flags = JBIND_REQUIRED),
       JB(struct plan_personality, flags, "flags", JBIND_STRS));
 
+TABLE(memory_policy, struct plan_memory_policy,
+      JB(struct plan_memory_policy, mode, "mode", JBIND_STR),
+      JB(struct plan_memory_policy, nodes, "nodes", JBIND_STR),
+      JB(struct plan_memory_policy, flags, "flags", JBIND_STRS));
+
 TABLE(time_offset, struct plan_time_offset, JB(struct plan_time_offset, secs, "secs", JBIND_INT),
       JB(struct plan_time_offset, nanosecs, "nanosecs", JBIND_U32));
 
@@ -233,7 +238,7 @@ TABLE(linux_table, struct plan_linux,
       JB(struct plan_linux, cgroups_path, "cgroupsPath", JBIND_STR),
       JB(struct plan_linux, resources, "resources", JBIND_PTR, .sub = &plan_resources_table),
       JB(struct plan_linux, intel_rdt, "intelRdt", JBIND_PTR, .sub = &rdt),
-      JB(struct plan_linux, memory_policy_json, "memoryPolicy", JBIND_RAW),
+      JB(struct plan_linux, memory_policy, "memoryPolicy", JBIND_PTR, .sub = &memory_policy),
       JB(struct plan_linux, sysctl, "sysctl", JBIND_MAP),
       JB(struct plan_linux, seccomp, "seccomp", JBIND_PTR, .sub = &plan_seccomp_table),
       JB(struct plan_linux, rootfs_propagation, "rootfsPropagation", JBIND_STR),

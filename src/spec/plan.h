@@ -255,6 +255,11 @@ struct plan_personality {
 	struct strs flags;
 };
 
+struct plan_memory_policy {
+	const char *mode, *nodes; /* "MPOL_BIND", "0-3" */
+	struct strs flags;	  /* "MPOL_F_STATIC_NODES" */
+};
+
 struct plan_time_offset {
 	int64_t secs;
 	uint32_t nanosecs;
@@ -278,7 +283,7 @@ struct plan_linux {
 	struct plan_personality *personality;
 	struct plan_time_offsets *time_offsets;
 	const char *net_devices_json; /* object: host name -> {name} */
-	const char *memory_policy_json;
+	struct plan_memory_policy *memory_policy;
 };
 
 /* ---- hooks ---- */

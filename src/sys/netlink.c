@@ -394,6 +394,44 @@ static void ip_read(const struct nlattr *a, uint8_t family, uint8_t len, struct 
 	memcpy(ip->addr, nlmsg_data(a), n);
 }
 
+struct addr_walk {
+	int index;
+	int (*each)(const struct netlink_ip *, void *);
+	void *arg;
+};
+
+static int addr_step(const struct nlmsghdr *m, void *arg)
+{
+	const struct addr_walk *w = arg;
+	const struct nlattr *a[IFA_FLAGS + 1];
+	const struct ifaddrmsg *i = nlmsg_body(m);
+	struct netlink_ip ip = {0};
+	uint32_t flags;
+
+	if (m->nlmsg_type != RTM_NEWADDR || m->nlmsg_len < NLMSG_LENGTH(sizeof(*i)))
+		return -EBADMSG;
+	nlmsg_attrs(m, sizeof(*i), a, IFA_FLAGS);
+	flags = a[IFA_FLAGS] ? nlmsg_get_u32(a[IFA_FLAGS]) : i->ifa_flags;
+	if ((int)i->ifa_index != w->index || i->ifa_scope != RT_SCOPE_UNIVERSE ||
+	    !(flags & IFA_F_PERMANENT))
+		return 0;
+	/* On a link with a peer, IFA_ADDRESS is the peer's. */
+	ip_read(a[IFA_LOCAL] ? a[IFA_LOCAL] : a[IFA_ADDRESS], i->ifa_family, i->ifa_prefixlen, &ip);
+	return ip.family ? w->each(&ip, w->arg) : 0;
+}
+
+int netlink_addr_each(struct nlmsg_sock *s, int index,
+		      int (*each)(const struct netlink_ip *, void *), void *arg)
+{
+	auto_buf struct buf b = BUF_INIT(ONE_MAX);
+	struct ifaddrmsg i = {.ifa_family = AF_UNSPEC};
+	struct addr_walk w = {index, each, arg};
+	size_t m = nlmsg_start(&b, RTM_GETADDR, NLM_F_DUMP, &i, sizeof(i));
+
+	nlmsg_end(&b, m);
+	return nlmsg_talk(s, &b, addr_step, &w);
+}
+
 static int route_step(const struct nlmsghdr *m, void *arg)
 {
 	const struct route_walk *w = arg;

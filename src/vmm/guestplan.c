@@ -183,7 +183,7 @@ static int linux_part(const struct plan *p, struct arena *a, struct guestplan *g
 	out->mount_label = NULL;
 	out->intel_rdt = NULL;
 	out->net_devices_json = NULL;
-	out->memory_policy_json = NULL;
+	out->memory_policy = NULL;
 	g->plan.linux_ = out;
 	r = devices(p->linux_, e);
 	return r < 0 ? r : namespaces(p->linux_, out, a, e);
