@@ -4,16 +4,15 @@
 #include "base/opt.h"
 #include "base/str.h"
 #include "cli/cmd.h"
+#include "cli/timearg.h"
 #include "engine/logs.h"
 #include "engine/lookup.h"
 #include "fmt/logline.h"
-#include "fmt/timestamp.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct logs_args {
 	bool follow, timestamps;
@@ -33,27 +32,6 @@ static const struct opt logs_opts[] = {
 	.help = "up to this time"),
     OPT_END,
 };
-
-/* RFC 3339, seconds since the epoch, or a duration before now. */
-static int parse_time(const char *option, const char *s, int64_t *ns, struct err *e)
-{
-	struct timespec now;
-	int64_t v;
-
-	if (!s)
-		return 0;
-	if (timestamp_parse(s, ns))
-		return 0;
-	if (opt_parse_decimal(s, ns) == 0)
-		return 0;
-	if (opt_parse_duration(s, &v) < 0)
-		return err_set(e, ERR_USAGE,
-			       "--%s wants a time such as 2026-11-21T12:00:00Z or 10m, not '%s'",
-			       option, s);
-	clock_gettime(CLOCK_REALTIME, &now);
-	*ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - v;
-	return 0;
-}
 
 static int print(const struct logline *l, const char *text, size_t len, void *arg)
 {
@@ -85,9 +63,9 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 				       a.tail);
 		q.tail = q.tail < 0 ? -1 : q.tail;
 	}
-	r = parse_time("since", a.since, &q.since_ns, e);
+	r = timearg_parse("since", a.since, &q.since_ns, e);
 	if (r == 0)
-		r = parse_time("until", a.until, &q.until_ns, e);
+		r = timearg_parse("until", a.until, &q.until_ns, e);
 	if (r == 0)
 		r = lookup_find(s, argv[0], &arena, &l, e);
 	if (r == 0)

@@ -51,6 +51,7 @@
 	X(system_check)                                                                            \
 	X(system_df)                                                                               \
 	X(system_prune)                                                                            \
+	X(events)                                                                                  \
 	X(info)                                                                                    \
 	X(version)                                                                                 \
 	X(completion)                                                                              \

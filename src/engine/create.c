@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "engine/cgparent.h"
 #include "engine/devspec.h"
+#include "engine/eventlog.h"
 #include "engine/image_ensure.h"
 #include "engine/join.h"
 #include "engine/limits.h"
@@ -230,6 +231,8 @@ int create_instance(struct session *s, const struct request *asked,
 	if (r == 0) {
 		out->image_id = arena_dup(a, out->image_id);
 		r = make(store, q, a, out, e);
+		if (r >= 0)
+			eventlog_instance(store, out, "create", NULL, NULL);
 	}
 	image_close(image);
 	return r;

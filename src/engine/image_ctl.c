@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "engine/eventlog.h"
 #include "engine/session.h"
 #include "fmt/jbind.h"
 #include "fmt/json.h"
@@ -200,6 +201,8 @@ int image_ctl_tag(struct session *s, const char *name_or_id, const char *name, s
 	if (r < 0)
 		return r;
 	r = image_tag(store, i, name, e);
+	if (r >= 0)
+		eventlog_thing(store, "image", "tag", i->record.id, name);
 	image_close(i);
 	return r;
 }
@@ -223,5 +226,9 @@ int image_ctl_remove(struct session *s, const char *name_or_id, bool force, stru
 	if (r < 0)
 		return r;
 	*out = (struct image_ctl_removed){done.untagged, done.deleted};
+	for (size_t i = 0; i < done.untagged.n; i++)
+		eventlog_thing(store, "image", "untag", done.untagged.v[i], done.untagged.v[i]);
+	if (done.deleted)
+		eventlog_thing(store, "image", "delete", done.deleted, done.deleted);
 	return done.deleted ? gc_run(store, NULL, e) : 0;
 }

@@ -3,6 +3,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "engine/eventlog.h"
 #include "engine/layer_make.h"
 #include "fmt/digest.h"
 #include "fmt/oci_image.h"
@@ -95,5 +96,7 @@ int image_import_run(struct store *s, int fd, const char *what, const char *ref,
 	if (r >= 0)
 		r = record(&m, &names, out, e);
 	stage_free(m.stage);
+	if (r >= 0)
+		eventlog_thing(s, "image", "import", out->id, ref ? ref : out->id);
 	return r < 0 ? err_wrap(e, r, "import '%.150s'", what) : 0;
 }

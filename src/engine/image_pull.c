@@ -3,6 +3,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "engine/eventlog.h"
 #include "engine/image_builtin.h"
 #include "engine/image_fetch.h"
 #include "engine/image_transfer.h"
@@ -233,6 +234,7 @@ int image_pull_run(struct store *s, const char *source, const struct image_pull_
 		r = from_registry(s, source, o, a, &done, e);
 	if (r < 0)
 		return err_wrap(e, r, "pull '%.150s'", source);
+	eventlog_thing(s, "image", "pull", source, source);
 	*out = done;
 	return 0;
 }
@@ -329,6 +331,8 @@ int image_pull_load(struct store *s, int fd, const char *name, const struct imag
 	stage_free(st);
 	if (r < 0)
 		return err_wrap(e, r, "load '%.150s'", name);
+	for (size_t i = 0; i < done.n; i++)
+		eventlog_thing(s, "image", "load", done.v[i].id, done.v[i].id);
 	*out = done;
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "engine/eventlog.h"
 #include "engine/image_fetch.h"
 #include "fmt/digest.h"
 #include "fmt/oci_image.h"
@@ -342,5 +343,7 @@ int image_push_run(struct store *s, const char *name, const struct image_push_op
 {
 	int r = push_all(s, name, o, a, out, e);
 
+	if (r >= 0)
+		eventlog_thing(s, "image", "push", name, name);
 	return r < 0 ? err_wrap(e, r, "push '%.150s'", name) : 0;
 }

@@ -348,6 +348,8 @@ static void caisson(struct build *b)
 	c->isolation = b->q->isolation;
 	c->id = i->id;
 	c->name = i->name;
+	c->image = i->image;
+	c->labels = i->labels;
 	c->state_dir = arena_printf(b->a, "%s/instances/%s", b->in->root, i->id);
 	c->run_dir = arena_printf(b->a, "%s/instances/%s", b->in->run_root, i->id);
 	c->rootfs = *b->in->rootfs;

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "engine/conn.h"
+#include "engine/eventlog.h"
 #include "engine/session.h"
 #include "net/attach.h"
 #include "store/instance.h"
@@ -47,7 +48,11 @@ static int remove_locked(struct session *s, const struct instance *i, bool volum
 			r = volume_remove(root, i->mounts.v[k].name, e);
 	if (r == 0)
 		r = rootfs_remove(s->store, i->id, e);
-	return r < 0 ? r : instance_remove(root, run, i, e);
+	if (r == 0)
+		r = instance_remove(root, run, i, e);
+	if (r == 0)
+		eventlog_instance(s->store, i, "destroy", NULL, NULL);
+	return r;
 }
 
 void remove_traces(struct session *s, const char *id)

@@ -4,8 +4,10 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "engine/eventlog.h"
 #include "engine/lookup.h"
 #include "engine/session.h"
+#include "engine/update.h"
 #include "store/instance.h"
 #include "store/store.h"
 
@@ -13,6 +15,7 @@ int rename_instance(struct session *s, const struct lookup *l, const char *name,
 {
 	auto_arena struct arena a = ARENA_INIT;
 	struct instance i;
+	const char *old;
 	struct store *store;
 	auto_fd int dir = -1;
 	int r = session_store(s, &store, e);
@@ -32,5 +35,11 @@ int rename_instance(struct session *s, const struct lookup *l, const char *name,
 		return r;
 	if (streq(i.name, name))
 		return err_set(e, ERR_USAGE, "'%s' is its name already", name);
-	return instance_rename(store_root_fd(store), dir, &i, name, e);
+	old = i.name;
+	r = instance_rename(store_root_fd(store), dir, &i, name, e);
+	if (r == 0) {
+		update_told(s, i.id, name);
+		eventlog_instance(store, &i, "rename", "oldName", old);
+	}
+	return r;
 }

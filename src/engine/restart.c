@@ -4,6 +4,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "engine/conn.h"
+#include "engine/eventlog.h"
 #include "engine/lookup.h"
 #include "engine/remove.h"
 #include "engine/request.h"
@@ -69,7 +70,11 @@ int restart_instance(struct session *s, const struct lookup *l, const struct con
 		if (r == 0)
 			r = instance_run_wait(store_run_fd(s->store), l->i.id, e);
 	}
-	return r < 0 ? r : restart_start(s, &l->i, e);
+	if (r == 0)
+		r = restart_start(s, &l->i, e);
+	if (r == 0)
+		eventlog_instance(s->store, &l->i, "restart", NULL, NULL);
+	return r;
 }
 
 bool restart_has_tty(const struct instance *i)

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "engine/conn.h"
+#include "engine/eventlog.h"
 #include "engine/limits.h"
 #include "engine/lookup.h"
 #include "engine/request.h"
@@ -141,5 +142,16 @@ int update_instance(struct session *s, const struct lookup *l, const struct requ
 	r = apply(s, &i, &q, change, &a, e);
 	if (r < 0)
 		return r;
-	return instance_commit(dir, &i, !i.auto_remove, e);
+	r = instance_commit(dir, &i, !i.auto_remove, e);
+	if (r == 0)
+		eventlog_instance(store, &i, "update", NULL, NULL);
+	return r;
+}
+
+void update_told(struct session *s, const char *id, const char *name)
+{
+	struct control_update u = {.name = name};
+
+	if (instance_alive(store_run_fd(s->store), id))
+		tell_monitor(s, id, &u, NULL);
 }

@@ -19,4 +19,7 @@ struct session;
 int update_instance(struct session *s, const struct lookup *l, const struct request *change,
 		    struct err *e);
 
+/* Its monitor, if it has one, learns the new name, for events.  Never fails. */
+void update_told(struct session *s, const char *id, const char *name);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -194,6 +195,7 @@ static int on_attach(struct client *c, const struct wire_frame *f, struct err *e
 	l->out = q.out;
 	l->err = q.err;
 	l->owner = c->owner = q.owner;
+	teller_event(&c->server->teller, "attach", NULL, NULL);
 	/* Docker lets the first attach of `run -i` decide when stdin ends. */
 	if (q.owner && q.in)
 		c->server->stdin_once = true;
@@ -242,7 +244,10 @@ static int on_exec(struct client *c, const struct wire_frame *f, struct err *e)
 	l->out = q.out;
 	l->err = q.err;
 	l->owner = c->owner = true;
+	teller_exec(&s->teller, "exec_create", &q.process.args);
 	r = s->ops->exec(s, p, &q.process, e);
+	if (r == 0)
+		teller_exec(&s->teller, "exec_start", &q.process.args);
 	if (r < 0) {
 		client_unlink(l);
 		server_drop_proc(p);
@@ -285,6 +290,12 @@ static int on_signal(struct client *c, const struct wire_frame *f, struct err *e
 		return 0;
 	if (!f->stream && (!p->started || p->ended))
 		return err_set(e, ERR_CONFLICT, "the instance is not running");
+	if (!f->stream && !p->ended) {
+		char text[16];
+
+		snprintf(text, sizeof(text), "%u", get32(f->data));
+		teller_event(&c->server->teller, "kill", "signal", text);
+	}
 	r = p->ended ? 0
 		     : c->server->ops->deliver(c->server, p, (int)get32(f->data),
 					       f->stream ? &ignored : e);
@@ -361,6 +372,7 @@ static int on_freeze(struct client *c, bool frozen, struct err *e)
 	if (r < 0)
 		return r;
 	s->frozen = frozen;
+	teller_event(&s->teller, frozen ? "pause" : "unpause", NULL, NULL);
 	if (frozen) {
 		auto_fd int fd = openat(s->run_fd, "paused", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	} else {
@@ -401,6 +413,8 @@ static int on_update(struct server *s, struct server_question *q, struct err *e)
 	struct control_update u = {0};
 	int r = jbind_parse(&control_update_in_table, q->json, q->len, &u, &a, "update", e);
 
+	if (r == 0 && u.name)
+		teller_rename(&s->teller, u.name);
 	if (r == 0 && u.resources_json) {
 		q->json = u.resources_json;
 		q->len = strlen(q->json);
@@ -424,6 +438,8 @@ static int on_question(struct client *c, const struct wire_frame *f, struct err 
 
 	if (!c->server->started || c->server->ended)
 		return err_set(e, ERR_CONFLICT, "the instance is not running");
+	if (f->type == WIRE_TOP)
+		teller_event(&c->server->teller, "top", NULL, NULL);
 	if (f->type == WIRE_UPDATE)
 		return on_update(c->server, &q, e);
 	return c->server->ops->ask(c->server, &q, e);

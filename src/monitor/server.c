@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -140,6 +141,7 @@ void server_started(struct proc *p, int64_t pid)
 	if (p->number == 1) {
 		s->started = true;
 		write_start(s, pid);
+		teller_event(&s->teller, "start", NULL, NULL);
 		for (struct client *c = s->clients; c; c = c->next)
 			if (c->first)
 				client_send(c, WIRE_STARTED, 0, &n, sizeof(n));
@@ -219,14 +221,29 @@ static void tell_exit(struct proc *p)
 		client_unlink(p->links);
 }
 
+static void tell_end(struct server *s, int code, bool oom)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", code);
+	if (oom)
+		teller_event(&s->teller, "oom", NULL, NULL);
+	teller_event(&s->teller, "die", "exitCode", text);
+	if (s->stop_asked)
+		teller_event(&s->teller, "stop", NULL, NULL);
+}
+
 void server_exited(struct proc *p, int status)
 {
 	struct server *s = p->server;
+	char code[16];
 	bool oom;
 
 	p->status = status;
 	p->ended = true;
 	if (p->number != 1) {
+		snprintf(code, sizeof(code), "%d", exit_code(status));
+		teller_event(&s->teller, "exec_die", "exitCode", code);
 		tell_exit(p);
 		server_drop_proc(p);
 		return;
@@ -238,6 +255,7 @@ void server_exited(struct proc *p, int status)
 	s->ops->end(s);
 	write_exit(s, exit_code(status), oom, NULL);
 	unlinkat(s->run_fd, "paused", 0);
+	tell_end(s, exit_code(status), oom);
 	s->ended = true;
 	trace_end(TRACE_CLEANUP);
 	tell_exit(p);
@@ -259,8 +277,12 @@ static void stop_due(struct watch *w, uint32_t events)
 int server_stop(struct server *s, int sig, int64_t timeout_ms, struct err *e)
 {
 	struct itimerspec t = {.it_value = {timeout_ms / 1000, timeout_ms % 1000 * 1000000}};
+	char text[16];
 	int r, fd;
 
+	snprintf(text, sizeof(text), "%d", timeout_ms == 0 ? SIGKILL : sig);
+	teller_event(&s->teller, "kill", "signal", text);
+	s->stop_asked = true;
 	if (timeout_ms == 0 || sig == SIGKILL)
 		return s->ops->kill(s, e);
 	r = s->ops->deliver(s, server_main(s), sig, e);
@@ -365,6 +387,7 @@ static int adopt_plan(struct server *s, struct err *e)
 	if (!c || !c->state_dir || !c->run_dir || !p->process)
 		return err_set(e, ERR_CORRUPT, "plan: not one of the engine's");
 	s->ops = c->isolation == PLAN_VM ? &workload_vm_ops : &workload_container_ops;
+	teller_init(&s->teller, s->setup->run_root, p);
 	s->auto_remove = c->auto_remove;
 	s->stop_number = signal_number(c->stop_signal);
 	s->stop_timeout_ms = c->stop_timeout_s * 1000;
@@ -430,6 +453,7 @@ static void finish(struct server *s)
 		client_close(s->clients);
 	unlinkat(s->run_fd, "ctl", 0);
 	logfile_done(&s->log);
+	teller_done(&s->teller);
 	loop_done(&s->loop);
 }
 

@@ -20,6 +20,7 @@
 #include "monitor/logfile.h"
 #include "monitor/loop.h"
 #include "monitor/outq.h"
+#include "monitor/teller.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -108,11 +109,13 @@ struct server {
 	int state_fd, run_fd; /* directories of the instance */
 	struct watch listener, stop_timer, term;
 	struct logfile log;
+	struct teller teller;
 	struct proc *procs; /* the main one is last */
 	struct client *clients;
 	uint32_t last_number, last_serial;
 	bool start_asked, started, ended, reaped_by_client, frozen;
-	bool discard; /* it is being removed: at its end nobody is waited for */
+	bool stop_asked; /* its end is a stop, in the words of events */
+	bool discard;	 /* it is being removed: at its end nobody is waited for */
 	bool auto_remove, stdin_once;
 	int exit_status; /* of this program */
 	const char *stop_signal;

@@ -355,6 +355,8 @@ struct plan_caisson {
 	const char *net_ns; /* path of the instance's network namespace, NULL: the host's */
 	bool open_stdin, stdin_once, auto_remove;
 	const char *init;	 /* program to start as process 1 (runtime/reaper.h), or NULL */
+	const char *image;	 /* as the user called it, for events */
+	struct strs labels;	 /* KEY=VALUE, likewise */
 	const char *stop_signal; /* "SIGTERM" */
 	int64_t stop_timeout_s;
 	const char

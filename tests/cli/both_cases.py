@@ -425,6 +425,25 @@ def update_changes_what_runs_and_what_starts_again(env):
 
 
 @case
+def events_tell_a_life(env):
+    name = name_of(env, "life")
+    live = env.start("events", "--filter", f"container={name}", "--filter", "event=die", "--format", "{{.Action}} {{.Actor.Attributes.exitCode}}")
+    time.sleep(0.3)
+    env.run("run", "--name", name, "-l", "k=v w", T, "sh", "-c", "exit 3").expect(3)
+    live.until("die 3\n")
+    live.p.kill()
+    env.run("start", name).ok()
+    env.run("wait", name).ok()
+    env.run("rm", name).ok()
+    out = env.run("events", "--since", "10m", "--until", "0s", "--filter", f"container={name}", "--format", "{{.Action}}").ok().out
+    same(re.sub(r"exec.*\n", "", out).split(), ["create", "attach", "start", "die", "start", "die", "destroy"], "actions")
+    doc = env.run("events", "--since", "10m", "--until", "0s", "--filter", f"container={name}", "--filter", "event=create", "--format", "json").ok().json()
+    same((doc["Type"], doc["status"], doc["from"], doc["Actor"]["Attributes"]), ("container", "create", T, {"k": "v w", "image": T, "name": name}), "event")
+    env.run("events", "--filter", "frob=1").error(2, "frob")
+    env.run("events", "--since", "frob").error(2, "frob")
+
+
+@case
 def rename_moves_the_name(env):
     name = detached(env, "rename", "sleep", "1000")
     env.run("rename", name, name + "-2").ok(out="")

@@ -239,6 +239,43 @@ def a_rename_killed_half_way_loses_no_name(env):
 
 
 @test(needs="root")
+def events_of_what_is_done_to_an_instance(env):
+    env.run("run", "-d", "--name", "ev", "--network", "none", TINY, "sleep", "1000").ok()
+    env.run("exec", "ev", "true").ok()
+    env.run("rename", "ev", "ev2").ok()
+    for cmd in (["update", "--memory", "100m"], ["pause"], ["unpause"], ["kill", "-s", "USR1"], ["stop", "-t", "0"], ["start"]):
+        env.run(*cmd, "ev2").ok()
+    env.run("rm", "-f", "ev2").ok()
+    env.run("tag", TINY, "other:tag").ok()
+    env.run("rmi", "other:tag").ok()
+    past = lambda *f: env.run("events", "--since", "5m", "--until", "0s", *f).ok().out
+    got = past("--format", "{{.Action}}", "--filter", "type=container").splitlines()
+    same(got[-18:], ["create", "start", "exec_create: true", "exec_start: true", "exec_die", "rename", "update", "pause", "unpause", "kill",
+                     "kill", "die", "stop", "start", "kill", "die", "stop", "destroy"], "actions")
+    same(past("--format", "{{.Actor.Attributes.oldName}} {{.Actor.Attributes.name}}", "--filter", "event=rename").splitlines()[-1], "ev ev2")
+    same(past("--format", "{{.Actor.Attributes.name}}", "--filter", "event=stop").splitlines()[-1], "ev2", "the monitor knows the new name")
+    same(past("--format", "{{.Action}}", "--filter", "type=image").split()[-2:], ["tag", "untag"])
+    check(re.search(r"^\d{4}-\d\d-\d\dT[0-9:.]+Z container exec_die [0-9a-f]{64} \(image=caisson/tiny, name=ev, exitCode=0\)$", past(), re.M), past())
+
+
+@test(needs="root")
+def the_journal_is_bounded_and_followed_across_files(env):
+    """Large events by many commands at once, and a reader that follows loses none of them."""
+    label = "l=" + "x" * 20000
+    live = env.start("events", "--filter", "event=create", "--format", "{{.Actor.Attributes.name}}")
+    time.sleep(0.3)
+    for i in range(4):
+        ts = [threading.Thread(target=env.run, args=("create", "--name", f"n{i}-{k}", "-l", label, TINY, "true")) for k in range(25)]
+        [t.start() for t in ts]
+        [t.join() for t in ts]
+        env.run("container", "prune", "-f").ok()
+    live.until("(n\\d-\\d+\n){100}")
+    live.p.kill()
+    d = env.run_root / "events"
+    check(sum(f.stat().st_size for f in d.iterdir()) <= 4 << 20 and (d / "journal.1").exists(), "the journal is not bounded")
+
+
+@test(needs="root")
 def ids_and_prefixes(env):
     i = env.run("create", "--name", "pre", TINY, "true").ok().out.strip()
     for what in (i, i[:12], i[:4], "pre"):
