@@ -26,6 +26,7 @@
 #include "sys/fd.h"
 #include "sys/file.h"
 #include "sys/mountfd.h"
+#include "sys/overlay.h"
 #include "sys/path.h"
 #include "sys/sock.h"
 
@@ -40,7 +41,6 @@
 #include <sys/wait.h>
 
 #define MOUNTINFO_MAX (16u << 20)
-#define LOWER_MAX     500 /* OVL_MAX_STACK of the kernel */
 
 static int in_directory(const char *dir, const char *what, struct err *e)
 {
@@ -49,79 +49,10 @@ static int in_directory(const char *dir, const char *what, struct err *e)
 	return 0;
 }
 
-static void words(struct arena *a, struct strs *out, const char *list)
+static struct overlay_spec spec_of(const struct plan_rootfs *r, const char *upper, const char *work)
 {
-	char *copy = list ? arena_dup(a, list) : NULL, *save = NULL;
-
-	for (char *w = copy ? strtok_r(copy, ",", &save) : NULL; w; w = strtok_r(NULL, ",", &save))
-		arena_strs_add(a, out, w);
-}
-
-/* The directories of an overlay, open, and named by descriptor: short, however deep they lie (an
- * fsconfig() value holds 255 bytes, a mount(2) one page), and the mount table that the instance
- * sees shows no path of the host. */
-struct stack {
-	struct arena a;
-	int *fd;
-	size_t n;
-	const char **name; /* the layers, then upper and work */
-};
-
-static void stack_done(struct stack *s)
-{
-	for (size_t i = 0; i < s->n; i++)
-		close(s->fd[i]);
-	arena_free(&s->a);
-}
-#define auto_stack __attribute__((cleanup(stack_done)))
-
-static int stack_add(struct stack *s, const char *path, const char *what, struct err *e)
-{
-	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return err_sys(e, "%s '%s'", what, path);
-	s->name[s->n] = arena_printf(&s->a, "/proc/self/fd/%d", fd);
-	s->fd[s->n++] = fd;
-	return 0;
-}
-
-static int stack_open(struct stack *s, const struct plan_rootfs *r, const char *upper,
-		      const char *work, struct err *e)
-{
-	int ret = 0;
-
-	s->fd = arena_array(&s->a, r->lower.n + 2, sizeof(*s->fd));
-	s->name = arena_array(&s->a, r->lower.n + 2, sizeof(*s->name));
-	for (size_t i = 0; ret == 0 && i < r->lower.n; i++)
-		ret = stack_add(s, r->lower.v[i], "layer", e);
-	if (ret == 0)
-		ret = stack_add(s, upper, "writable layer", e);
-	return ret < 0 ? ret : stack_add(s, work, "work directory", e);
-}
-
-/* One value per layer ("lowerdir+", Linux 6.7).  -EINVAL: the kernel wants one string. */
-static int overlay_new(const struct plan_rootfs *r, const char *upper, const char *work,
-		       struct err *e)
-{
-	auto_stack struct stack s = {0};
-	struct strs opts = {0};
-	char why[200];
-	int fd = stack_open(&s, r, upper, work, e);
-
-	if (fd < 0)
-		return fd;
-	for (size_t i = 0; i < r->lower.n; i++)
-		arena_strs_add(&s.a, &opts, arena_printf(&s.a, "lowerdir+=%s", s.name[i]));
-	arena_strs_add(&s.a, &opts, arena_printf(&s.a, "upperdir=%s", s.name[r->lower.n]));
-	arena_strs_add(&s.a, &opts, arena_printf(&s.a, "workdir=%s", s.name[r->lower.n + 1]));
-	words(&s.a, &opts, r->userns_options);
-	fd = mountfd_new("overlay", opts.v, opts.n, 0, why, sizeof(why));
-	if (fd < 0) {
-		errno = -fd;
-		return err_sys(e, "overlay of %zu layers%s%s", r->lower.n, *why ? ": " : "", why);
-	}
-	return fd;
+	return (struct overlay_spec){
+	    .lower = &r->lower, .upper = upper, .work = work, .options = r->userns_options};
 }
 
 /* A detached copy of dir, shifted, put over dir itself. */
@@ -182,43 +113,11 @@ static int upper_in_memory(struct err *e)
 	return 0;
 }
 
-/* By mount(2), in a directory of a tmpfs of the private namespace; a copy of that mount is kept. */
-int newroot_one_string(const struct plan_rootfs *r, const char *upper, const char *work,
-		       struct err *e)
-{
-	auto_buf struct buf opts = BUF_INIT(4095);
-	auto_fd int place = mountfd_new("tmpfs", NULL, 0, 0, NULL, 0), root = -1, at = -1;
-	auto_stack struct stack s = {0};
-	int ret = stack_open(&s, r, upper, work, e);
-
-	if (ret < 0)
-		return ret;
-	for (size_t i = 0; i < r->lower.n; i++)
-		buf_printf(&opts, "%s%s", i ? ":" : "lowerdir=", s.name[i]);
-	buf_printf(&opts, ",upperdir=%s,workdir=%s", s.name[r->lower.n], s.name[r->lower.n + 1]);
-	if (r->userns_options)
-		buf_printf(&opts, ",%s", r->userns_options);
-	if (buf_fail(&opts, "overlay options", e) < 0)
-		return -EOVERFLOW;
-	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (place < 0 || root < 0 || mountfd_attach(place, root) < 0)
-		return err_sys(e, "place for the overlay");
-	if (mkdirat(place, "m", 0700) < 0 || fchdir(place) < 0 ||
-	    mount("overlay", "m", "overlay", 0, opts.p) < 0)
-		return err_sys(e, "overlay of %zu layers", r->lower.n);
-	at = mountfd_clone(AT_FDCWD, "m", false);
-	if (at < 0) {
-		errno = -at;
-		return err_sys(e, "overlay");
-	}
-	return take_fd(&at);
-}
-
 /* In a private copy of the layers' namespace. */
 static int overlay_hard(const struct plan_rootfs *r, int userns_fd, struct err *e)
 {
 	const char *upper = r->upper, *work = r->work;
-	struct err first = ERR_INIT;
+	struct overlay_spec o;
 	int ret;
 
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
@@ -235,19 +134,13 @@ static int overlay_hard(const struct plan_rootfs *r, int userns_fd, struct err *
 		upper = "upper";
 		work = "work";
 	}
-	ret = overlay_new(r, upper, work, &first);
-	if (ret >= 0)
-		return ret;
-	if (ret != -EINVAL && first.sys != EINVAL) {
-		if (e)
-			*e = first;
-		return ret;
-	}
-	return newroot_one_string(r, upper, work, e);
+	o = spec_of(r, upper, work);
+	return overlay_private(&o, e);
 }
 
 static int overlay_here(const struct plan_rootfs *r, int userns_fd, struct err *e)
 {
+	struct overlay_spec o = spec_of(r, r->upper, r->work);
 	struct err first = ERR_INIT;
 	int fd;
 
@@ -256,7 +149,7 @@ static int overlay_here(const struct plan_rootfs *r, int userns_fd, struct err *
 	if (fd < 0)
 		return fd;
 	if (userns_fd < 0 && r->upper) {
-		fd = overlay_new(r, r->upper, r->work, &first);
+		fd = overlay_new(&o, &first);
 		if (fd >= 0)
 			return fd;
 		/* Before 6.7 "lowerdir+" is an unknown option.  Anything else will not get better.
@@ -275,10 +168,10 @@ int newroot_overlay(const struct plan_rootfs *r, int userns_fd, struct err *e)
 	auto_fd int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC), layers = -1;
 	int fd;
 
-	if (!r->lower.n || r->lower.n > LOWER_MAX)
+	if (!r->lower.n || r->lower.n > OVERLAY_LOWER_MAX)
 		return err_set(e, ERR_USAGE,
 			       "caisson.rootfs.lower: %zu layers, 1 to %d are possible", r->lower.n,
-			       LOWER_MAX);
+			       OVERLAY_LOWER_MAX);
 	if (!r->upper != !r->work)
 		return err_set(e, ERR_USAGE, "caisson.rootfs: upper without work");
 	if (own < 0)

@@ -15,11 +15,6 @@ int newroot_overlay(const struct plan_rootfs *r, int userns_fd, struct err *e);
 /* The same in a process of its own, for a caller that must stay where it is. */
 int newroot_overlay_aside(const struct plan_rootfs *r, int userns_fd, struct err *e);
 
-/* The overlay as kernels before 6.7 take it, by mount(2).  The caller is in a mount namespace that
- * nobody else is in; its "/" and working directory are covered. */
-int newroot_one_string(const struct plan_rootfs *r, const char *upper, const char *work,
-		       struct err *e);
-
 /* A detached mount of plan.root.path. */
 int newroot_bind(const struct job *j, struct err *e);
 

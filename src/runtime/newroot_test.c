@@ -7,6 +7,7 @@
 #include "runtime/nsset.h"
 #include "spec/plan.h"
 #include "sys/fd.h"
+#include "sys/overlay.h"
 #include "sys/path.h"
 
 #include <fcntl.h>
@@ -199,7 +200,8 @@ TEST(long_names_are_no_trouble)
 static int by_mount(struct world *w)
 {
 	struct err e = ERR_INIT;
-	auto_fd int fd = newroot_one_string(&w->r, w->r.upper, w->r.work, &e);
+	struct overlay_spec o = {.lower = &w->r.lower, .upper = w->r.upper, .work = w->r.work};
+	auto_fd int fd = overlay_one_string(&o, &e);
 	char b[16];
 
 	if (show(fd, &e) < 0)
