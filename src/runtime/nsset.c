@@ -9,9 +9,11 @@
 #include "sys/file.h"
 
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -91,7 +93,13 @@ static int add(struct nsset *s, const struct plan_namespace *n, size_t at, struc
 			       n->path);
 	s->fd[index_of(flag)] = open(n->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (s->fd[index_of(flag)] < 0)
-		return err_sys(e, "%s namespace '%s'", n->type, n->path);
+		return err_sys(e, "linux.namespaces[%zu].path: %s namespace '%s'", at, n->type,
+			       n->path);
+	/* ENOTTY: any other file. */
+	if (ioctl(s->fd[index_of(flag)], NS_GET_NSTYPE) != (int)flag)
+		return err_set(e, ERR_USAGE,
+			       "linux.namespaces[%zu].path: '%s' is not a %s namespace", at,
+			       n->path, n->type);
 	s->join |= flag;
 	return 0;
 }
