@@ -57,6 +57,10 @@ static void print_text(const struct info *i)
 	       " stopped\n",
 	       i->instances.running, i->instances.paused, i->instances.stopped);
 	print_isolations(i);
+	if (i->rootless)
+		printf("ordinary user:       %" PRIu64 " ids, network by %s, limits: %s\n",
+		       i->rootless->ids, or_none(i->rootless->outside),
+		       i->rootless->limits && *i->rootless->limits ? i->rootless->limits : "none");
 	printf("layers kept as:      %s\n", or_none(i->layer_form));
 	printf("bridge networks:     %s\n", i->nftables ? "nftables" : "no");
 	print_list("kernel's walls:      ", &i->security);

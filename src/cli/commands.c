@@ -56,7 +56,8 @@
 	X(version)                                                                                 \
 	X(completion)                                                                              \
 	X(complete)                                                                                \
-	X(reap)
+	X(reap)                                                                                    \
+	X(hold)
 
 #define X(name) extern const struct cmd cmd_##name;
 COMMANDS(X)

@@ -104,12 +104,14 @@ static char *user_root(void)
 static char *user_run_root(void)
 {
 	const char *run = env("XDG_RUNTIME_DIR");
+	struct stat st;
 	char uid[32];
 
-	if (run && *run == '/')
+	/* What su and sudo leave of another user's session is not ours. */
+	if (run && *run == '/' && stat(run, &st) == 0 && st.st_uid == geteuid())
 		return join(run, "/caisson");
 	snprintf(uid, sizeof(uid), "%u", (unsigned int)geteuid());
-	return join("/tmp/caisson-run-", uid);
+	return join("/tmp/caisson-", uid);
 }
 
 /* Relative to where the command was given, because the monitor works from "/". */

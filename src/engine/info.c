@@ -13,6 +13,7 @@
 #include "sys/child.h"
 #include "sys/fd.h"
 #include "sys/file.h"
+#include "sys/userns.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -40,6 +41,12 @@ static const struct jbind_field vm_fields[] = {
     JB_END};
 static const struct jbind vm_table = {sizeof(struct info_vm), vm_fields, false};
 
+static const struct jbind_field rootless_fields[] = {
+    JB(struct info_rootless, ids, "ids", JBIND_UINT),
+    JB(struct info_rootless, outside, "outside", JBIND_STR),
+    JB(struct info_rootless, limits, "limits", JBIND_STR, .flags = JBIND_KEEP), JB_END};
+static const struct jbind rootless_table = {sizeof(struct info_rootless), rootless_fields, false};
+
 static const struct jbind_field counts_fields[] = {
     JB(struct info_counts, running, "running", JBIND_INT, .flags = JBIND_KEEP),
     JB(struct info_counts, paused, "paused", JBIND_INT, .flags = JBIND_KEEP),
@@ -59,6 +66,7 @@ static const struct jbind_field info_fields[] = {
     JB(struct info, layer_form, "layerForm", JBIND_STR),
     JB(struct info, images, "images", JBIND_INT, .flags = JBIND_KEEP),
     JB(struct info, instances, "instances", JBIND_OBJ, .sub = &counts_table, .flags = JBIND_KEEP),
+    JB(struct info, rootless, "rootless", JBIND_PTR, .sub = &rootless_table),
     JB(struct info, container, "container", JBIND_OBJ, .sub = &isolation_table,
        .flags = JBIND_KEEP),
     JB(struct info, vm, "vm", JBIND_OBJ, .sub = &vm_table, .flags = JBIND_KEEP),
@@ -74,7 +82,7 @@ struct probe {
 };
 struct host {
 	struct probe probe;
-	const char *qemu, *kernel, *kernel_why;
+	const char *qemu, *kernel, *kernel_why, *limits;
 };
 static const struct jbind_field probe_fields[] = {
     JB(struct probe, kvm, "kvm", JBIND_STR), JB(struct probe, why, "why", JBIND_STR),
@@ -82,8 +90,11 @@ static const struct jbind_field probe_fields[] = {
 static const struct jbind probe_table = {sizeof(struct probe), probe_fields, false};
 static const struct jbind_field host_fields[] = {
     JB(struct host, probe, "probe", JBIND_OBJ, .sub = &probe_table, .flags = JBIND_REQUIRED),
-    JB(struct host, qemu, "qemu", JBIND_STR), JB(struct host, kernel, "kernel", JBIND_STR),
-    JB(struct host, kernel_why, "kernelWhy", JBIND_STR), JB_END};
+    JB(struct host, qemu, "qemu", JBIND_STR),
+    JB(struct host, kernel, "kernel", JBIND_STR),
+    JB(struct host, kernel_why, "kernelWhy", JBIND_STR),
+    JB(struct host, limits, "limits", JBIND_STR),
+    JB_END};
 static const struct jbind host_table = {sizeof(struct host), host_fields, false};
 
 static void warn(struct arena *a, struct info *i, const char *text)
@@ -125,6 +136,8 @@ static void look_at_vm(struct session *s, struct arena *a, struct info *i)
 		i->vm.why = arena_dup(a, e.msg);
 		return;
 	}
+	if (i->rootless)
+		i->rootless->limits = h.limits;
 	i->vm.accel = h.probe.accel;
 	i->vm.accel_why = h.probe.why;
 	i->vm.kvm = h.probe.kvm;
@@ -264,20 +277,50 @@ static int count(struct session *s, struct arena *a, struct info *i, struct err 
 	return 0;
 }
 
+static void look_at_rootless(struct arena *a, struct info *i)
+{
+	struct info_rootless *r = arena_alloc(a, sizeof(*r));
+
+	i->rootless = r;
+	r->ids = userns_ids();
+	r->outside = in_path("pasta") ? "pasta" : in_path("slirp4netns") ? "slirp4netns" : NULL;
+	if (r->ids == 1)
+		warn(a, i,
+		     "one user id only: images with files of several owners cannot be unpacked "
+		     "(package uidmap, and ranges in /etc/subuid and /etc/subgid)");
+	if (!r->outside)
+		warn(a, i, "neither pasta (package passt) nor slirp4netns: no bridge networks");
+}
+
+/* What the monitor's programs saw. */
+static void limits_warning(struct arena *a, struct info *i)
+{
+	if (i->rootless && i->rootless->limits && !*i->rootless->limits)
+		warn(a, i,
+		     "no cgroup is delegated to this user: --memory, --cpus and --pids-limit are "
+		     "refused, and the default limit of processes is not kept");
+}
+
 int info_gather(struct session *s, struct arena *a, struct info *out, struct err *e)
 {
 	struct info i = {.version = CAISSON_VERSION, .root = s->root, .run_root = s->run_root};
-	int r = 0;
+	struct err why = ERR_INIT;
+	struct store *store;
+	int r;
 
-	i.container.usable = geteuid() == 0;
-	if (i.container.usable)
+	r = session_store(s, &store, &why);
+	i.container.usable = r >= 0;
+	if (r >= 0)
 		r = count(s, a, &i, e);
 	else
-		i.container.why = "this version works as root only";
-	if (r < 0)
+		i.container.why = why.msg;
+	if (r < 0 && i.container.usable)
 		return r;
+	if (userns_inside())
+		look_at_rootless(a, &i);
 	look_at_host(a, &i);
 	look_at_vm(s, a, &i);
+	limits_warning(a, &i);
 	if (!i.container.usable) {
 		i.vm.usable = false;
 		i.vm.why = i.container.why;

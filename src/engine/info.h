@@ -31,6 +31,13 @@ struct info_vm {
 	const char *kernel;	/* version of the newest guest kernel, or NULL */
 };
 
+/* Of an ordinary user's engine. */
+struct info_rootless {
+	uint64_t ids;	     /* how many a container may use; 1: no ranges or no newuidmap */
+	const char *outside; /* program of bridge networks: "pasta", "slirp4netns", or NULL */
+	const char *limits;  /* cgroup controllers that can be used: "cpu,memory"; "" none */
+};
+
 struct info_counts {
 	int64_t running, paused, stopped;
 };
@@ -44,6 +51,7 @@ struct info {
 	const char *layer_form; /* "erofs" or "directory" */
 	int64_t images;
 	struct info_counts instances;
+	struct info_rootless *rootless; /* NULL: root's engine */
 	struct info_isolation container;
 	struct info_vm vm;
 	struct strs security; /* walls the kernel offers: "seccomp" "apparmor" "selinux" "userns" */

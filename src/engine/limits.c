@@ -285,6 +285,11 @@ int limits_build(const struct request *q, struct arena *a, struct plan_resources
 	return 0;
 }
 
+bool limits_default_pids(const struct request *q)
+{
+	return !q->pids.set || q->pids.v == PIDS_DEFAULT || q->pids.v <= 0;
+}
+
 /* ---- of a process ---- */
 
 static int one_limit(const char *said, struct arena *a, struct plan_rlimit *out, struct err *e)

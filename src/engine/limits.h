@@ -9,6 +9,8 @@
 #ifndef ENGINE_LIMITS_H
 #define ENGINE_LIMITS_H
 
+#include <stdbool.h>
+
 struct arena;
 struct err;
 struct plan_resources;
@@ -20,6 +22,10 @@ struct request;
  * have; ERR_NOT_FOUND a device that is not there. */
 int limits_build(const struct request *q, struct arena *a, struct plan_resources *out,
 		 struct err *e);
+
+/* Whether the limit of processes is the one that everybody has, or none at all: nobody would miss it
+ * where no limit can be set. */
+bool limits_default_pids(const struct request *q);
 
 /* --ulimit.  ERR_USAGE naming what was typed. */
 int limits_ulimits(const struct request *q, struct arena *a, struct plan_rlimits *out,

@@ -11,6 +11,7 @@
 #include "fmt/oci_image.h"
 #include "spec/plan.h"
 #include "store/instance.h"
+#include "sys/userns.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -166,13 +167,16 @@ static void shm_mount(struct build *b)
 /* What the user mounts at one of these places replaces ours, as in docker. */
 static void default_mounts(struct build *b)
 {
-	static const struct {
+	/* tty's group in Debian and in most images; a user with one id only has no such group. */
+	bool tty_group = !userns_inside() || userns_has_gid(5);
+	const struct {
 		const char *destination, *type, *source, *options;
 	} table[] = {
 	    {"/proc", "proc", "proc", "nosuid,noexec,nodev"},
 	    {"/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k"},
 	    {"/dev/pts", "devpts", "devpts",
-	     "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5"},
+	     tty_group ? "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5"
+		       : "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620"},
 	    {"/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro"},
 	    {"/sys/fs/cgroup", "cgroup", "cgroup", "ro,nosuid,noexec,nodev"},
 	    {"/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev"},
@@ -323,6 +327,9 @@ static int cgroup(struct build *b, struct err *e)
 	const char *parent;
 	int r = cgparent_path(b->q->cgroup_parent, b->a, &parent, e);
 
+	/* An ordinary user's engine may make directories at most where it is itself. */
+	if (r == 0 && userns_inside() && !b->q->cgroup_parent)
+		parent++;
 	if (r == 0)
 		b->p->linux_->cgroups_path =
 		    arena_printf(b->a, "%s/%s", parent, b->in->instance->id);
@@ -359,6 +366,7 @@ static void caisson(struct build *b)
 	c->open_stdin = b->q->open_stdin;
 	c->auto_remove = b->q->auto_remove;
 	c->init = b->q->init ? b->in->init : NULL;
+	c->default_pids = limits_default_pids(b->q) && userns_inside();
 	c->stop_signal = stop_signal(b);
 	c->stop_timeout_s = b->q->stop_timeout_s.set ? b->q->stop_timeout_s.v : STOP_TIMEOUT_S;
 	c->seccomp_cache = arena_printf(b->a, "%s/cache/seccomp", b->in->root);

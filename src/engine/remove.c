@@ -29,7 +29,8 @@ static void clean_cgroup(struct session *s, const char *id)
 	if (asprintf(&path, "%s/caisson-monitor", s->libexec) < 0)
 		abort();
 	struct child_opts o = {.path = path,
-			       .argv = (const char *const[]){path, "--cleanup", id, NULL}};
+			       .argv = (const char *const[]){path, "--cleanup", id, "--run-root",
+							     store_run_path(s->store), NULL}};
 	pid_t pid = child_start(&o);
 
 	if (pid > 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/session.h"
-#include "base/err.h"
+#include "engine/rootless.h"
 #include "store/store.h"
 
 #include <stddef.h>
@@ -9,16 +9,12 @@
 
 int session_store(struct session *s, struct store **store, struct err *e)
 {
-	int r;
+	int r = 0;
 
-	/* Layers are mounted, owners set and networks made as root; half of that would be no help.
-	 */
 	if (geteuid() != 0)
-		return err_set(
-		    e, ERR_UNSUPPORTED,
-		    "this version works as root only: images and instances of an ordinary "
-		    "user need rootless mode, which it does not have");
-	r = s->store ? 0 : store_open(s->root, s->run_root, &s->store, e);
+		r = rootless_enter(s, e);
+	if (r == 0 && !s->store)
+		r = store_open(s->root, s->run_root, &s->store, e);
 	if (r == 0)
 		*store = s->store;
 	return r;
@@ -28,6 +24,8 @@ void session_done(struct session *s)
 {
 	if (s->store)
 		store_close(s->store);
+	if (s->users_fd)
+		close(s->users_fd);
 	free(s->root);
 	free(s->run_root);
 	free(s->libexec);

@@ -19,6 +19,7 @@ struct session {
 	char *self;		/* path of the caisson program itself */
 	char **environment;	/* borrowed: the caller's */
 	struct store *store;	/* opened by session_store() */
+	int users_fd;		/* lock on the user namespace (rootless.h); 0: none */
 };
 
 /* The store, opened at the first call.  Borrowed from the session. */

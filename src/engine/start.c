@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "engine/forward.h"
 #include "engine/join.h"
 #include "engine/plan_build.h"
 #include "engine/request.h"
@@ -20,6 +21,7 @@
 #include "store/store.h"
 #include "sys/fd.h"
 #include "sys/file.h"
+#include "sys/userns.h"
 
 #include <endian.h>
 #include <fcntl.h>
@@ -42,6 +44,9 @@ struct starting {
 	struct plan plan;
 	struct arena arena;
 	int dir_fd;
+	int life;	/* of caisson-forward, or negative */
+	int engine_net; /* of an ordinary user's engine, kept by every monitor (rootless.c); or -1
+			 */
 };
 
 static int sys(struct err *e, int r, const char *what)
@@ -252,7 +257,12 @@ static void arguments(struct starting *st, struct argv *v, const char *program, 
 	arg_fd(v, NULL, st->join.pid_ns);
 	arg_fd(v, NULL, st->join.ipc_ns);
 	arg_fd(v, NULL, st->join.shm);
-	for (size_t i = 0; i < st->net.n_port_fds; i++)
+	/* An ordinary user's namespaces are in use as long as the instance lives. */
+	if (st->s->users_fd)
+		arg_fd(v, NULL, st->s->users_fd);
+	arg_fd(v, NULL, st->engine_net);
+	arg_fd(v, NULL, st->life);
+	for (size_t i = 0; st->life < 0 && i < st->net.n_port_fds; i++)
 		arg_fd(v, NULL, st->net.port_fds[i]);
 	arg_text(v, "--libexec", st->s->libexec);
 	arg_text(v, "--data", st->s->data);
@@ -348,8 +358,11 @@ int start_instance(struct session *s, const struct instance *i, int dir_fd,
 	struct starting st = {.s = s,
 			      .i = i,
 			      .dir_fd = dir_fd,
+			      .life = -1,
+			      .engine_net = -1,
 			      .net = {.netns_fd = -1, .tap_fd = -1},
 			      .join = JOIN_INIT};
+	struct userns_holder h;
 	auto_fd int lock = -1;
 	int r = session_store(s, &st.store, e);
 
@@ -361,8 +374,16 @@ int start_instance(struct session *s, const struct instance *i, int dir_fd,
 	r = prepare(&st, e);
 	if (r == 0)
 		r = make_plan(&st, o, e);
+	if (r == 0) {
+		st.life = forward_start(s, &st.net, &st.arena, e);
+		r = st.life < 0 && st.life != -ENOENT ? st.life : 0;
+	}
+	if (r == 0 && s->users_fd && userns_holder_read(store_run_fd(st.store), &h) == 0)
+		st.engine_net = userns_holder_net(&h);
 	if (r == 0)
 		r = launch_monitor(&st, lock, o, out, e);
+	fd_close(st.life);
+	fd_close(st.engine_net);
 	attach_done(&st.net);
 	join_close(&st.join);
 	if (r < 0)

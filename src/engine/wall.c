@@ -8,6 +8,7 @@
 #include "engine/request.h"
 #include "fmt/docker_seccomp.h"
 #include "spec/plan.h"
+#include "sys/userns.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -360,7 +361,8 @@ static bool said(const struct plan_rlimits *l, const char *type)
 /* An ordinary user, or a root without that capability, cannot give more than he has. */
 static bool may_raise(void)
 {
-	return geteuid() == 0 && prctl(PR_CAPBSET_READ, CAP_SYS_RESOURCE, 0, 0, 0) == 1;
+	return geteuid() == 0 && !userns_inside() &&
+	       prctl(PR_CAPBSET_READ, CAP_SYS_RESOURCE, 0, 0, 0) == 1;
 }
 
 void wall_rlimits(bool host, struct arena *a, struct plan_rlimits *l)
@@ -413,4 +415,9 @@ void wall_sysctls(struct arena *a, struct jbind_map *m)
 	for (size_t i = 0; i < n; i++)
 		if (!jbind_lookup(m, defaults[i].key))
 			v[m->n++] = defaults[i];
+	/* A user namespace of one id has only that group. */
+	if (userns_inside() && !userns_has_gid(65535))
+		for (size_t i = 0; i < m->n; i++)
+			if (v[i].value == defaults[0].value)
+				v[i].value = "0 0";
 }

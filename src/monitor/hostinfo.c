@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "fmt/json.h"
+#include "runtime/cgroup.h"
 #include "vmm/kernel.h"
 #include "vmm/probe.h"
 #include "vmm/vm.h"
@@ -25,6 +26,7 @@ int hostinfo_write(const char *cache_dir, const char *data, struct buf *out, str
 	struct err no_kernel = ERR_INIT;
 	struct probe_result res;
 	struct kernel k = {0};
+	char limits[128];
 	int r = probe_accel(cache_dir, &res, e);
 
 	if (r < 0)
@@ -38,6 +40,9 @@ int hostinfo_write(const char *cache_dir, const char *data, struct buf *out, str
 	json_quote(out, r < 0 ? NULL : k.version);
 	buf_puts(out, ",\"kernelWhy\":");
 	json_quote(out, r < 0 ? no_kernel.msg : NULL);
+	cgroup_limits(limits);
+	buf_puts(out, ",\"limits\":");
+	json_quote(out, limits);
 	buf_puts(out, "}");
 	return 0;
 }

@@ -15,9 +15,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/opt.h"
+#include "monitor/cgrecord.h"
 #include "monitor/hostinfo.h"
 #include "monitor/server.h"
-#include "runtime/cgroup.h"
 #include "spec/trace.h"
 #include "sys/fd.h"
 
@@ -73,21 +73,6 @@ static int probe(const char *dir, const char *data, struct err *e)
 	return 0;
 }
 
-/* The instance is dead (its processes died with its monitor) but for its cgroup. */
-static int cleanup(const char *id, struct err *e)
-{
-	auto_cgroup struct cgroup *cg = NULL;
-	char path[96];
-	struct cgroup_request rq = {.path = path, .id = id};
-	int r;
-
-	snprintf(path, sizeof(path), "/caisson/%.64s", id);
-	r = cgroup_open(&rq, &cg, e);
-	if (r == 0)
-		r = cgroup_kill(cg, SIGKILL, e);
-	return r < 0 ? r : cgroup_remove(cg, e);
-}
-
 static int run(const struct args *a, struct err *e)
 {
 	struct server_setup setup = {
@@ -126,7 +111,7 @@ int main(int argc, char **argv)
 
 	if (r >= 0)
 		r = a.probe	? probe(a.probe, a.data, &e)
-		    : a.cleanup ? cleanup(a.cleanup, &e)
+		    : a.cleanup ? cgrecord_clean(a.run_root, a.cleanup, &e)
 				: run(&a, &e);
 	/* The engine hears of errors on its connection; this is for people and for the probe. */
 	if (r < 0)

@@ -11,6 +11,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "monitor/cgrecord.h"
 #include "monitor/client.h"
 #include "monitor/gauge.h"
 #include "monitor/server.h"
@@ -243,6 +244,8 @@ static void options(struct launch_opts *o, const struct plan *p, const struct pi
 	o->bundle = p->caisson->state_dir;
 	o->id = p->caisson->id;
 	o->seccomp_cache = p->caisson->seccomp_cache;
+	/* Where there is no cgroup nobody else would find it. */
+	o->flags = LAUNCH_ENDS_WITH_CALLER;
 }
 
 static int watch_end(struct box *b, struct err *e)
@@ -294,6 +297,8 @@ static int create(struct server *s, struct err *e)
 	}
 	if (r == 0) {
 		r = watch_stdio(b, &pipes, e);
+		if (r == 0)
+			r = cgrecord_write(p, b->launch.cgroup, e);
 		if (r < 0)
 			end(s);
 	}

@@ -11,6 +11,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "monitor/cgrecord.h"
 #include "monitor/client.h"
 #include "monitor/gauge.h"
 #include "monitor/hostinfo.h"
@@ -476,11 +477,14 @@ static int make_cgroup(struct machine *m, const struct plan *p, struct arena *a,
 	struct cgroup_request rq = {
 	    .path = p->linux_->cgroups_path, .id = p->caisson->id, .resources = &res};
 
+	int r;
+
 	if (p->linux_->resources) {
 		res.cpu = p->linux_->resources->cpu;
 		res.block_io = p->linux_->resources->block_io;
 	}
-	return cgroup_create(&rq, &m->cgroup, e);
+	r = cgroup_create(&rq, &m->cgroup, e);
+	return r < 0 ? r : cgrecord_write(p, m->cgroup, e);
 }
 
 /* The path of the plan's filter in the cache, compiled now if it is not there: 12 ms here once,

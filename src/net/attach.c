@@ -18,10 +18,12 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "fmt/publish.h"
+#include "net/aside.h"
 #include "net/attachment.h"
 #include "net/etc_files.h"
 #include "net/network.h"
 #include "net/nft.h"
+#include "net/outside.h"
 #include "spec/trace.h"
 #include "sys/fd.h"
 #include "sys/file.h"
@@ -42,6 +44,7 @@
 struct work {
 	const struct attach_request *q;
 	struct arena *a;
+	int talk; /* in a user's engine: to whom is on the host's network (aside.h); or -1 */
 	int net_fd;
 	int bridge; /* link index */
 	struct nlmsg_sock route, nf;
@@ -343,12 +346,20 @@ static int take(struct work *w, size_t n_ports, int *fds, size_t *n_fds, struct 
 		    w->at.ports.n + (size_t)(q->publish[i].port_last - q->publish[i].port_first) <
 		    HOLD_MAX;
 
-		r = attachment_reserve(w->net_fd, &q->publish[i], q->id, w->a, &w->at.ports,
-				       hold ? fds : NULL, n_fds, e);
+		r = attachment_reserve(w->net_fd, w->talk, &q->publish[i], q->id, w->a,
+				       &w->at.ports, hold ? fds : NULL, n_fds, e);
 		if (r < 0)
 			return r;
 	}
 	return attachment_write(w->net_fd, &w->at, e);
+}
+
+/* A user's engine has a network of its own, which something must connect with the host's. */
+static int way_out(struct work *w, struct err *e)
+{
+	struct netlink_link l;
+
+	return netlink_link_get(&w->route, OUTSIDE_DEVICE, &l) == 0 ? 0 : aside_outside(w->talk, e);
 }
 
 static int locked_part(struct work *w, size_t n_ports, int *fds, size_t *n_fds, struct err *e)
@@ -362,6 +373,8 @@ static int locked_part(struct work *w, size_t n_ports, int *fds, size_t *n_fds, 
 	r = network_find(w->q->root_fd, name, &w->route, w->a, &w->net, e);
 	if (r == 0)
 		r = network_up(&w->net, &w->route, &w->bridge, e);
+	if (r == 0 && w->talk >= 0)
+		r = way_out(w, e);
 	if (r == 0)
 		r = load_rules(w, e);
 	if (r >= 0)
@@ -459,16 +472,13 @@ static int on_bridge(struct work *w, struct attach_result *out, struct err *e)
 	return r;
 }
 
-static int bridge_network(const struct attach_request *q, struct arena *a,
+static int bridge_network(const struct attach_request *q, int talk, struct arena *a,
 			  struct attach_result *out, struct err *e)
 {
-	struct work w = {.q = q, .a = a, .net_fd = -1, .route = {.fd = -1}, .nf = {.fd = -1}};
+	struct work w = {
+	    .q = q, .a = a, .talk = talk, .net_fd = -1, .route = {.fd = -1}, .nf = {.fd = -1}};
 	int r;
 
-	if (geteuid() != 0)
-		return err_set(
-		    e, ERR_UNSUPPORTED,
-		    "bridge networking needs root; use --network host or --network none");
 	r = on_bridge(&w, out, e);
 	if (r < 0 && w.recorded) {
 		auto_fd int lock = attachment_lock(w.net_fd, NULL);
@@ -480,8 +490,8 @@ static int bridge_network(const struct attach_request *q, struct arena *a,
 	return r;
 }
 
-int attach_instance(const struct attach_request *q, struct arena *a, struct attach_result *out,
-		    struct err *e)
+static int attach_here(const struct attach_request *q, int talk, struct arena *a,
+		       struct attach_result *out, struct err *e)
 {
 	const char *name = q->network ? q->network : NETWORK_DEFAULT;
 	bool none = streq(name, "none"), host = streq(name, "host");
@@ -494,22 +504,132 @@ int attach_instance(const struct attach_request *q, struct arena *a, struct atta
 		return err_set(e, ERR_UNSUPPORTED,
 			       "--network host: a VM has a kernel of its own and cannot share the "
 			       "host's network; use bridge or none");
-	trace_begin(TRACE_NET);
 	if (none || host) {
 		/* As with Docker, -p means nothing here. */
 		r = none ? no_network(q, &res, e) : 0;
 		if (r == 0)
 			r = files(NULL, q, true, a, &res, e);
 	} else {
-		r = bridge_network(q, a, &res, e);
+		r = bridge_network(q, talk, a, &res, e);
 	}
-	trace_end(TRACE_NET);
 	if (r < 0) {
 		attach_done(&res);
 		return r;
 	}
 	*out = res;
 	return 0;
+}
+
+/* ---- in a user's engine ---- */
+
+/* An attach_result as text; its descriptors come beside, in the order of the flags. */
+struct made {
+	bool netns, tap;
+	struct plan_nics nics;
+	const char *resolv_conf, *hosts, *hostname;
+	struct strs published;
+};
+static const struct jbind made_table = {
+    sizeof(struct made),
+    (const struct jbind_field[]){JB(struct made, netns, "netns", JBIND_BOOL),
+				 JB(struct made, tap, "tap", JBIND_BOOL),
+				 JB(struct made, nics, "nics", JBIND_LIST, .sub = &plan_nic_table),
+				 JB(struct made, resolv_conf, "resolvConf", JBIND_STR),
+				 JB(struct made, hosts, "hosts", JBIND_STR),
+				 JB(struct made, hostname, "hostname", JBIND_STR),
+				 JB(struct made, published, "published", JBIND_STRS), JB_END},
+};
+
+static int attach_inside(void *arg, int talk, struct aside_made *out, struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	auto_buf struct buf b = BUF_INIT(8 << 20);
+	struct attach_result res;
+	struct made m;
+	int r = attach_here(arg, talk, &a, &res, e);
+
+	if (r < 0)
+		return r;
+	m = (struct made){res.netns_fd >= 0, res.tap_fd >= 0, res.nics,
+			  res.resolv_conf,   res.hosts,	      res.hostname};
+	for (size_t i = 0; i < res.n_published; i++) {
+		auto_buf struct buf one = BUF_INIT(256);
+
+		publish_write(&res.published[i], &one);
+		arena_strs_add(&a, &m.published, arena_dup(&a, one.p));
+	}
+	jbind_write(&made_table, &m, &b);
+	r = buf_fail(&b, "network", e);
+	if (r < 0)
+		return r;
+	out->text = strdup(b.p);
+	if (m.netns)
+		out->fds[out->n_fds++] = res.netns_fd;
+	if (m.tap)
+		out->fds[out->n_fds++] = res.tap_fd;
+	for (size_t i = 0; i < res.n_port_fds; i++)
+		out->fds[out->n_fds++] = res.port_fds[i];
+	return 0;
+}
+
+static int read_made(struct aside_made *made, struct arena *a, struct attach_result *out,
+		     struct err *e)
+{
+	struct made m = {0};
+	size_t at = 0;
+	int r = jbind_parse(&made_table, made->text ? made->text : "",
+			    made->text ? strlen(made->text) : 0, &m, a, "network", e);
+
+	*out = (struct attach_result){.netns_fd = -1,
+				      .tap_fd = -1,
+				      .nics = m.nics,
+				      .resolv_conf = m.resolv_conf,
+				      .hosts = m.hosts,
+				      .hostname = m.hostname};
+	if (m.netns && at < made->n_fds)
+		out->netns_fd = made->fds[at++];
+	if (m.tap && at < made->n_fds)
+		out->tap_fd = made->fds[at++];
+	out->n_port_fds = made->n_fds - at;
+	out->port_fds = arena_array(a, out->n_port_fds + 1, sizeof(int));
+	memcpy(out->port_fds, made->fds + at, out->n_port_fds * sizeof(int));
+	out->published = arena_array(a, m.published.n + 1, sizeof(*out->published));
+	for (; r >= 0 && out->n_published < m.published.n; out->n_published++)
+		r = publish_parse(m.published.v[out->n_published],
+				  &out->published[out->n_published], e);
+	if (r < 0)
+		attach_done(out);
+	return r;
+}
+
+static int attach_aside(const struct attach_request *q, struct arena *a, struct attach_result *out,
+			struct err *e)
+{
+	struct attach_request copy = *q; /* the child's to read */
+	struct aside_made made;
+	int r;
+
+	copy.resolver = OUTSIDE_DNS;
+	r = aside_run(q->run_fd, attach_inside, &copy, &made, e);
+
+	if (r >= 0)
+		r = read_made(&made, a, out, e);
+	free(made.text);
+	return r;
+}
+
+int attach_instance(const struct attach_request *q, struct arena *a, struct attach_result *out,
+		    struct err *e)
+{
+	/* The host's network is the one we are in. */
+	bool host = q->network && streq(q->network, "host");
+	int r;
+
+	trace_begin(TRACE_NET);
+	r = !host && aside_needed(q->run_fd) ? attach_aside(q, a, out, e)
+					     : attach_here(q, -1, a, out, e);
+	trace_end(TRACE_NET);
+	return r;
 }
 
 /* ---- detaching ---- */
@@ -521,7 +641,7 @@ static int remove_one(int net_fd, struct nlmsg_sock *nf, const struct attachment
 	return r < 0 ? r : attachment_release(net_fd, at, e);
 }
 
-int attach_remove(int run_fd, const char *id, struct err *e)
+static int remove_here(int run_fd, const char *id, struct err *e)
 {
 	/* The kernel holds the last close of a socket that deleted elements until a grace period is
 	 * over, 4 to 15 ms (nft_rcv_nl_event()): neither the lock nor the caller waits for that. */
@@ -553,7 +673,8 @@ int attach_remove(int run_fd, const char *id, struct err *e)
 	return r;
 }
 
-int attach_sweep(int run_fd, bool (*alive)(const char *id, void *arg), void *arg, struct err *e)
+static int sweep_here(int run_fd, bool (*alive)(const char *id, void *arg), void *arg,
+		      struct err *e)
 {
 	auto_nlmsg struct nlmsg_sock nf = NLMSG_SOCK_INIT, route = NLMSG_SOCK_INIT;
 	auto_fd int net = attachment_dir(run_fd, e), lock = -1;
@@ -586,4 +707,46 @@ int attach_sweep(int run_fd, bool (*alive)(const char *id, void *arg), void *arg
 	}
 	r = attachment_orphans(net, alive, arg, e);
 	return r < 0 ? r : removed;
+}
+
+struct going {
+	int run_fd;
+	const char *id;
+	bool (*alive)(const char *id, void *arg);
+	void *arg;
+};
+
+static int remove_inside(void *arg, int talk, struct aside_made *out, struct err *e)
+{
+	const struct going *g = arg;
+
+	return remove_here(g->run_fd, g->id, e);
+}
+
+static int sweep_inside(void *arg, int talk, struct aside_made *out, struct err *e)
+{
+	const struct going *g = arg;
+
+	return sweep_here(g->run_fd, g->alive, g->arg, e);
+}
+
+int attach_remove(int run_fd, const char *id, struct err *e)
+{
+	struct going g = {.run_fd = run_fd, .id = id};
+	char record[96];
+
+	/* Most have none when this is called a second time: then nobody has to go inside. */
+	snprintf(record, sizeof(record), "net/attached/%.64s.json", id);
+	if (aside_needed(run_fd) && faccessat(run_fd, record, F_OK, 0) == 0)
+		return aside_run(run_fd, remove_inside, &g, NULL, e);
+	return remove_here(run_fd, id, e);
+}
+
+int attach_sweep(int run_fd, bool (*alive)(const char *id, void *arg), void *arg, struct err *e)
+{
+	struct going g = {.run_fd = run_fd, .alive = alive, .arg = arg};
+
+	if (aside_needed(run_fd))
+		return aside_run(run_fd, sweep_inside, &g, NULL, e);
+	return sweep_here(run_fd, alive, arg, e);
 }

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "fmt/jbind.h"
 #include "fmt/publish.h"
+#include "net/aside.h"
 #include "sys/fd.h"
 #include "sys/file.h"
 #include "sys/netlink.h"
@@ -149,7 +150,7 @@ int attachment_lease(int net_fd, const char *network, const char *subnet, const 
 /* ---- ports ---- */
 
 /* A socket bound to the port, or -errno: whoever listens there would lose his callers to us. */
-static int bind_port(int proto, struct in_addr ip, uint16_t *port)
+int attachment_bind(int proto, struct in_addr ip, uint16_t *port)
 {
 	static const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_STREAM};
 	static const int protocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP};
@@ -231,7 +232,7 @@ static void port_forget(int net_fd, const struct attachment_port *p, const char 
 
 /* One host port; p->host_port 0: any.  *held: the bound socket, or -1 for one that cannot be (SCTP
  * without the module: nobody else can listen either). */
-static int reserve_one(int net_fd, struct attachment_port *p, const char *id, int *held)
+static int reserve_one(int net_fd, int talk, struct attachment_port *p, const char *id, int *held)
 {
 	bool any = p->host_port == 0;
 	struct in_addr ip;
@@ -239,7 +240,8 @@ static int reserve_one(int net_fd, struct attachment_port *p, const char *id, in
 	(void)inet_pton(AF_INET, p->host_ip, &ip);
 	for (int attempt = 0;; attempt++) {
 		uint16_t port = any ? 0 : (uint16_t)p->host_port;
-		auto_fd int fd = bind_port(p->proto, ip, &port);
+		auto_fd int fd = talk < 0 ? attachment_bind(p->proto, ip, &port)
+					  : aside_bind(talk, p->proto, ip, &port);
 		int r;
 
 		if (fd < 0 && (fd != -EPROTONOSUPPORT || any))
@@ -272,8 +274,9 @@ static int reserve_error(const struct attachment_port *p, int r, struct err *e)
 		       publish_proto_names[p->proto]);
 }
 
-int attachment_reserve(int net_fd, const struct publish *q, const char *id, struct arena *a,
-		       struct attachment_ports *ports, int *fds, size_t *n_fds, struct err *e)
+int attachment_reserve(int net_fd, int talk, const struct publish *q, const char *id,
+		       struct arena *a, struct attachment_ports *ports, int *fds, size_t *n_fds,
+		       struct err *e)
 {
 	char ip[INET_ADDRSTRLEN] = "0.0.0.0";
 	bool pick = q->host_first && q->port_first == q->port_last;
@@ -285,12 +288,12 @@ int attachment_reserve(int net_fd, const struct publish *q, const char *id, stru
 	for (uint32_t k = 0; q->port_first + k <= q->port_last; k++) {
 		struct attachment_port p = {
 		    q->proto, host_ip, q->host_first ? q->host_first + k : 0, q->port_first + k};
-		int fd = -1, r = reserve_one(net_fd, &p, id, &fd);
+		int fd = -1, r = reserve_one(net_fd, talk, &p, id, &fd);
 
 		/* A range for a single port: the first that is free. */
 		while (pick && r == -EADDRINUSE && p.host_port < q->host_last) {
 			p.host_port++;
-			r = reserve_one(net_fd, &p, id, &fd);
+			r = reserve_one(net_fd, talk, &p, id, &fd);
 		}
 		if (r < 0)
 			return reserve_error(&p, r, e);

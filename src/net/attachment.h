@@ -15,6 +15,7 @@
 #ifndef NET_ATTACHMENT_H
 #define NET_ATTACHMENT_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -57,11 +58,17 @@ bool attachment_id_valid(const char *id);
 int attachment_lease(int net_fd, const char *network, const char *subnet, const char *id,
 		     struct arena *a, const char **address, struct err *e);
 
+/* A socket bound to the port, or -errno; *port 0: any, which is filled in.  proto: enum
+ * publish_proto. */
+int attachment_bind(int proto, struct in_addr ip, uint16_t *port);
+
 /* Reserve host ports as q asks, choosing where it leaves the choice; appended to *ports, whose
- * storage has room.  fds (room for as many, may be NULL) gets the sockets bound to them, *n_fds how
- * many. Errors: ERR_CONFLICT naming address and port, ERR_USAGE the address is not this host's. */
-int attachment_reserve(int net_fd, const struct publish *q, const char *id, struct arena *a,
-		       struct attachment_ports *ports, int *fds, size_t *n_fds, struct err *e);
+ * storage has room.  talk: whom to ask for sockets of the host (aside.h), -1: make them here.  fds
+ * (room for as many, may be NULL) gets the sockets bound to them, *n_fds how many. Errors:
+ * ERR_CONFLICT naming address and port, ERR_USAGE the address is not this host's. */
+int attachment_reserve(int net_fd, int talk, const struct publish *q, const char *id,
+		       struct arena *a, struct attachment_ports *ports, int *fds, size_t *n_fds,
+		       struct err *e);
 
 int attachment_write(int net_fd, const struct attachment *at, struct err *e);
 /* -ENOENT without a record (ERR_NOT_FOUND). */

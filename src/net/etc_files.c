@@ -49,11 +49,14 @@ static int check_servers(const struct strs *l, struct err *e)
 	return 0;
 }
 
-static void reachable_servers(const struct strs *of_host, struct arena *a, struct strs *out)
+static void reachable_servers(const struct strs *of_host, const char *resolver, struct arena *a,
+			      struct strs *out)
 {
 	struct resolv_conf upstream;
 
 	keep_reachable(of_host, a, out);
+	if (!out->n && resolver)
+		arena_strs_add(a, out, resolver);
 	if (!out->n) {
 		host_config("/run/systemd/resolve/resolv.conf", a, &upstream);
 		keep_reachable(&upstream.servers, a, out);
@@ -81,7 +84,7 @@ int etc_files_resolv_conf(const struct attach_request *q, bool host_net, struct 
 	if (!c.servers.n && host_net)
 		c.servers = host.servers;
 	else if (!c.servers.n)
-		reachable_servers(&host.servers, a, &c.servers);
+		reachable_servers(&host.servers, q->resolver, a, &c.servers);
 	if (!c.search.n)
 		c.search = host.search;
 	if (!c.options.n)

@@ -412,7 +412,7 @@ static int name_it(struct cgroup *cg, const struct cgroup_request *rq, struct er
 	return r;
 }
 
-int cgroup_create(const struct cgroup_request *rq, struct cgroup **cg, struct err *e)
+static int create(const struct cgroup_request *rq, struct cgroup **cg, struct err *e)
 {
 	const struct cgroup_host *h = cgroup_host_get(e);
 	auto_cgroup struct cgroup *c = new_cgroup();
@@ -432,6 +432,34 @@ int cgroup_create(const struct cgroup_request *rq, struct cgroup **cg, struct er
 	}
 	*cg = take_ptr(&c);
 	return 0;
+}
+
+int cgroup_create(const struct cgroup_request *rq, struct cgroup **cg, struct err *e)
+{
+	struct cgroup_request less = *rq;
+	struct plan_resources res;
+	struct err why = ERR_INIT;
+	int r = create(rq, cg, &why);
+
+	if ((r == -EACCES || r == -EOPNOTSUPP) && rq->flags & CGROUP_DEFAULT_PIDS &&
+	    rq->resources && rq->resources->pids) {
+		res = *rq->resources;
+		res.pids = NULL;
+		less.resources = &res;
+		return create(&less, cg, e);
+	}
+	if (r < 0 && e)
+		*e = why;
+	return r;
+}
+
+void cgroup_limits(char out[128])
+{
+	static const uint32_t shown = CGROUP_BIT(CGROUP_MEMORY) | CGROUP_BIT(CGROUP_PIDS) |
+				      CGROUP_BIT(CGROUP_CPU) | CGROUP_BIT(CGROUP_CPUSET) |
+				      CGROUP_BIT(CGROUP_BLKIO);
+
+	cgroup_need_names(out, cgroup_host_limits() & shown);
 }
 
 int cgroup_open(const struct cgroup_request *rq, struct cgroup **cg, struct err *e)

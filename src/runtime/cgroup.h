@@ -32,10 +32,16 @@ struct err;
 struct jbind_map;
 struct plan_resources;
 
+/* Names of the controllers with which an instance of ours can be limited here, "cpu,memory,pids".
+ */
+void cgroup_limits(char out[128]);
+
 enum cgroup_driver { CGROUP_FS, CGROUP_SYSTEMD, CGROUP_DRIVER_MAX_ };
 
 enum cgroup_flags {
 	CGROUP_ALL = 1, /* every mounted v1 hierarchy, as runc does */
+	CGROUP_DEFAULT_PIDS =
+	    2, /* nobody asked for the pids limit: left out where it cannot be set */
 };
 
 struct cgroup_request {

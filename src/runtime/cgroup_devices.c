@@ -16,6 +16,7 @@
 #include "spec/plan.h"
 #include "sys/bpf.h"
 #include "sys/file.h"
+#include "sys/userns.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -401,22 +402,6 @@ static int put_missing(int dir, const char *file, const struct wall *to, const s
 	return 0;
 }
 
-/* Is the caller in a user namespace that somebody made?  The first one maps everything to itself.
- */
-static bool in_userns(void)
-{
-	auto_fd int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
-	unsigned int inside, outside, size;
-	char map[128];
-	ssize_t n = fd < 0 ? -1 : read(fd, map, sizeof(map) - 1);
-
-	if (n <= 0)
-		return false;
-	map[n] = '\0';
-	return sscanf(map, "%u %u %u", &inside, &outside, &size) != 3 || inside || outside ||
-	       size != UINT32_MAX;
-}
-
 static int build_wall(int dir, const struct plan_device_rules *rules, struct err *e)
 {
 	struct arena a = ARENA_INIT;
@@ -451,7 +436,7 @@ int cgroup_devices_v1(int dir, const struct plan_device_rules *rules, struct err
 
 	/* The rules are the host root's to change.  Inside a user namespace nobody can make nodes,
 	 * and which of the host's may be opened the outer rules say: as runc, without ours. */
-	if ((r == -EPERM || r == -EACCES) && in_userns())
+	if ((r == -EPERM || r == -EACCES) && userns_inside())
 		return 0;
 	if (r < 0 && e)
 		*e = why;

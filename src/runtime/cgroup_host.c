@@ -6,8 +6,10 @@
 #include "fmt/proc_cgroup.h"
 #include "runtime/cgroup_int.h"
 #include "sys/file.h"
+#include "sys/userns.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/vfs.h>
 
@@ -164,14 +166,28 @@ const struct cgroup_host *cgroup_host_get(struct err *e)
 	return &host;
 }
 
+/* Relative paths go below our own cgroup, on v2 beside it (cgroup.c). */
+static bool may_divide(const struct cgroup_tree *t)
+{
+	char path[PATH_MAX];
+	const char *slash = t->version == 2 ? strrchr(t->own, '/') : NULL;
+	int n = t->version == 2 ? (slash ? (int)(slash - t->own) : 0) : (int)strlen(t->own);
+
+	snprintf(path, sizeof(path), "%s/%.*s", t->mount, n, t->own);
+	return access(path, W_OK) == 0;
+}
+
+uint32_t cgroup_host_limits(void)
+{
+	const struct cgroup_host *h = cgroup_host_get(NULL);
+	uint32_t bits = 0;
+
+	for (size_t i = 0; h && i < h->n; i++)
+		bits |= may_divide(&h->tree[i]) ? h->tree[i].controllers : 0;
+	return bits;
+}
+
 bool cgroup_host_restricted(void)
 {
-	auto_free char *map = NULL;
-	unsigned int inside, outside, count;
-
-	if (geteuid() != 0)
-		return true;
-	if (file_read(AT_FDCWD, "/proc/self/uid_map", 4096, &map) < 0)
-		return false;
-	return sscanf(map, "%u %u %u", &inside, &outside, &count) != 3 || count != UINT32_MAX;
+	return geteuid() != 0 || userns_inside();
 }

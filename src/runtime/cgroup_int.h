@@ -85,7 +85,9 @@ const struct cgroup_host *cgroup_host_get(struct err *e);
 int cgroup_host_parse(struct cgroup_host *h, char *mountinfo, char *self_cgroup);
 uint32_t cgroup_host_bits(const char *list, int version); /* comma-separated */
 const char *cgroup_host_name(enum cgroup_ctl c, int version);
-bool cgroup_host_restricted(void); /* not root of the initial user namespace */
+bool cgroup_host_restricted(void);
+/* The controllers (CGROUP_BIT()s) whose trees may be divided where a relative path goes. */
+uint32_t cgroup_host_limits(void); /* not root of the initial user namespace */
 
 /* cgroup_need: what limits ask for, as CGROUP_BIT()s; their names, comma-separated. */
 uint32_t cgroup_need_asked(const struct plan_resources *r);

@@ -374,7 +374,9 @@ static int run(struct job *j, struct err *e)
 		r = wait_for_start(j, e);
 	hear_signals(false);
 	if (r == 0) {
-		prctl(PR_SET_PDEATHSIG, 0);
+		/* After the change of user, which clears it.  A caller that died before has closed
+		 * the socket we waited at. */
+		prctl(PR_SET_PDEATHSIG, j->opts->flags & LAUNCH_ENDS_WITH_CALLER ? SIGKILL : 0);
 		r = process_confine(j, e);
 	}
 	/* Under the filter, like the process itself: they run in a root of somebody else's. */

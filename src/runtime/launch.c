@@ -571,6 +571,7 @@ static struct cgroup_request cgroup_of(const struct plan *p, const struct launch
 	    .path = p->linux_->cgroups_path,
 	    .id = id_of(p, o),
 	    .driver = o->flags & LAUNCH_SYSTEMD_CGROUP ? CGROUP_SYSTEMD : CGROUP_FS,
+	    .flags = p->caisson && p->caisson->default_pids ? CGROUP_DEFAULT_PIDS : 0,
 	    .resources = p->linux_->resources,
 	    .annotations = &p->annotations,
 	};

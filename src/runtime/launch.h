@@ -26,8 +26,9 @@ struct plan_process;
 enum launch_flags {
 	LAUNCH_SYSTEMD_CGROUP = 1, /* cgroupsPath is "slice:prefix:name", made by systemd */
 	LAUNCH_CGROUP_OPTIONAL =
-	    2,			  /* rootless: no cgroup when none may be made and no limit asked */
-	LAUNCH_SUBREAPER_OK = 4,  /* exec: the caller is a subreaper already */
+	    2,			 /* rootless: no cgroup when none may be made and no limit asked */
+	LAUNCH_SUBREAPER_OK = 4, /* exec: the caller is a subreaper already */
+	LAUNCH_ENDS_WITH_CALLER = 16, /* killed when the calling thread dies */
 	LAUNCH_PLAIN_NEWLINE = 8, /* the terminal leaves \n alone; the caller's own makes it \r\n */
 };
 

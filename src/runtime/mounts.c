@@ -21,6 +21,7 @@
 #include "sys/fd.h"
 #include "sys/mountfd.h"
 #include "sys/path.h"
+#include "sys/userns.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -461,7 +462,7 @@ static int sysfs_one(struct one *o, struct err *e)
 	/* sysfs shows the network devices of the mounter's network namespace and may be mounted
 	 * only by who owns that.  With the host's network in a user namespace the host's /sys is
 	 * bound, read-only unless the caller may write there anyway. */
-	if (blocked(r) && (o->j->userns || o->j->rootless)) {
+	if (blocked(r) && (o->j->userns || o->j->rootless || userns_inside())) {
 		fd = mountfd_clone(AT_FDCWD, "/sys", true);
 		if (fd >= 0 && mountfd_attach(fd, target) == 0)
 			return settle(o, fd, true, e);

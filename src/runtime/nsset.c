@@ -7,6 +7,7 @@
 #include "spec/plan.h"
 #include "sys/fd.h"
 #include "sys/file.h"
+#include "sys/userns.h"
 
 #include <fcntl.h>
 #include <linux/nsfs.h>
@@ -166,35 +167,17 @@ static void print_maps(struct buf *b, const struct plan_idmaps *m, char sep)
 static int map_by_helper(pid_t pid, const char *program, const struct plan_idmaps *m, struct err *e)
 {
 	auto_buf struct buf b = BUF_INIT(32 * 1024);
-	char pid_arg[16], *argv[3 + 3 * 340 + 1], *save = NULL;
-	int n = 0, status;
-	pid_t child;
+	int r;
 
 	if (m->n > 340)
 		return err_set(e, ERR_LIMIT, "more than 340 id mappings");
-	snprintf(pid_arg, sizeof(pid_arg), "%d", (int)pid);
 	print_maps(&b, m, ' ');
-	argv[n++] = (char *)(uintptr_t)program;
-	argv[n++] = pid_arg;
-	for (char *w = strtok_r(b.p, " ", &save); w; w = strtok_r(NULL, " ", &save))
-		argv[n++] = w;
-	argv[n] = NULL;
-	child = fork();
-	if (child < 0)
-		return err_sys(e, "fork %s", program);
-	if (child == 0) {
-		execvp(program, argv);
-		_exit(127);
-	}
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+	r = userns_map_by(program, pid, b.p);
+	if (r == -ENOENT)
 		return err_set(e, ERR_UNSUPPORTED,
 			       "these id mappings need %s (package uidmap), which is not installed",
 			       program);
-	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return err_set(e, ERR_DENIED, "%s refused the mapping '%s'", program, b.p);
-	return 0;
+	return r < 0 ? err_set(e, ERR_DENIED, "%s refused the mapping '%s'", program, b.p) : 0;
 }
 
 static int write_map(int proc_pid, const char *name, const struct plan_idmaps *m)

@@ -13,6 +13,7 @@
 #include "runtime/user.h"
 #include "sys/fd.h"
 #include "sys/path.h"
+#include "sys/userns.h"
 #include "sys/sock.h"
 
 #include <fcntl.h>
@@ -424,7 +425,7 @@ static int groups(struct job *j, const struct plan_user *u, struct err *e)
 		return 0;
 	/* setgroups is denied in a user namespace mapped without privilege: no group is fine, and
 	 * asking for one is an error, never silently left out. */
-	if (errno == EPERM && n == 0 && (j->userns || j->rootless))
+	if (errno == EPERM && n == 0 && (j->userns || j->rootless || userns_inside()))
 		return 0;
 	return err_sys(e, "process.user.additionalGids");
 }

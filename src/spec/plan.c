@@ -308,6 +308,7 @@ TABLE(caisson, struct plan_caisson,
       JB(struct plan_caisson, stop_signal, "stopSignal", JBIND_STR),
       JB(struct plan_caisson, stop_timeout_s, "stopTimeout", JBIND_INT),
       JB(struct plan_caisson, seccomp_profile, "seccompProfile", JBIND_STR),
+      JB(struct plan_caisson, default_pids, "defaultPids", JBIND_BOOL),
       JB(struct plan_caisson, seccomp_cache, "seccompCache", JBIND_STR));
 
 PUBLIC_TABLE(plan_table, struct plan,

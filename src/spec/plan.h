@@ -357,6 +357,7 @@ struct plan_caisson {
 	const char *init;	 /* program to start as process 1 (runtime/reaper.h), or NULL */
 	const char *image;	 /* as the user called it, for events */
 	struct strs labels;	 /* KEY=VALUE, likewise */
+	bool default_pids; /* nobody asked for the pids limit: none where none can be set */
 	const char *stop_signal; /* "SIGTERM" */
 	int64_t stop_timeout_s;
 	const char

@@ -15,6 +15,7 @@
 #include "sys/fd.h"
 #include "sys/file.h"
 #include "sys/path.h"
+#include "sys/userns.h"
 
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -143,7 +144,7 @@ static int container(struct store *s, const struct image *i, struct arena *a,
 		r = pin_mount(s, l.v, l.n, e);
 		out->layer_ns = arena_printf(a, "%s/ns/mnt", s->run);
 	}
-	if (form == LAYER_DIR && geteuid() != 0)
+	if (form == LAYER_DIR && userns_inside())
 		out->userns_options = "userxattr";
 	for (size_t k = l.n; r >= 0 && k-- > 0;)
 		arena_strs_add(a, &out->lower,

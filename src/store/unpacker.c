@@ -13,6 +13,7 @@
 #include "store/store_int.h"
 #include "sys/child.h"
 #include "sys/fd.h"
+#include "sys/userns.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -131,7 +132,7 @@ int unpacker_start(struct store *s, struct stage *st, const struct unpacker_job 
 	if (spill >= 0)
 		arena_strs_add(&a, &args, "--spill=6");
 	/* trusted.* is for root; an ordinary user's overlay reads user.* (rootfs.c, userxattr). */
-	if (job->form == LAYER_DIR && geteuid() != 0)
+	if (job->form == LAYER_DIR && userns_inside())
 		arena_strs_add(&a, &args, "--marks=user");
 	if (job->blob_digest)
 		arena_strs_add(&a, &args, arena_printf(&a, "--blob-digest=%s", job->blob_digest));

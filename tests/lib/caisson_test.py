@@ -18,12 +18,15 @@ leak check compares instances, staging files, processes, mounts, links and cgrou
 `needs` are names from NEEDS.  A need that is missing skips the test, and fails it when CAISSON_MUST_RUN (comma
 separated) says that this machine has it.  Output is TAP.
 """
-import atexit, fcntl, json, os, pathlib, pty, re, select, shutil, signal, struct, subprocess, sys, tempfile, termios, time, traceback
+import atexit, fcntl, json, os, pathlib, pty, re, select, shutil, signal, stat, struct, subprocess, sys, tempfile, termios, time, traceback
+import encodings.idna  # noqa: F401, now: an ordinary user may not be able to read the library
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("CAISSON_BUILD", TOP / "build")).resolve()
 INSIDE = "CAISSON_TEST_INSIDE"      # set in the inner process: the directory for its files
 HOSTNET = "CAISSON_TEST_HOSTNET"    # descriptor of the network namespace outside
+USER = 4242                         # whom main(user=True) becomes
+SUBIDS = 400000                     # his subordinate ids begin here
 TESTS = []
 
 
@@ -44,8 +47,19 @@ def have_kernel():
     return d.is_dir() and any(d.iterdir())
 
 
+def can_rootless():
+    """The two programs that map ids, one that connects the network, and a build tree that others may read."""
+    if os.geteuid() == USER:
+        return True
+    outer = BUILD / "caisson"
+    return (os.environ.get(INSIDE) is not None and which("newuidmap", "newgidmap", "setpriv") and (which("pasta") or which("slirp4netns")) and
+            os.path.exists("/dev/net/tun") and
+            subprocess.run(["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", outer, "--version"], capture_output=True).returncode == 0)
+
+
 NEEDS = {
-    "root": lambda: os.geteuid() == 0,
+    "root": lambda: os.geteuid() in (0, USER),
+    "rootless": can_rootless,
     "netns": lambda: os.environ.get(INSIDE) is not None,
     "userns": lambda: subprocess.run(["unshare", "--user", "true"], capture_output=True).returncode == 0,
     "qemu": lambda: which("qemu-system-x86_64"),
@@ -244,6 +258,7 @@ class Env:
         self.binary = BUILD / "caisson"
         self.os_env = {k: v for k, v in os.environ.items() if not k.startswith("CAISSON_")}
         self.os_env["HOME"] = str(self.base)
+        self.os_env.pop("XDG_RUNTIME_DIR", None)
 
     def argv(self, args):
         args = [str(a) for a in args]
@@ -296,12 +311,13 @@ class Env:
         if not os.environ.get(INSIDE):
             return
         ours = {1, os.getpid(), os.getppid()}
-        for pid in (int(p) for p in os.listdir("/proc") if p.isdigit()):
-            if pid not in ours:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except OSError:
-                    pass
+        with as_root():
+            for pid in (int(p) for p in os.listdir("/proc") if p.isdigit()):
+                if pid not in ours:
+                    try:
+                        os.kill(pid, signal.SIGKILL)
+                    except OSError:
+                        pass
 
 
 def processes():
@@ -316,6 +332,9 @@ def processes():
                 continue
             cmd = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
+            continue
+        # An ordinary user's engine keeps its namespaces for a while; tests/cli/rootless_test.py sees them go.
+        if re.search(r"\b__hold\b|^pasta |^slirp4netns ", cmd):
             continue
         out.add(f"process {pid} {cmd[:200]}")
     return out
@@ -425,6 +444,51 @@ class World:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
+def settle_user(base):
+    """Be an ordinary user from here on: an account with subordinate ids that only this mount namespace knows, and the
+    network device that every distribution gives to all.  The test process goes along, so that what it makes is the
+    user's; what looks for leftovers becomes root for a moment."""
+    etc = pathlib.Path(base) / "etc"
+    etc.mkdir()
+    for name, line in (("passwd", f"ann:x:{USER}:{USER}::{base}:/bin/sh\n"), ("group", f"ann:x:{USER}:\n"),
+                       ("subuid", f"ann:{SUBIDS}:65536\n"), ("subgid", f"ann:{SUBIDS}:65536\n")):
+        real = pathlib.Path("/etc") / name
+        (etc / name).write_text((real.read_text() if real.exists() else "") + line)
+        if not real.exists():
+            skip(f"/etc/{name} is not there to be replaced")
+        subprocess.run(["mount", "--bind", etc / name, real], check=True)
+    # A way out, for pasta looks for the host's own; nobody is behind it.
+    for cmd in ("link add wan0 type bridge", "addr add 192.0.2.2/24 dev wan0", "link set wan0 up", "route add default via 192.0.2.1"):
+        subprocess.run(["ip", *cmd.split()], check=True)
+    if os.path.exists("/dev/net/tun"):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/dev/net"], check=True)
+        os.mknod("/dev/net/tun", 0o666 | stat.S_IFCHR, os.makedev(10, 200))
+        os.chmod("/dev/net/tun", 0o666)
+    # What systemd does for a user's service: the cgroup we are in is the user's to divide.
+    for _, point, _ in cgroup_trees():
+        for d in (point, f"{point}/caisson-test-leaf"):
+            for name in ("", "cgroup.procs", "tasks", "cgroup.subtree_control", "cgroup.threads"):
+                if os.path.exists(f"{d}/{name}"):
+                    os.chown(f"{d}/{name}", USER, USER)
+    os.chmod(base, 0o755)
+    os.chown(base, USER, USER)
+    os.setgroups([])
+    os.setresgid(USER, USER, 0)
+    os.setresuid(USER, USER, 0)
+
+
+class as_root:
+    """with as_root(): what an ordinary user may not do."""
+    def __enter__(self):
+        self.was = os.geteuid()
+        os.setresuid(0, 0, 0)
+        os.setresgid(0, 0, 0)
+
+    def __exit__(self, *_):
+        os.setresgid(self.was, self.was, 0)
+        os.setresuid(self.was, self.was, 0)
+
+
 def settle_inside():
     """First thing in the new namespaces: loopback up, our own cgroup trees in place of the host's."""
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
@@ -504,9 +568,9 @@ def selected(names):
     return [t for t in TESTS if not names or any(t[0] == n or (n.endswith("*") and t[0].startswith(n[:-1])) for n in names)]
 
 
-def main(isolation=None, setup=None):
+def main(isolation=None, setup=None, user=False):
     """Run the file's tests (or those named as arguments).  isolation: what `run` gets as --isolation.
-    setup(env): once, before the first test."""
+    setup(env): once, before the first test.  user: as an ordinary user with subordinate ids."""
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     chosen = selected(sys.argv[1:])
     if not os.environ.get(INSIDE) and os.geteuid() == 0:
@@ -515,6 +579,8 @@ def main(isolation=None, setup=None):
         settle_inside()
         inner_init()
     base = os.environ.get(INSIDE) or tempfile.mkdtemp(prefix="caisson-test-", dir="/var/tmp")
+    if user and os.environ.get(INSIDE) and can_rootless():
+        settle_user(base)
     signal.signal(signal.SIGALRM, on_alarm)
     env = Env(base, isolation)
     print(f"1..{len(chosen)}", flush=True)

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A connection is two sockets and two pipes; bytes go from socket to pipe to socket by splice(2)
+ * and never come up here.  Everything is edge-triggered: after each event both directions run until
+ * neither moves.  An end of file travels like a byte: when the pipe before it is empty the other
+ * socket is shut down for writing; when both are, the connection is over.
+ */
+#include "forward/relay_tcp.h"
+#include "forward/pump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CHUNK	 65536
+#define OPEN_MAX 1000 /* connections of one port: 6 descriptors each */
+
+struct listener {
+	struct pump_source s;
+	struct pump *pump;
+	struct sockaddr_in to;
+	int open;
+	bool deaf; /* OPEN_MAX are open, or descriptors ran out: not listening until one ends */
+};
+
+struct way {
+	int pipe[2];
+	size_t held;
+	bool eof, shut;
+};
+
+struct conn {
+	struct pump_source side[2]; /* 0: who called, 1: the instance */
+	struct way way[2];	    /* 0: from side 0 to side 1 */
+	struct listener *from;
+	bool connected;
+};
+
+static void listen_again(struct listener *l)
+{
+	if (l->deaf && pump_add(l->pump, &l->s, EPOLLIN) == 0)
+		l->deaf = false;
+}
+
+static void deafen(struct listener *l)
+{
+	if (!l->deaf)
+		pump_remove(l->pump, &l->s);
+	l->deaf = true;
+}
+
+/* reset: who called shall see that it was not an orderly end. */
+static void conn_free(struct conn *c, bool reset)
+{
+	struct linger now = {.l_onoff = 1};
+
+	if (reset && c->side[0].fd >= 0)
+		setsockopt(c->side[0].fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	for (int i = 0; i < 2; i++) {
+		if (c->side[i].fd >= 0)
+			close(c->side[i].fd);
+		for (int k = 0; k < 2; k++)
+			if (c->way[i].pipe[k] >= 0)
+				close(c->way[i].pipe[k]);
+	}
+	c->from->open--;
+	listen_again(c->from);
+	free(c);
+}
+
+/* 1: something moved; 0: nothing can; -errno. */
+static int step(struct way *w, int from, int to)
+{
+	int moved = 0;
+	ssize_t n;
+
+	if (!w->eof && w->held < CHUNK) {
+		n = splice(from, NULL, w->pipe[1], NULL, CHUNK - w->held,
+			   SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		w->eof = n == 0;
+		w->held += n > 0 ? (size_t)n : 0;
+		moved |= n >= 0;
+	}
+	if (w->held) {
+		n = splice(w->pipe[0], NULL, to, NULL, w->held, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		w->held -= n > 0 ? (size_t)n : 0;
+		moved |= n > 0;
+	}
+	if (w->eof && !w->held && !w->shut) {
+		shutdown(to, SHUT_WR);
+		w->shut = true;
+	}
+	return moved;
+}
+
+static void conn_ready(struct conn *c, int side, uint32_t events)
+{
+	int r[2] = {1, 1};
+
+	if (side == 1 && !c->connected) {
+		int why = 0;
+		socklen_t len = sizeof(why);
+
+		if (!(events & (EPOLLOUT | EPOLLERR | EPOLLHUP)))
+			return;
+		if (getsockopt(c->side[1].fd, SOL_SOCKET, SO_ERROR, &why, &len) < 0 || why) {
+			conn_free(c, true);
+			return;
+		}
+		c->connected = true;
+	}
+	if (!c->connected)
+		return;
+	while (r[0] > 0 || r[1] > 0) {
+		r[0] = step(&c->way[0], c->side[0].fd, c->side[1].fd);
+		r[1] = step(&c->way[1], c->side[1].fd, c->side[0].fd);
+		if (r[0] < 0 || r[1] < 0) {
+			conn_free(c, true);
+			return;
+		}
+	}
+	if (c->way[0].shut && c->way[1].shut)
+		conn_free(c, false);
+}
+
+static void caller_ready(struct pump_source *s, uint32_t events)
+{
+	conn_ready(pump_owner(s, struct conn, side[0]), 0, events);
+}
+
+static void instance_ready(struct pump_source *s, uint32_t events)
+{
+	conn_ready(pump_owner(s, struct conn, side[1]), 1, events);
+}
+
+static int conn_start(struct conn *c, const struct listener *l)
+{
+	static const uint32_t all = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+	int r;
+
+	for (int i = 0; i < 2; i++)
+		if (pipe2(c->way[i].pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+			return -errno;
+	c->side[1].fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (c->side[1].fd < 0)
+		return -errno;
+	if (connect(c->side[1].fd, (const struct sockaddr *)&l->to, sizeof(l->to)) < 0 &&
+	    errno != EINPROGRESS)
+		return -errno;
+	r = pump_add(l->pump, &c->side[0], all);
+	return r < 0 ? r : pump_add(l->pump, &c->side[1], all);
+}
+
+static void accept_ready(struct pump_source *s, uint32_t events)
+{
+	struct listener *l = pump_owner(s, struct listener, s);
+	int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct conn *c;
+
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			deafen(l);
+		return;
+	}
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		abort();
+	*c = (struct conn){.side = {{fd, caller_ready}, {-1, instance_ready}},
+			   .way = {{.pipe = {-1, -1}}, {.pipe = {-1, -1}}},
+			   .from = l};
+	if (++l->open >= OPEN_MAX)
+		deafen(l);
+	if (conn_start(c, l) < 0)
+		conn_free(c, true);
+}
+
+int relay_tcp_add(struct pump *p, int fd, const struct sockaddr_in *to)
+{
+	struct listener *l = calloc(1, sizeof(*l));
+	const int on = 1;
+
+	if (!l)
+		abort();
+	*l = (struct listener){.s = {fd, accept_ready}, .pump = p, .to = *to};
+	/* Inherited by connections: one that has ended (TIME_WAIT) does not keep the port from the
+	 * instance's next start. */
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+	    listen(fd, SOMAXCONN) < 0 || fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0) {
+		int why = errno;
+
+		free(l);
+		return -why;
+	}
+	return pump_add(p, &l->s, EPOLLIN);
+}

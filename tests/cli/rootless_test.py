@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 300
+"""What only an ordinary user's engine has: its namespaces and who holds them, its way out, its ids."""
+import contextlib, os, pathlib, re, select, signal, socket, subprocess
+
+from caisson_test import SUBIDS, USER, as_root, check, main, same, test, wait_for
+from oci_image import free_port
+
+T = "caisson/tiny"
+
+
+def holder(env):
+    pid, user, net = (env.run_root / "ns/holder").read_text().split()
+    return int(pid), int(user), int(net)
+
+
+@contextlib.contextmanager
+def hidden(*paths):
+    """Something of the host that this machine does not have for a while: an empty file is in its place."""
+    with as_root():
+        for p in paths:
+            subprocess.run(["mount", "--bind", "/dev/null", p], check=True)
+    try:
+        yield
+    finally:
+        with as_root():
+            for p in paths:
+                subprocess.run(["umount", p], check=True)
+
+
+def kill_wait(pid):
+    """As root, for the process may be of another user; gone when this returns."""
+    fd = os.pidfd_open(pid)
+    with as_root():
+        os.kill(pid, signal.SIGKILL)
+    check(select.select([fd], [], [], 10)[0], "a killed process goes on")
+    os.close(fd)
+
+
+@test(needs="rootless")
+def files_belong_to_the_users_own_ids(env):
+    d = env.tmp / "ids"
+    d.mkdir(mode=0o777)
+    d.chmod(0o777)
+    env.run("run", "--rm", "-v", f"{d}:/d", T, "sh", "-c", "touch /d/root; touch /d/nobody; chown 65534:65534 /d/nobody").ok()
+    same([d.joinpath(n).stat().st_uid for n in ("root", "nobody")], [USER, SUBIDS + 65533], "owners")
+    env.run("run", "--rm", "-v", f"{d}:/d", "-u", "65534", T, "touch", "/d/root").expect(1)
+
+
+@test(needs="rootless")
+def the_process_has_no_power_over_the_host(env):
+    out = env.run("run", "--rm", T, "sh", "-c", "cat /proc/self/uid_map; cat /proc/self/status; ls /proc/1/root/").ok().out
+    same(out.split()[:6], ["0", str(USER), "1", "1", str(SUBIDS), "65536"], "id map")
+    check(re.search(r"^Groups:\s*$", out, re.M), "supplementary groups came along")
+
+
+@test(needs="rootless")
+def commands_share_one_pair_of_namespaces(env):
+    env.run("run", "--rm", T, "true").ok()
+    before = holder(env)
+    env.run("run", "--rm", T, "true").ok()
+    same(holder(env), before, "holder")
+    cmd = pathlib.Path(f"/proc/{before[0]}/cmdline").read_bytes().split(b"\0")
+    check(b"__hold" in cmd, f"the holder is {cmd}")
+
+
+@test(needs="rootless")
+def a_killed_holder_is_replaced_in_the_same_namespaces(env):
+    env.run("run", "-d", "--name", "stays", "-p", "127.0.0.1:0:80", T, "sh", "-c", "mkdir /w; echo page > /w/index.html; httpd -f -p 80 -h /w").ok()
+    pid, user, net = holder(env)
+    kill_wait(pid)
+    env.run("exec", "stays", "echo", "here").ok(out="here\n")
+    new = holder(env)
+    check(new[0] != pid, "the holder is the killed one")
+    same(new[1:], (user, net), "namespaces")
+    ip = env.run("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "stays").ok().out.strip()
+    env.run("run", "--rm", T, "wget", "-qO-", f"http://{ip}/index.html").ok(out="page\n")
+    env.run("rm", "-f", "stays").ok()
+
+
+@test(needs="rootless")
+def with_the_holder_and_all_instances_killed_the_next_command_begins_anew(env):
+    env.run("run", "-d", "--name", "lost", T, "sleep", "1000").ok()
+    pid, user, _ = holder(env)
+    monitor = [int(p) for p in os.listdir("/proc") if p.isdigit() and b"caisson-monitor" in cmdline(p)]
+    for p in (*monitor, pid):
+        kill_wait(p)
+    check("Exited (unknown)" in env.run("ps", "-a").ok().out, "the lost instance is not shown as ended")
+    check(holder(env)[0] != pid, "no new holder")
+    env.run("rm", "lost").ok()
+    env.run("run", "--rm", T, "echo", "again").ok(out="again\n")
+
+
+def cmdline(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def programs():
+    return {cmdline(p).split(b"\0")[0].decode() for p in os.listdir("/proc") if p.isdigit()} & {"pasta", "slirp4netns"}
+
+
+def end_programs(env):
+    pid = int((env.run_root / "ns/outside").read_text().split()[0])
+    kill_wait(pid)
+    wait_for(lambda: not programs(), 5, "end of the way out")
+
+
+@test(needs="rootless")
+def pasta_or_slirp4netns_connects_the_network_and_a_dead_one_is_replaced(env):
+    listen = socket.socket()
+    listen.bind(("192.0.2.2", 0))
+    listen.listen()
+    for name, other in (("pasta", "slirp4netns"), ("slirp4netns", "pasta")):
+        if not os.path.exists(f"/usr/bin/{name}"):
+            continue
+        if programs():
+            end_programs(env)
+        with hidden(*[p for p in (f"/usr/bin/{other}",) if os.path.exists(p)]):
+            p = env.start("run", "--rm", T, "sh", "-c", f"echo hello | nc -w 5 192.0.2.2 {listen.getsockname()[1]}")
+            listen.settimeout(20)
+            c, _ = listen.accept()
+            same(c.recv(100), b"hello\n", f"what came through {name}")
+            c.close()
+            p.finish().ok()
+            same(programs(), {name}, "way out")
+
+
+@test(needs="rootless")
+def without_either_program_bridge_is_refused_by_name_and_none_works(env):
+    if programs():
+        end_programs(env)
+    with hidden(*[p for p in ("/usr/bin/pasta", "/usr/bin/slirp4netns") if os.path.exists(p)]):
+        env.run("run", "--rm", T, "true").error(125, "passt", "slirp4netns", "--network none")
+        env.run("run", "--rm", "--network", "none", T, "true").ok()
+        env.run("run", "--rm", "--network", "host", T, "true").ok()
+    env.run("run", "--rm", T, "true").ok()
+
+
+@test(needs="rootless")
+def ports_are_forwarded_both_protocols_and_sctp_is_refused(env):
+    tcp, udp = free_port(), free_port()
+    env.run("run", "-d", "--name", "pub", "-p", f"{tcp}:7", "-p", f"127.0.0.1:{udp}:7/udp", T, "sh", "-c",
+            "nc -ll -p 7 -e cat").ok()
+
+    def echo_tcp(host):
+        with socket.create_connection((host, tcp), 5) as s:
+            s.sendall(b"x" * 300000)
+            s.shutdown(socket.SHUT_WR)
+            got = b""
+            while more := s.recv(65536):
+                got += more
+            return len(got) == 300000
+    for host in ("127.0.0.1", "192.0.2.2"):
+        wait_for(lambda: attempt(lambda: echo_tcp(host)), 10, f"echo by {host}")
+
+    # Nothing in the image echoes datagrams: that one comes and goes is src/forward/relay_udp_test.c's.
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        check(not attempt(lambda: s.bind(("127.0.0.1", udp)) or True), "the UDP port is nobody's")
+    env.run("run", "--rm", "-p", f"{tcp}:7", T, "true").error(125, str(tcp), "in use")
+    env.run("restart", "-t", "0", "pub").ok()
+    wait_for(lambda: attempt(lambda: echo_tcp("127.0.0.1")), 10, "echo after a restart")
+    env.run("rm", "-f", "pub").ok()
+    env.run("run", "--rm", "-p", f"{tcp}:7/sctp", T, "true").error(125, "SCTP")
+    env.run("run", "--rm", "-p", f"{tcp}:7", T, "true").ok()
+
+
+def attempt(fn):
+    try:
+        return fn()
+    except OSError:
+        return False
+
+
+@test(needs="rootless")
+def limits_are_refused_where_no_cgroup_is_the_users(env):
+    trees = [line.split()[4] for line in open("/proc/self/mountinfo") if " - cgroup" in line]
+    own = {line.split(":")[1]: line.rstrip("\n").split(":", 2)[2] for line in open("/proc/self/cgroup")}
+    paths = [p for t in trees for o in {"", *own.values()} for p in (t + o, t + o + "/caisson") if os.path.isdir(p)]
+    with as_root():
+        for p in paths:
+            os.chown(p, 0, 0)
+    try:
+        for flag in (["--memory", "64m"], ["--cpus", "0.5"], ["--pids-limit", "50"]):
+            env.run("run", "--rm", *flag, T, "true").error(125, "controllers")
+        env.run("run", "--rm", T, "true").ok(err="")
+        i = env.run("info", "--format", "json").ok().json()
+        same(i["rootless"]["limits"], "", "limits")
+        check(any("cgroup" in w for w in i["warnings"]), i["warnings"])
+        env.run("run", "-d", "--name", "free", T, "sleep", "1000").ok()
+        env.run("rm", "-f", "free").ok()
+    finally:
+        with as_root():
+            for p in paths:
+                os.chown(p, USER, USER)
+
+
+@test(needs="rootless")
+def without_ranges_there_is_one_id_and_info_says_so(env):
+    with hidden("/etc/subuid"):
+        other = ["--root", str(env.tmp / "one/root"), "--run-root", str(env.tmp / "one/run")]
+
+        def one(*args):
+            return subprocess.run([env.binary, *other, *args], capture_output=True, text=True, env=env.os_env, stdin=subprocess.DEVNULL)
+        r = one("run", "--rm", "--network", "none", T, "cat", "/proc/self/uid_map")
+        same((r.returncode, r.stdout.split(), r.stderr), (0, ["0", str(USER), "1"], ""), "run")
+        r = one("info")
+        check("1 ids" in r.stdout and "one user id only" in r.stdout, r.stdout)
+        r = one("run", "--rm", "--network", "none", "-u", "7", T, "true")
+        check(r.returncode == 125 and "7" in r.stderr, r.stderr)
+
+
+@test(needs="rootless")
+def a_run_root_that_others_may_write_is_refused(env):
+    d = env.tmp / "open"
+    d.mkdir()
+    d.chmod(0o777)
+    r = subprocess.run([env.binary, "--root", env.tmp / "r", "--run-root", d, "ps"], capture_output=True, text=True, env=env.os_env)
+    same(r.returncode, 1, "exit code")
+    check("does not belong to this user alone" in r.stderr, r.stderr)
+    with as_root():
+        os.chown(d, 0, 0)
+        d.chmod(0o755)
+    r = subprocess.run([env.binary, "--root", env.tmp / "r", "--run-root", d, "ps"], capture_output=True, text=True, env=env.os_env)
+    check(r.returncode == 1 and "owner 0" in r.stderr, r.stderr)
+
+
+@test(needs="rootless")
+def the_default_roots_follow_xdg(env):
+    home, run = env.tmp / "home", env.tmp / "xdg-run"
+    home.mkdir(exist_ok=True)
+    run.mkdir(mode=0o700, exist_ok=True)
+    e = {**env.os_env, "HOME": str(home), "XDG_RUNTIME_DIR": str(run)}
+    r = subprocess.run([env.binary, "ps"], capture_output=True, text=True, env=e)
+    same((r.returncode, r.stderr), (0, ""), "ps")
+    check((home / ".local/share/caisson/version").exists() and (run / "caisson/ns/holder").exists(), "state is elsewhere")
+    r = subprocess.run([env.binary, "info"], capture_output=True, text=True, env={**e, "XDG_RUNTIME_DIR": "/proc", "XDG_DATA_HOME": str(home / "data")})
+    check(f"/tmp/caisson-{USER}\n" in r.stdout and f"{home}/data/caisson\n" in r.stdout, r.stdout)
+    subprocess.run(["rm", "-rf", f"/tmp/caisson-{USER}"], check=True)
+
+
+@test(needs="rootless", timeout=200)
+def two_hundred_come_and_go(env):
+    with_port = free_port()
+    for i in range(20):
+        ps = [env.start("run", "--rm", *(["-p", f"{with_port}:80"] if k == 0 else []), T, "true") for k in range(10)]
+        for p in ps:
+            p.finish().ok(err="")
+    # What is left is looked for after every test.
+    wait_for(lambda: not list((env.run_root / "net/attached").iterdir()), 10, "attachments gone")
+
+
+@test(needs="rootless")
+def what_holds_the_namespaces_goes_when_nobody_needs_them(env):
+    env.run("run", "--rm", T, "true").ok()
+    pid = holder(env)[0]
+    wait_for(lambda: not os.path.exists(f"/proc/{pid}"), 40, "the holder's end", every=0.5)
+    same(programs(), set(), "way out")
+    check(not (env.run_root / "ns/holder").exists(), "the holder's record stayed")
+
+
+main(user=True)
