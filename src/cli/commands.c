@@ -47,6 +47,8 @@
 	X(registry_inspect)                                                                        \
 	X(registry_referrers)                                                                      \
 	X(registry_rm)                                                                             \
+	X(store_info)                                                                              \
+	X(store_convert)                                                                           \
 	X(compare)                                                                                 \
 	X(system_check)                                                                            \
 	X(system_df)                                                                               \

@@ -16,7 +16,9 @@
 #include "store/stage.h"
 #include "store/store.h"
 #include "store/store_int.h"
+#include "store/treecmp.h"
 #include "store/unpacker.h"
+#include "store/verity.h"
 #include "sys/fd.h"
 
 #include <dirent.h>
@@ -319,9 +321,43 @@ static int walk_image(int fd, struct err *e)
 	return r;
 }
 
-/* Fills p->why when the layer is not what it should be. */
+/* Does the kernel hold it to what we noted? */
+static void judge_verity(struct piece *p, int fd)
+{
+	char digest[DIGEST_LEN + 1];
+
+	if (p->have.verity && (!verity_measure(fd, digest) || !streq(digest, p->have.verity)))
+		p->why = "its fs-verity digest is not the one that was noted";
+}
+
+static void judge_image(struct piece *p, int have, int made)
+{
+	int r = compare(p->t, have, made);
+
+	if (r == 0)
+		p->why = "damaged: other bytes than its blob gives";
+	else if (r < 0)
+		p->why = arena_printf(&p->t->a, "cannot be read: %s", strerrordesc_np(-r));
+	else
+		judge_verity(p, have);
+}
+
+static void judge_dir(struct piece *p, int have, int made)
+{
+	struct err why = ERR_INIT;
+	char where[300];
+	int r = treecmp_run(have, made, where, sizeof(where), &p->t->res.bytes, &why);
+
+	if (r == 0)
+		p->why = arena_printf(&p->t->a, "damaged: not as its blob gives it: %s", where);
+	else if (r < 0)
+		p->why = arena_printf(&p->t->a, "cannot be read: %s", why.msg);
+}
+
+/* Fills p->why when the layer, in the form of p->have, is not what it should be. */
 static int judge(struct piece *p, struct err *e)
 {
+	enum layer_form form = (enum layer_form)p->have.form;
 	struct audit *t = p->t;
 	struct err why = ERR_INIT;
 	auto_fd int have = -1, made = -1;
@@ -331,21 +367,20 @@ static int judge(struct piece *p, struct err *e)
 	if (have < 0)
 		return err_sys(e, "layer %.19s", p->diff_id);
 	if (!p->blob) {
-		if (walk_image(have, &why) < 0)
+		if (form == LAYER_EROFS && walk_image(have, &why) < 0)
 			p->why = arena_printf(&t->a, "damaged: %s", why.msg);
 		return 0;
 	}
-	r = remake(p, LAYER_EROFS, e);
+	r = remake(p, form, e);
 	if (r < 0)
 		return r;
-	made = layer_staged(p->stage, p->diff_id, LAYER_EROFS);
+	made = layer_staged(p->stage, p->diff_id, form);
 	if (made < 0) /* it went and the commit published this one */
 		return 0;
-	r = compare(t, have, made);
-	if (r == 0)
-		p->why = "damaged: other bytes than its blob gives";
-	else if (r < 0)
-		p->why = arena_printf(&t->a, "cannot be read: %s", strerrordesc_np(-r));
+	if (form == LAYER_EROFS)
+		judge_image(p, have, made);
+	else
+		judge_dir(p, have, made);
 	return 0;
 }
 
@@ -392,32 +427,51 @@ static int hold(struct piece *p, struct err *e)
 	return layer_find(t->s, p->diff_id, &t->a, &p->have, NULL) < 0;
 }
 
-static int one_layer(struct piece *p, const struct image_record *rec, struct err *e)
+/* Something is wrong: say it, and mend it when that is wanted and possible. */
+static int report(struct piece *p, const struct image_record *rec, bool missing, struct err *e)
 {
 	struct audit *t = p->t;
-	int r = hold(p, e);
-	bool missing = r == 1;
+	bool dir = !missing && p->have.form == LAYER_DIR;
+	const char *user = dir ? image_user(t->s, rec->id, &t->a) : NULL;
+	int r;
 
-	if (r < 0 || (missing && !still_there(t, rec)))
-		return r < 0 ? r : 0;
-	if (missing)
-		p->why = "missing, or not as long as its mark says";
-	else if (p->have.form == LAYER_EROFS)
-		r = judge(p, e);
-	if (r < 0 || !p->why)
-		return r;
 	say(t, AUDIT_WRONG, "layer %s (%s): %s", p->diff_id, owner(t, p->diff_id), p->why);
 	if (!p->blob) {
 		arena_strs_add(&t->a, &t->lost_layers, p->diff_id);
 		return 0;
 	}
-	if (!t->repair) {
-		say(t, AUDIT_LOST, "layer %s: --repair makes it again from its blob", p->diff_id);
+	/* An image that is mounted stays for whom it is; the files of a directory would be gone. */
+	if (user || !t->repair) {
+		say(t, AUDIT_LOST, "layer %s: --repair makes it again from its blob%s%.12s",
+		    p->diff_id, user ? ", without instance " : "", user ? user : "");
 		return 0;
 	}
 	r = mend(p, missing, e);
 	if (r >= 0)
 		say(t, AUDIT_FIXED, "layer %s: made again from its blob", p->diff_id);
+	return r;
+}
+
+static int one_layer(struct piece *p, const struct image_record *rec, struct err *e)
+{
+	struct audit *t = p->t;
+	int r = hold(p, e);
+
+	if (r == 1) {
+		if (!still_there(t, rec))
+			return 0;
+		p->why = "missing, or not as long as its mark says";
+		return report(p, rec, true, e);
+	}
+	for (int f = 0; r >= 0 && f < LAYER_FORM_MAX_; f++) {
+		if (layer_find_form(t->s, p->diff_id, (enum layer_form)f, &t->a, &p->have, NULL) <
+		    0)
+			continue;
+		p->why = NULL;
+		r = judge(p, e);
+		if (r >= 0 && p->why)
+			r = report(p, rec, false, e);
+	}
 	return r;
 }
 
@@ -446,6 +500,70 @@ static int layers(struct audit *t, struct err *e)
 			stage_free(p.stage);
 		}
 	return r;
+}
+
+/* ---- merged metadata ---- */
+
+/* It is made from the layers alone, and again when it is missing: damaged, it only has to go. */
+static int one_meta(struct audit *t, const struct image_record *rec, struct stage *st, int have,
+		    struct err *e)
+{
+	const char *file = arena_printf(&t->a, "metas/%s.erofs", rec->chain);
+	struct strs paths = {0};
+	auto_fd int made = -1;
+	int r;
+
+	for (size_t k = 0; k < rec->layers.n; k++) {
+		struct layer l;
+		bool again = false;
+
+		for (size_t j = k + 1; j < rec->layers.n; j++)
+			again |= streq(rec->layers.v[j], rec->layers.v[k]);
+		if (again)
+			continue;
+		if (layer_find_form(t->s, rec->layers.v[k], LAYER_EROFS, &t->a, &l, NULL) < 0)
+			return 0; /* cannot be used, will be made again with the layer */
+		arena_strs_add(&t->a, &paths, layer_path(t->s, &l, &t->a));
+	}
+	made = unpacker_meta_stage(t->s, st, rec->chain, &paths, &t->a, e);
+	if (made < 0)
+		return made;
+	r = compare(t, have, made);
+	if (r > 0)
+		return 0;
+	say(t, AUDIT_WRONG, "%s: damaged: not what its layers give", file);
+	if (t->repair && unlinkat(t->s->root_fd, file, 0) == 0)
+		say(t, AUDIT_FIXED, "%s: removed, the next VM makes it again", file);
+	else
+		say(t, AUDIT_LOST, "%s: --repair removes it, the next VM makes it again", file);
+	return 0;
+}
+
+static int metas(struct audit *t, struct err *e)
+{
+	struct strs done = {0};
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < t->images.n; i++) {
+		const struct image_record *rec = &t->images.v[i];
+		struct stage *st = NULL;
+		struct err why = ERR_INIT;
+		auto_fd int have = -1;
+
+		if (listed(&done, rec->chain))
+			continue;
+		arena_strs_add(&t->a, &done, rec->chain);
+		have = openat(t->s->root_fd, arena_printf(&t->a, "metas/%s.erofs", rec->chain),
+			      O_RDONLY | O_CLOEXEC);
+		if (have < 0)
+			continue;
+		r = stage_new(t->s, &st, e);
+		if (r >= 0 && one_meta(t, rec, st, have, &why) < 0)
+			say(t, AUDIT_WRONG, "metas/%s.erofs: cannot be checked: %s", rec->chain,
+			    why.msg);
+		stage_free(st);
+	}
+	return r < 0 ? r : 0;
 }
 
 /* ---- images ---- */
@@ -527,6 +645,8 @@ int audit_run(struct store *s, bool repair, void (*tell)(int kind, const char *l
 		r = blobs(&t, e);
 	if (r >= 0)
 		r = layers(&t, e);
+	if (r >= 0)
+		r = metas(&t, e);
 	t.res.images = t.images.n;
 	for (size_t i = 0; r >= 0 && i < t.images.n; i++)
 		one_image(&t, &t.images.v[i]);

@@ -4,8 +4,9 @@
  *
  * Every blob is hashed.  Every EROFS layer is made again from its blob and compared byte by byte,
  * because its mark holds no sum of it (the writer is deterministic); without its blob its structure
- * is walked.  Every record, manifest and configuration is read, and what they name must be there.
- * Of layers kept as directories only the presence is looked at; merged metadata not at all.
+ * is walked.  Layers kept as directories are made again the same way and compared as trees
+ * (store/treecmp.h), merged metadata is made again from its layers.  Every record, manifest and
+ * configuration is read, and what they name must be there.
  *
  * No lock is held while bytes are read: what is being looked at is leased, and repairs are done
  * under STORE_EXCLUSIVE.

@@ -10,6 +10,7 @@
 #include "store/stage.h"
 #include "store/store.h"
 #include "store/store_int.h"
+#include "store/verity.h"
 #include "sys/file.h"
 #include "sys/path.h"
 
@@ -30,6 +31,7 @@ static const struct jbind_field fields[] = {
     JB(struct layer, size, "size", JBIND_UINT, .flags = JBIND_KEEP),
     JB(struct layer, tar_size, "tarSize", JBIND_UINT, .flags = JBIND_KEEP),
     JB(struct layer, entries, "entries", JBIND_UINT, .flags = JBIND_KEEP),
+    JB(struct layer, verity, "verity", JBIND_STR),
     JB_END,
 };
 static const struct jbind table = {sizeof(struct layer), fields, false};
@@ -215,6 +217,41 @@ int layer_remove(const struct store *s, const char *diff_id, struct err *e)
 	for (int form = 0; r >= 0 && form < LAYER_FORM_MAX_; form++)
 		r = remove_form(dir, diff_id, form, e);
 	return r < 0 ? r : 0;
+}
+
+int layer_remove_form(const struct store *s, const char *diff_id, enum layer_form form,
+		      struct err *e)
+{
+	auto_fd int dir = store_dir(s, "layers", e);
+
+	return dir < 0 ? dir : remove_form(dir, diff_id, (int)form, e);
+}
+
+const char *layer_form_name(int form)
+{
+	return form_names[form];
+}
+
+int layer_seal(struct store *s, struct layer *l, struct arena *a, struct err *e)
+{
+	auto_fd int fd = openat(s->root_fd, layer_name(l, a), O_RDONLY | O_CLOEXEC);
+	auto_fd int dir = store_dir(s, "layers", e);
+	auto_buf struct buf text = BUF_INIT(STORE_JSON_MAX);
+	char digest[DIGEST_LEN + 1];
+	int r;
+
+	if (fd < 0 || dir < 0)
+		return fd < 0 ? err_sys(e, "layer %.19s", l->diff_id) : dir;
+	r = verity_enable(fd, e);
+	if (r < 0)
+		return r;
+	if (!verity_measure(fd, digest))
+		return err_set(e, ERR_UNSUPPORTED, "the kernel does not tell the fs-verity digest");
+	l->verity = arena_dup(a, digest);
+	jbind_write(&table, l, &text);
+	errno = -file_replace(dir, mark_name(l->diff_id, l->form).s, text.p, text.len, 0600,
+			      FILE_DURABLE);
+	return errno ? err_sys(e, "layer %.19s", l->diff_id) : 0;
 }
 
 const char *layer_name(const struct layer *l, struct arena *a)

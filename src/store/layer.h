@@ -29,6 +29,7 @@ struct layer {
 	uint64_t size;	   /* bytes on disk of the unpacked form */
 	uint64_t tar_size; /* bytes of the tar */
 	uint64_t entries;
+	const char *verity; /* digest that fs-verity holds the file to; NULL: not on */
 };
 
 /* Read the mark; strings go into a.  ERR_NOT_FOUND when there is no complete layer of that id in
@@ -49,6 +50,12 @@ int layer_replace(struct store *s, struct stage *st, const struct layer *l, stru
 /* What lies in the stage under this id: a descriptor for reading or -ENOENT, as after a commit that
  * found the layer complete it is still there. */
 int layer_staged(const struct stage *st, const char *diff_id, enum layer_form form);
+/* One form; the same of what it does and leaves. */
+int layer_remove_form(const struct store *s, const char *diff_id, enum layer_form form,
+		      struct err *e);
+/* Turn fs-verity on for an EROFS layer and note its digest in the mark; l->verity is set (in a). */
+int layer_seal(struct store *s, struct layer *l, struct arena *a, struct err *e);
+const char *layer_form_name(int form);
 /* Every form; mark first, then data.  Absent is fine. */
 int layer_remove(const struct store *s, const char *diff_id, struct err *e);
 

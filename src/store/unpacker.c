@@ -258,15 +258,18 @@ int unpacker_need(struct store *s, const char *diff_id, const char *blob_digest,
 
 /* ---- merged metadata ---- */
 
-static int merge(struct store *s, struct stage *st, const char *chain, const struct strs *layers,
-		 struct arena *a, struct err *e)
+static const char *staged_meta(const char *chain, struct arena *a)
 {
-	const char *name = arena_printf(a, "meta-%s.erofs", chain);
-	auto_fd int dir = store_dir(s, "metas", e);
-	auto_fd int fd = -1;
+	return arena_printf(a, "meta-%s.erofs", chain);
+}
+
+int unpacker_meta_stage(struct store *s, struct stage *st, const char *chain,
+			const struct strs *layers, struct arena *a, struct err *e)
+{
+	const char *name = staged_meta(chain, a);
 	struct unpacker *u = make(s, st);
 	struct strs args = {0};
-	int r = dir;
+	int r, fd;
 
 	arena_strs_add(a, &args, PROGRAM);
 	arena_strs_add(a, &args, "--err-fd=5");
@@ -274,16 +277,27 @@ static int merge(struct store *s, struct stage *st, const char *chain, const str
 	arena_strs_add(a, &args, arena_printf(a, "%s/%s/%s", s->root, stage_path(st), name));
 	for (size_t i = 0; i < layers->n; i++)
 		arena_strs_add(a, &args, layers->v[i]);
-	if (r >= 0)
-		r = launch(u, &args, NULL, 0, e);
+	r = launch(u, &args, NULL, 0, e);
 	if (r >= 0)
 		r = await(u, a, NULL, e);
 	release(u);
 	if (r < 0)
 		return r;
 	fd = openat(stage_fd(st), name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fault_point("meta-rename") < 0 || fdatasync(fd) < 0 ||
-	    renameat(stage_fd(st), name, dir, arena_printf(a, "%s.erofs", chain)) < 0 ||
+	return fd < 0 ? err_sys(e, "merged image") : fd;
+}
+
+static int merge(struct store *s, struct stage *st, const char *chain, const struct strs *layers,
+		 struct arena *a, struct err *e)
+{
+	auto_fd int dir = store_dir(s, "metas", e);
+	auto_fd int fd = dir < 0 ? dir : unpacker_meta_stage(s, st, chain, layers, a, e);
+
+	if (fd < 0)
+		return fd;
+	if (fault_point("meta-rename") < 0 || fdatasync(fd) < 0 ||
+	    renameat(stage_fd(st), staged_meta(chain, a), dir, arena_printf(a, "%s.erofs", chain)) <
+		0 ||
 	    fsync(dir) < 0)
 		return err_sys(e, "merged image");
 	return 0;

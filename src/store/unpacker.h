@@ -41,4 +41,8 @@ int unpacker_need(struct store *s, const char *diff_id, const char *blob_digest,
 int unpacker_meta(struct store *s, const char *chain, const struct strs *layers, struct arena *a,
 		  const char **out, struct err *e);
 
+/* The same into the stage only, whatever is published: a descriptor of it for reading. */
+int unpacker_meta_stage(struct store *s, struct stage *st, const char *chain,
+			const struct strs *layers, struct arena *a, struct err *e);
+
 #endif
