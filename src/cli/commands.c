@@ -20,6 +20,7 @@
 	X(logs)                                                                                    \
 	X(attach)                                                                                  \
 	X(exec)                                                                                    \
+	X(cp)                                                                                      \
 	X(wait)                                                                                    \
 	X(stats)                                                                                   \
 	X(top)                                                                                     \

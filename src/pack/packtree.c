@@ -464,8 +464,9 @@ static int pack_dir_content(struct pack *p, int fd, unsigned int depth)
 	return r;
 }
 
-int packtree_write(int dir_fd, const struct packtree_opts *o, struct packout *to,
-		   struct packtree_stats *stats, struct err *e)
+/* All of it: a directory's content, or one name of it called `as`. */
+static int write_tree(int dir_fd, const char *name, const char *as, const struct packtree_opts *o,
+		      struct packout *to, struct packtree_stats *stats, struct err *e)
 {
 	struct pack p = {.o = o,
 			 .to = to,
@@ -480,7 +481,12 @@ int packtree_write(int dir_fd, const struct packtree_opts *o, struct packout *to
 	if (!p.chunk)
 		abort();
 	*stats = (struct packtree_stats){0};
-	r = pack_dir_content(&p, dir_fd, 0);
+	if (name) {
+		buf_puts(&p.path, as);
+		r = pack_item(&p, dir_fd, name, 0);
+	} else {
+		r = pack_dir_content(&p, dir_fd, 0);
+	}
 	if (r >= 0) {
 		p.header.len = 0;
 		tarwrite_end(&p.header);
@@ -492,4 +498,20 @@ int packtree_write(int dir_fd, const struct packtree_opts *o, struct packout *to
 	free(p.links);
 	free(p.chunk);
 	return r;
+}
+
+int packtree_write(int dir_fd, const struct packtree_opts *o, struct packout *to,
+		   struct packtree_stats *stats, struct err *e)
+{
+	return write_tree(dir_fd, NULL, NULL, o, to, stats, e);
+}
+
+int packtree_item(int dir_fd, const char *name, const char *as, const struct packtree_opts *o,
+		  struct packout *to, struct packtree_stats *stats, struct err *e)
+{
+	struct stat st;
+
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(e, "'%s'", as);
+	return write_tree(dir_fd, name, as, o, to, stats, e);
 }

@@ -36,4 +36,9 @@ struct packtree_stats {
 int packtree_write(int dir_fd, const struct packtree_opts *o, struct packout *to,
 		   struct packtree_stats *stats, struct err *e);
 
+/* The same for one name of a directory ("." for itself), which is called `as` in the archive.
+ * ERR_NOT_FOUND. */
+int packtree_item(int dir_fd, const char *name, const char *as, const struct packtree_opts *o,
+		  struct packout *to, struct packtree_stats *stats, struct err *e);
+
 #endif

@@ -69,10 +69,10 @@ static const uint16_t image_calls[] = {
 
 /* What filling a directory takes in addition; the process sees nothing but that directory. */
 static const uint16_t dir_calls[] = {
-    SYS_openat,	  SYS_mkdirat,	 SYS_mknodat,	SYS_linkat,	SYS_symlinkat,
-    SYS_unlinkat, SYS_renameat2, SYS_fchownat,	SYS_fchown,	SYS_fchmod,
-    SYS_fchmodat, SYS_utimensat, SYS_fsetxattr, SYS_lsetxattr,	SYS_fchdir,
-    SYS_syncfs,	  SYS_fcntl,	 SYS_umask,	SYS_getdents64,
+    SYS_openat,	    SYS_mkdirat,   SYS_mknodat,	  SYS_linkat,	  SYS_symlinkat, SYS_unlinkat,
+    SYS_renameat2,  SYS_fchownat,  SYS_fchown,	  SYS_fchmod,	  SYS_fchmodat,	 SYS_utimensat,
+    SYS_fsetxattr,  SYS_lsetxattr, SYS_fchdir,	  SYS_syncfs,	  SYS_fcntl,	 SYS_umask,
+    SYS_getdents64, SYS_openat2,   SYS_fgetxattr, SYS_readlinkat,
 #ifdef SYS_renameat
     SYS_renameat,
 #endif

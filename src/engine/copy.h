@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * copy - files between instances, the user's own directories and archives.
+ *
+ * Two processes and a pipe: one caisson-copy reads, another writes, each locked into its own tree.
+ * What goes through the pipe is a tar archive, which is also what a user's "-" is.
+ */
+#ifndef ENGINE_COPY_H
+#define ENGINE_COPY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct err;
+struct session;
+
+struct copy_end {
+	const char *instance; /* NULL: the user's own files */
+	const char *path;     /* NULL: an archive, on fd */
+	int fd;
+};
+
+enum copy_flags {
+	COPY_ARCHIVE = 1, /* owners, setuid bits and devices stay as they are */
+	COPY_FOLLOW = 2,  /* what a link points to instead of the link */
+};
+
+/* As docker's cp.  *bytes: of files written, 0 for an archive.
+ * Errors: ERR_NOT_FOUND, ERR_CONFLICT, ERR_USAGE, ERR_UNSUPPORTED, ... */
+int copy_run(struct session *s, const struct copy_end *from, const struct copy_end *to,
+	     unsigned int flags, uint64_t *bytes, struct err *e);
+
+#endif

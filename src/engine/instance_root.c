@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/instance_root.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "engine/lookup.h"
+#include "engine/request.h"
+#include "engine/session.h"
+#include "store/image.h"
+#include "store/instance.h"
+#include "store/rootfs.h"
+#include "store/store.h"
+#include "sys/fd.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* A file of the instance's process in /proc.  The pid is still its own when the process behind the
+ * pidfd has not ended after the file was opened. */
+static int of_process(const struct lookup *l, const char *what, int flags, struct err *e)
+{
+	auto_fd int pidfd =
+	    l->state.pid > 0 ? (int)syscall(SYS_pidfd_open, (pid_t)l->state.pid, 0) : -1;
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+	auto_fd int fd = -1;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%lld/%s", (long long)l->state.pid, what);
+	if (pidfd >= 0)
+		fd = open(path, flags | O_CLOEXEC);
+	if (fd < 0 || poll(&p, 1, 0) != 0)
+		return err_set(e, ERR_CONFLICT, "instance '%s' ends", l->i.name);
+	return take_fd(&fd);
+}
+
+int instance_root_stack(struct session *s, const struct lookup *l, struct arena *a,
+			struct plan_rootfs *out, struct err *e)
+{
+	struct request *q = arena_alloc(a, sizeof(*q));
+	struct image *image = NULL;
+	struct store *store;
+	int r = session_store(s, &store, e);
+
+	if (r >= 0)
+		r = jbind_parse(&request_table, l->i.request, strlen(l->i.request), q, a, "request",
+				e);
+	if (r >= 0)
+		r = image_find_id(store, l->i.image_id, &image, e);
+	if (r >= 0)
+		r = rootfs_prepare(store, image, l->i.id, PLAN_CONTAINER, q->read_only, a, out, e);
+	image_close(image);
+	return r;
+}
+
+static int stopped(struct session *s, const struct lookup *l, struct arena *a,
+		   struct instance_root *out, struct err *e)
+{
+	struct plan_rootfs fs = {0};
+	struct store *store;
+	int r = session_store(s, &store, e);
+
+	if (r >= 0)
+		r = out->lock = instance_lock(store_root_fd(store), l->i.id, e);
+	/* Started while we waited for the lock? */
+	if (r >= 0 && instance_alive(store_run_fd(store), l->i.id))
+		r = err_set(e, ERR_CONFLICT, "instance '%s' was started meanwhile", l->i.name);
+	if (r >= 0)
+		r = instance_root_stack(s, l, a, &fs, e);
+	if (r < 0)
+		return r;
+	if (fs.layer_ns)
+		arena_strs_add(a, &out->args, arena_printf(a, "--layer-ns=%s", fs.layer_ns));
+	for (size_t i = 0; i < fs.lower.n; i++)
+		arena_strs_add(a, &out->args, arena_printf(a, "--lower=%s", fs.lower.v[i]));
+	if (fs.upper) {
+		arena_strs_add(a, &out->args, arena_printf(a, "--upper=%s", fs.upper));
+		arena_strs_add(a, &out->args, arena_printf(a, "--work=%s", fs.work));
+	}
+	if (fs.userns_options)
+		arena_strs_add(a, &out->args, arena_printf(a, "--option=%s", fs.userns_options));
+	return 0;
+}
+
+int instance_root_open(struct session *s, const struct lookup *l, bool bare, struct arena *a,
+		       struct instance_root *out, struct err *e)
+{
+	bool runs = l->state.status == INSTANCE_RUNNING || l->state.status == INSTANCE_PAUSED;
+	struct instance_root r = INSTANCE_ROOT_INIT;
+	int n = 0;
+
+	if (l->i.isolation == PLAN_VM)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "'%s' is a VM, whose files only its own kernel may read; "
+			       "'exec %s tar' reads and writes them while it runs",
+			       l->i.name, l->i.name);
+	if (!runs) {
+		n = stopped(s, l, a, &r, e);
+	} else if (bare) {
+		n = r.fd = of_process(l, "ns/mnt", O_RDONLY, e);
+		arena_strs_add(a, &r.args, "--bare=6");
+	} else {
+		n = r.fd = of_process(l, "root", O_PATH | O_DIRECTORY, e);
+		arena_strs_add(a, &r.args, "--root=6");
+	}
+	if (n < 0) {
+		instance_root_close(&r);
+		return n;
+	}
+	*out = r;
+	return 0;
+}
+
+void instance_root_close(struct instance_root *r)
+{
+	fd_close(r->fd);
+	fd_close(r->lock);
+	r->fd = r->lock = -1;
+}
