@@ -114,7 +114,11 @@ static int receive(struct cgroup_bus *b, int64_t end, struct err *e)
 }
 
 /* Source: D-Bus Specification, "Authentication Protocol"; EXTERNAL is the peer's own uid, which the
- * kernel tells the server. */
+ * kernel tells the server.
+ *
+ * BEGIN goes with the first line, and a message only after the answer.  A message that systemd
+ * (252) reads in one piece with BEGIN stays in its buffer, and we without a reply, until more
+ * comes; sd-bus sends as we do. */
 static int authenticate(struct cgroup_bus *b, struct err *e)
 {
 	int64_t end = trace_now_ns() + LIMIT_NS;
@@ -127,7 +131,7 @@ static int authenticate(struct cgroup_bus *b, struct err *e)
 	text[0] = '\0';
 	for (const char *p = uid; *p; p++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%02x", (unsigned char)*p);
-	n += (size_t)snprintf(text + n, sizeof(text) - n, "\r\n");
+	n += (size_t)snprintf(text + n, sizeof(text) - n, "\r\nBEGIN\r\n");
 	r = send_all(b, text, n, e);
 	while (r == 0 && !memmem(b->in, b->have, "\r\n", 2)) {
 		if (b->have > 512)
@@ -138,8 +142,8 @@ static int authenticate(struct cgroup_bus *b, struct err *e)
 		return r;
 	if (b->have < 3 || memcmp(b->in, "OK ", 3) != 0)
 		return err_set(e, ERR_DENIED, "D-Bus: the server refuses this user");
-	b->have = b->used = 0;
-	return send_all(b, "BEGIN\r\n", 7, e);
+	b->used = (size_t)((unsigned char *)memmem(b->in, b->have, "\r\n", 2) - b->in) + 2;
+	return 0;
 }
 
 /* The next whole message; borrowed until the next call. */

@@ -142,9 +142,11 @@ static int serve(int fd, int saw, int *fail_first)
 	size_t have = 0;
 	ssize_t n;
 
-	/* NUL and AUTH EXTERNAL with our uid in hex. */
+	/* NUL and AUTH EXTERNAL with our uid in hex, and BEGIN, but no message before our answer.
+	 */
 	n = read(fd, in, sizeof(in));
-	if (n < 19 || in[0] != 0 || memcmp(in + 1, "AUTH EXTERNAL 3", 15) != 0)
+	if (n < 26 || in[0] != 0 || memcmp(in + 1, "AUTH EXTERNAL 3", 15) != 0 ||
+	    memcmp(in + n - 9, "\r\nBEGIN\r\n", 9) != 0)
 		return saw | SAW_BAD;
 	fd_write_all(fd, "OK 0123456789abcdef\r\n", 21);
 	while ((n = read(fd, in + have, sizeof(in) - have)) > 0) {
@@ -152,8 +154,6 @@ static int serve(int fd, int saw, int *fail_first)
 		int64_t len;
 
 		have += (size_t)n;
-		if (have >= 7 && memcmp(in, "BEGIN\r\n", 7) == 0)
-			used = 7;
 		while ((len = dbus_length(in + used, have - used)) > 0 &&
 		       (uint64_t)len <= have - used) {
 			struct dbus_message m;

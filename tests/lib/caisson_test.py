@@ -68,6 +68,7 @@ NEEDS = {
     "mirror": lambda: which("mmdebstrap"),
     "strace": lambda: which("strace"),
     "podman": lambda: which("podman"),
+    "systemd": lambda: os.path.exists("/lib/systemd/systemd") and which("systemctl"),
     "criu": lambda: which("criu", "tar", "ip", "xtables-nft-multi"),
 }
 

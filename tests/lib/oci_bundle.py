@@ -52,7 +52,8 @@ def make_rootfs(path):
     for d in ("bin", "proc", "sys", "dev", "tmp", "etc", "root"):
         (path / d).mkdir(parents=True, exist_ok=True)
     busybox = shutil.which("busybox")
-    shutil.copy(busybox, path / "bin/busybox")
+    shutil.copyfile(busybox, path / "bin/busybox")
+    (path / "bin/busybox").chmod(0o755)
     for name in subprocess.run([busybox, "--list"], capture_output=True, text=True).stdout.split():
         if name != "busybox":
             os.symlink("busybox", path / "bin" / name)
