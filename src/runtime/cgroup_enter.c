@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static bool holds(int dir, pid_t pid)
 {
@@ -104,7 +105,7 @@ int cgroup_enter_sub(const struct cgroup *cg, const char *controllers, const cha
 	int r = cgroup_path_clean(&a, sub, &clean, e), found = 0;
 
 	if (r < 0)
-		r = err_wrap(e, r, "%s is not a sub cgroup path", sub);
+		r = err_wrap(e, r, "bad sub cgroup path: %s is not a sub cgroup path", sub);
 
 	for (size_t i = 0; r == 0 && i < cg->n; i++) {
 		const struct cgroup_place *p = &cg->place[i];
@@ -116,9 +117,16 @@ int cgroup_enter_sub(const struct cgroup *cg, const char *controllers, const cha
 		found++;
 		dir = path_open(p->fd, clean, O_PATH | O_DIRECTORY, 0, PATH_NO_LINKS);
 		r = dir < 0 ? dir : enter_dir(dir, p->version);
-		if (r < 0) {
+		/* Callers look for this text. */
+		if (r == -ENOENT) {
+			r = err_set(e, ERR_NOT_FOUND,
+				    "adding pid %d to %s/%s/%s/cgroup.procs: no such file or "
+				    "directory",
+				    (int)getpid(), p->mount, p->path, sub);
+		} else if (r < 0) {
 			errno = -r;
-			r = err_sys(e, "cgroup: join %s/%s/%s", p->mount, p->path, sub);
+			r = err_sys(e, "adding pid %d to %s/%s/%s/cgroup.procs", (int)getpid(),
+				    p->mount, p->path, sub);
 		}
 	}
 	arena_free(&a);

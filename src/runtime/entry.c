@@ -328,6 +328,7 @@ static void hear_signals(bool yes)
 
 static int wait_for_start(struct job *j, struct err *e)
 {
+	const int keep[] = {j->sync, j->opts->listener > 0 ? j->opts->listener : -1, j->notify};
 	struct handshake h;
 	int r, conn;
 
@@ -336,6 +337,13 @@ static int wait_for_start(struct job *j, struct err *e)
 	if (j->opts->listener > 0)
 		prctl(PR_SET_PDEATHSIG, 0);
 	hear_signals(true);
+	/* It may wait for days, with others in its namespaces: what it needs no more it does not
+	 * hold, nor what the caller left open. */
+	r = fd_close_but(3 + j->opts->preserve_fds, keep, 3);
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "close descriptors");
+	}
 	r = handshake_send(j->sync, HANDSHAKE_READY, 0, -1, e);
 	if (r < 0)
 		return r;

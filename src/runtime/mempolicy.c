@@ -16,7 +16,9 @@ static const char *const modes[] = {
     "MPOL_DEFAULT",	   "MPOL_PREFERRED",	       "MPOL_BIND", "MPOL_INTERLEAVE", "MPOL_LOCAL",
     "MPOL_PREFERRED_MANY", "MPOL_WEIGHTED_INTERLEAVE",
 };
-#define MODES (sizeof(modes) / sizeof(modes[0]))
+#define DEFAULT 0
+#define LOCAL	4
+#define MODES	(sizeof(modes) / sizeof(modes[0]))
 
 static const struct {
 	const char *name;
@@ -38,16 +40,26 @@ const char *mempolicy_flag(unsigned int n)
 	return n < FLAGS ? flags[n].name : NULL;
 }
 
+static unsigned int count(const unsigned long *nodes)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < NODES_MAX / 8 / sizeof(*nodes); i++)
+		n += (unsigned int)__builtin_popcountl(nodes[i]);
+	return n;
+}
+
 static int read_policy(const struct plan_memory_policy *p, int *mode, unsigned long *nodes,
 		       struct err *e)
 {
 	size_t m = 0;
+	unsigned int n;
 
 	while (m < MODES && !(p->mode && streq(p->mode, modes[m])))
 		m++;
 	if (m == MODES)
 		return err_set(e, ERR_USAGE,
-			       "invalid memory policy: linux.memoryPolicy.mode: unknown '%s'",
+			       "invalid memory policy mode: linux.memoryPolicy.mode: unknown '%s'",
 			       p->mode ? p->mode : "");
 	*mode = (int)m;
 	for (size_t i = 0; i < p->flags.n; i++) {
@@ -56,17 +68,23 @@ static int read_policy(const struct plan_memory_policy *p, int *mode, unsigned l
 		while (k < FLAGS && !streq(p->flags.v[i], flags[k].name))
 			k++;
 		if (k == FLAGS)
-			return err_set(
-			    e, ERR_USAGE,
-			    "invalid memory policy: linux.memoryPolicy.flags[%zu]: unknown '%s'", i,
-			    p->flags.v[i]);
+			return err_set(e, ERR_USAGE,
+				       "invalid memory policy flag: linux.memoryPolicy.flags[%zu]: "
+				       "unknown '%s'",
+				       i, p->flags.v[i]);
 		*mode |= flags[k].flag;
 	}
 	if (cpulist_parse(p->nodes ? p->nodes : "", (unsigned char *)nodes, NODES_MAX / 8) < 0)
+		return err_set(
+		    e, ERR_USAGE,
+		    "invalid memory policy node: linux.memoryPolicy.nodes: wants a list such "
+		    "as 0-3,7, not '%s'",
+		    p->nodes);
+	n = count(nodes);
+	if (n && (m == DEFAULT || m == LOCAL))
 		return err_set(e, ERR_USAGE,
-			       "invalid memory policy: linux.memoryPolicy.nodes: wants a list such "
-			       "as 0-3,7, not '%s'",
-			       p->nodes);
+			       "linux.memoryPolicy.nodes: mode requires 0 nodes but got %u: %s", n,
+			       p->mode);
 	return 0;
 }
 

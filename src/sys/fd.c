@@ -172,6 +172,32 @@ int fd_close_from(int first)
 	return each_from(first, close);
 }
 
+/* The lowest of keep that is not below first, or -1. */
+static int next_kept(int first, const int *keep, size_t n)
+{
+	int found = -1;
+
+	for (size_t i = 0; i < n; i++)
+		if (keep[i] >= first && (found < 0 || keep[i] < found))
+			found = keep[i];
+	return found;
+}
+
+int fd_close_but(int first, const int *keep, size_t n)
+{
+	for (;;) {
+		int at = next_kept(first, keep, n);
+
+		if (at < 0)
+			return fd_close_from(first);
+		/* Before 5.9 one by one. */
+		if (at > first && syscall(SYS_close_range, first, at - 1, 0) < 0)
+			for (int fd = first; fd < at; fd++)
+				close(fd);
+		first = at + 1;
+	}
+}
+
 int fd_set_cloexec(int fd, int on)
 {
 	int fl = fcntl(fd, F_GETFD);

@@ -25,6 +25,8 @@ int fd_sealed(const char *name, const void *data, size_t len);
 
 /* Everything from first up becomes close-on-exec (close_range, Linux 5.11) or is closed. */
 int fd_cloexec_from(int first);
+/* Closed from first up, but for these n (in any order; -1 stands for none). */
+int fd_close_but(int first, const int *keep, size_t n);
 int fd_close_from(int first);
 
 int fd_set_cloexec(int fd, int on);

@@ -178,7 +178,23 @@ TEST(close_keeps_errno)
 	CHECK_INT(errno, ENOSPC);
 }
 
+TEST(close_but_keeps_what_is_named)
+{
+	const int keep[] = {205, -1, 202};
+	auto_fd int fd = memory("x", 1);
+
+	for (int at = 200; at < 208; at++)
+		CHECK_INT(dup2(fd, at), at);
+	CHECK_INT(fd_close_but(200, keep, 3), 0);
+	for (int at = 200; at < 208; at++)
+		CHECK_INT(fcntl(at, F_GETFD) >= 0, at == 202 || at == 205);
+	CHECK(fcntl(fd, F_GETFD) >= 0);
+	close(202);
+	close(205);
+}
+
 TEST_MAIN(T(slurp_reads_files_of_any_size), T(slurp_has_a_limit), T(slurp_reads_proc),
 	  T(copy_goes_on_where_the_file_stands), T(copy_between_pipes_falls_back),
 	  T(read_full_joins_short_reads), T(sealed_memory_cannot_be_changed),
-	  T(ranges_of_descriptors), T(flags_are_set_and_cleared), T(close_keeps_errno))
+	  T(ranges_of_descriptors), T(close_but_keeps_what_is_named), T(flags_are_set_and_cleared),
+	  T(close_keeps_errno))

@@ -181,8 +181,8 @@ def exec_in_a_sub_cgroup(env):
     c = spec("/bin/sleep", "1000")
     c["linux"]["cgroupsPath"] = f"/caisson-test-sub-{os.getpid()}"
     oci("run", "-d", "-b", oci.bundle(c), "c1", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).ok()
-    for sub, text in (("..", ".. is not a sub cgroup path"), ("nope", "No such file or directory"),
-                      ("pids:nope", "No such file or directory"), ("whaaat:/x", "unknown controller")):
+    for sub, text in (("..", ".. is not a sub cgroup path"), ("nope", "/nope/cgroup.procs: no such file or directory"),
+                      ("pids:nope", "adding pid "), ("whaaat:/x", "unknown controller")):
         r = oci("exec", "--cgroup", sub, "c1", "true")
         check(r.code == 255 and text in r.err, f"{sub}: {r.code} {r.err}")
     pids = pathlib.Path(f"/sys/fs/cgroup/pids/caisson-test-sub-{os.getpid()}")
@@ -414,6 +414,24 @@ def a_signal_ends_what_was_only_created(env):
         oci("kill", "c1", sig).ok()
         wait_for(lambda: oci.state()["status"] == "stopped", what=f"the end by {sig}")
         oci("delete", "c1").ok()
+
+
+@test(needs="root")
+def a_created_process_holds_no_descriptor_it_does_not_need(env):
+    oci = Runtime(env)
+    fds = [os.open("/", os.O_RDONLY) for _ in range(3)]
+    for fd in fds:
+        os.set_inheritable(fd, True)
+    c = spec("/bin/ls", "/proc/self/fd")
+    oci.create(oci.bundle(c), "c1", pass_fds=fds).ok()
+    d = f"/proc/{oci.state()['pid']}/fd"
+    held = {n: os.readlink(f"{d}/{n}") for n in os.listdir(d)}
+    check(all(n in "012" or t.startswith("socket:") for n, t in held.items()) and len(held) <= 5, held)
+    oci("start", "c1").ok()
+    wait_for(lambda: oci.output().split() == ["0", "1", "2", "3"], what=f"descriptors: {oci.output()}")
+    oci("delete", "-f", "c1").ok()
+    for fd in fds:
+        os.close(fd)
 
 
 @test(needs="root")

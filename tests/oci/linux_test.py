@@ -76,7 +76,8 @@ def memory_policy_of_run_and_exec(env):
         same(oci.sh(first, c).ok().out.strip(), want, "run")
     for policy, words in (({}, "linux.memoryPolicy.mode"), ({"mode": "INTERLEAVE"}, "linux.memoryPolicy.mode"),
                           ({"mode": "MPOL_BIND", "nodes": "x"}, "linux.memoryPolicy.nodes"), ({"mode": "MPOL_BIND", "nodes": "0-99999"}, "linux.memoryPolicy.nodes"),
-                          ({"mode": "MPOL_BIND", "nodes": "0", "flags": ["F"]}, "linux.memoryPolicy.flags[0]"), ({"mode": "MPOL_BIND"}, "linux.memoryPolicy")):
+                          ({"mode": "MPOL_BIND", "nodes": "0", "flags": ["F"]}, "linux.memoryPolicy.flags[0]"), ({"mode": "MPOL_BIND"}, "linux.memoryPolicy"),
+                          ({"mode": "MPOL_DEFAULT", "nodes": "0-7"}, "mode requires 0 nodes but got 8")):
         c = spec()
         c["linux"]["memoryPolicy"] = policy
         r = oci.run(c)
