@@ -59,7 +59,7 @@ extern const struct cmd cmd_pull;
 const struct cmd cmd_pull = {
     .name = "pull",
     .group = "images",
-    .operands = "IMAGE|oci:DIR[:TAG]|oci-archive:FILE[:TAG]|docker-archive:FILE[:REF]",
+    .operands = "IMAGE|oci:DIR[:TAG]|oci-archive:FILE[:TAG]|docker-archive:FILE[:REF]|dir:DIR",
     .summary = "bring an image from a registry, a layout or an archive",
     .opts = pull_opts,
     .args_size = sizeof(struct pull_args),

@@ -38,6 +38,7 @@
 	X(load)                                                                                    \
 	X(save)                                                                                    \
 	X(import)                                                                                  \
+	X(copy)                                                                                    \
 	X(tag)                                                                                     \
 	X(rmi)                                                                                     \
 	X(image_inspect)                                                                           \

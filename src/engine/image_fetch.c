@@ -273,3 +273,19 @@ int image_fetch_remove(struct image_fetch *f, const char *ref, struct arena *a,
 		*removed = answer.how ? answer.how : ref;
 	return r;
 }
+
+int image_fetch_have(struct image_fetch *f, const char *digest, uint64_t size, const char *from,
+		     struct err *e)
+{
+	struct fetch_msg m = {
+	    .id = f->id++, .op = "have", .digest = digest, .size = size, .from = from};
+	auto_arena struct arena a = ARENA_INIT;
+	struct fetch_msg answer;
+	int r = ask(f, &m, NULL, 0, e);
+
+	if (r >= 0)
+		r = image_fetch_next(f, &a, &answer, e);
+	if (r >= 0 && !streq(answer.op, "ok"))
+		r = fetch_to_err(&answer, e);
+	return r < 0 ? r : !answer.how || !streq(answer.how, "absent");
+}

@@ -58,6 +58,9 @@ struct image_fetch_push {
 };
 int image_fetch_push(struct image_fetch *f, uint64_t id, const struct image_fetch_push *p,
 		     struct err *e);
+/* 1: a registry that is pushed to has the blob, or took it from its repository `from`. */
+int image_fetch_have(struct image_fetch *f, const char *digest, uint64_t size, const char *from,
+		     struct err *e);
 /* Does the registry take them?  Waits.  ERR_DENIED. */
 int image_fetch_login(struct image_fetch *f, const char *user, const char *secret, struct err *e);
 /* An index of what refers to a digest; artifact_type: only that, or NULL. */

@@ -16,6 +16,19 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+/* Under the name that the caller gives. */
+static int record_as(const char *name, struct image_transfer *t, struct arena *a, struct err *e)
+{
+	struct reference ref;
+	int r = reference_parse(name, a, &ref, e);
+
+	if (r >= 0 && ref.digest)
+		r = err_set(e, ERR_USAGE, "'%.100s' has a digest; a tag is wanted", name);
+	if (r >= 0)
+		arena_strs_add(a, &t->names, reference_canonical(a, &ref));
+	return r;
+}
+
 /* ---- registries ---- */
 
 static int from_registry(struct store *s, const char *source, const struct image_pull_opts *o,
@@ -36,7 +49,12 @@ static int from_registry(struct store *s, const char *source, const struct image
 	src.host = ref.domain;
 	src.repository = ref.path;
 	t.ref = ref.digest ? ref.digest : ref.tag;
-	arena_strs_add(a, &t.names, reference_canonical(a, &ref));
+	if (o->as)
+		r = record_as(o->as, &t, a, e);
+	else
+		arena_strs_add(a, &t.names, reference_canonical(a, &ref));
+	if (r < 0)
+		return r;
 	r = image_fetch_start(s, &src, &t.fetch, e);
 	if (r < 0)
 		return r;
@@ -100,7 +118,7 @@ struct local {
 /* KIND:PATH[:REF].  A path may hold colons only where the part behind is no reference. */
 static bool split_local(const char *source, struct arena *a, struct local *out)
 {
-	static const char *const kinds[] = {"oci", "oci-archive", "docker-archive"};
+	static const char *const kinds[] = {"oci", "oci-archive", "docker-archive", "dir"};
 	char *path, *colon;
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
@@ -123,7 +141,7 @@ static bool split_local(const char *source, struct arena *a, struct local *out)
 static int open_local(const struct local *l, struct stage *st, struct err *e)
 {
 	auto_fd int fd = open(l->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	bool dir = streq(l->transport, "oci");
+	bool dir = streq(l->transport, "oci") || streq(l->transport, "dir");
 	struct stat sb;
 
 	if (fd < 0 || fstat(fd, &sb) < 0)
@@ -190,10 +208,13 @@ static int transfer_local(struct image_transfer *t, const struct local *l, int f
 				: l->ref  ? l->ref
 					  : "latest",
 				repository_for(l->path, a), a);
-		if (name)
+		if (t->opts->as)
+			r = record_as(t->opts->as, t, a, e);
+		else if (name)
 			arena_strs_add(a, &t->names, name);
-		r = image_transfer(t, a, out, e);
 	}
+	if (r >= 0)
+		r = image_transfer(t, a, out, e);
 	image_fetch_stop(t->fetch);
 	return r;
 }

@@ -136,6 +136,19 @@ static int do_push(struct request *r, struct fetch_msg *out, bool manifest, stru
 			: r->source->ops->push_blob(r->source, &p, e);
 }
 
+static int do_have(struct request *r, struct fetch_msg *out, struct err *e)
+{
+	struct source_push p = {.file = -1,
+				.digest = r->msg.digest,
+				.size = r->msg.size,
+				.from = r->msg.from,
+				.how = &out->how};
+
+	if (!p.digest || !digest_valid(p.digest))
+		return err_set(e, ERR_USAGE, "a blob is asked for by digest");
+	return r->source->ops->have_blob(r->source, &p, e);
+}
+
 static int dispatch(struct request *r, struct fetch_msg *out, struct err *e)
 {
 	const struct source_ops *ops = r->source->ops;
@@ -144,6 +157,8 @@ static int dispatch(struct request *r, struct fetch_msg *out, struct err *e)
 		return ops->login(r->source, r->msg.user, r->msg.secret, e);
 	if (ops->remove && streq(r->msg.op, "remove") && r->msg.ref)
 		return ops->remove(r->source, r->msg.ref, &r->arena, &out->how, e);
+	if (ops->have_blob && streq(r->msg.op, "have"))
+		return do_have(r, out, e);
 	if (!r->nfds)
 		return err_set(e, ERR_USAGE, "a request without a descriptor");
 	if (ops->push_blob && streq(r->msg.op, "push-blob"))

@@ -463,6 +463,11 @@ static int remote_push_blob(struct source *s, const struct source_push *p, struc
 	return upload_blob((struct distribution *)s, p, e);
 }
 
+static int remote_have_blob(struct source *s, const struct source_push *p, struct err *e)
+{
+	return upload_have((struct distribution *)s, p, e);
+}
+
 static int remote_push_manifest(struct source *s, const struct source_push *p, struct err *e)
 {
 	return upload_manifest((struct distribution *)s, p, e);
@@ -479,6 +484,7 @@ int distribution_open(const struct distribution_opts *o, struct source **out, st
 						     .remove = remote_remove};
 	static const struct source_ops push_ops = {.close = remote_close,
 						   .push_blob = remote_push_blob,
+						   .have_blob = remote_have_blob,
 						   .push_manifest = remote_push_manifest};
 	static const struct source_ops login_ops = {.close = remote_close, .login = remote_login};
 	struct distribution *d = calloc(1, sizeof(*d));

@@ -35,9 +35,9 @@
 
 #define NOBODY 65534
 
-enum transport { REGISTRY, OCI, ARCHIVE, DOCKER_ARCHIVE, OCI_ARCHIVE };
-static const char *const transports[] = {"registry",	   "oci",	  "archive",
-					 "docker-archive", "oci-archive", NULL};
+enum transport { REGISTRY, OCI, ARCHIVE, DOCKER_ARCHIVE, OCI_ARCHIVE, DIRECTORY };
+static const char *const transports[] = {"registry",	"oci", "archive", "docker-archive",
+					 "oci-archive", "dir", NULL};
 
 struct args {
 	int64_t sock, file;
@@ -168,14 +168,18 @@ static int open_local(const struct args *a, struct source **out, struct err *e)
 		*out = oci_layout_open_dir((int)a->file);
 		return 0;
 	}
+	if (a->transport == DIRECTORY) {
+		*out = oci_layout_open_plain((int)a->file);
+		return 0;
+	}
 	r = tarball_open((int)a->file, &t, e);
 	if (r < 0)
 		return r;
 	/* docker save since 25 (and ours) writes both; only the layout keeps the manifests, and so
 	 * the digests. */
-	if (a->transport == DOCKER_ARCHIVE ||
-	    (a->transport == ARCHIVE && tarball_has(t, "manifest.json") &&
-	     !(tarball_has(t, "oci-layout") && tarball_has(t, "index.json")))) {
+	if (a->transport != OCI_ARCHIVE &&
+	    (a->transport == DOCKER_ARCHIVE || tarball_has(t, "manifest.json")) &&
+	    !(tarball_has(t, "oci-layout") && tarball_has(t, "index.json"))) {
 		*out = docker_archive_new(t);
 		return 0;
 	}

@@ -17,6 +17,7 @@
 
 struct oci_layout {
 	struct source source;
+	bool plain; /* "dir": no index, blobs by their digits beside manifest.json */
 	const struct oci_layout_files *files;
 	void *arg;
 };
@@ -50,8 +51,14 @@ static const char *name_of(const struct oci_descriptor *d)
 static int layout_list(struct source *s, struct arena *a, struct fetch_list *out, struct err *e)
 {
 	struct oci_index index;
-	int r = read_index(self(s), a, &index, e);
+	int r;
 
+	if (self(s)->plain) { /* the one without name */
+		out->images.v = arena_array(a, 1, sizeof(*out->images.v));
+		out->images.n = 1;
+		return 0;
+	}
+	r = read_index(self(s), a, &index, e);
 	if (r < 0)
 		return r;
 	out->images.v = arena_array(a, index.manifests.n, sizeof(*out->images.v));
@@ -74,12 +81,27 @@ static const struct oci_descriptor *pick(const struct oci_index *x, const char *
 	return NULL;
 }
 
-static int blob_name(const char *digest, char out[96], struct err *e)
+static int blob_name(const struct oci_layout *l, const char *digest, char out[96], struct err *e)
 {
 	if (!digest_valid(digest))
 		return err_set(e, ERR_USAGE, "'%.80s' is not a digest", digest);
-	snprintf(out, 96, "blobs/sha256/%s", digest_hex(digest));
+	snprintf(out, 96, l->plain ? "%s" : "blobs/sha256/%s", digest_hex(digest));
 	return 0;
+}
+
+/* manifest.json is the one that was asked for; those of an index inside have names of their own. */
+static int plain_manifest(struct oci_layout *l, const char *ref, struct buf *out, struct err *e)
+{
+	char name[96];
+
+	if (!ref || !digest_valid(ref))
+		return ref ? err_set(e, ERR_USAGE, "a dir has one image, without a tag")
+			   : l->files->read(l->arg, "manifest.json", out, e);
+	snprintf(name, sizeof(name), "%s.manifest.json", digest_hex(ref));
+	if (l->files->read(l->arg, name, out, NULL) >= 0)
+		return 0;
+	out->len = 0;
+	return l->files->read(l->arg, "manifest.json", out, e);
 }
 
 static int layout_manifest(struct source *s, const char *ref, struct buf *out,
@@ -89,8 +111,11 @@ static int layout_manifest(struct source *s, const char *ref, struct buf *out,
 	const struct oci_descriptor *d = NULL;
 	struct oci_index index;
 	char name[96];
-	int r = read_index(l, a, &index, e);
+	int r;
 
+	if (l->plain)
+		return plain_manifest(l, ref, out, e);
+	r = read_index(l, a, &index, e);
 	if (r < 0)
 		return r;
 	if (ref)
@@ -104,7 +129,7 @@ static int layout_manifest(struct source *s, const char *ref, struct buf *out,
 	if (!d && !digest_valid(ref))
 		return err_set(e, ERR_NOT_FOUND, "no image tagged '%.100s' in it", ref);
 	*media_type = d ? d->media_type : NULL;
-	r = blob_name(d ? d->digest : ref, name, e);
+	r = blob_name(l, d ? d->digest : ref, name, e);
 	return r < 0 ? r : l->files->read(l->arg, name, out, e);
 }
 
@@ -112,7 +137,7 @@ static int layout_blob(struct source *s, const char *digest, struct blob_sink *s
 {
 	struct oci_layout *l = self(s);
 	char name[96];
-	int r = blob_name(digest, name, e);
+	int r = blob_name(l, digest, name, e);
 
 	return r < 0 ? r : l->files->stream(l->arg, name, sink, e);
 }
@@ -218,4 +243,12 @@ struct source *oci_layout_open_dir(int dir_fd)
 		abort();
 	d->fd = dir_fd;
 	return oci_layout_new(&files, d);
+}
+
+struct source *oci_layout_open_plain(int dir_fd)
+{
+	struct source *s = oci_layout_open_dir(dir_fd);
+
+	self(s)->plain = true;
+	return s;
 }

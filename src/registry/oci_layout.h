@@ -20,5 +20,7 @@ struct oci_layout_files {
 struct source *oci_layout_new(const struct oci_layout_files *files, void *arg);
 /* Over a directory; the descriptor is taken over. */
 struct source *oci_layout_open_dir(int dir_fd);
+/* The same over a directory of the "dir" transport (containers-transports(5)). */
+struct source *oci_layout_open_plain(int dir_fd);
 
 #endif

@@ -41,6 +41,8 @@ struct source_ops {
 	int (*blob)(struct source *s, const char *digest, struct blob_sink *sink, struct err *e);
 	void (*close)(struct source *s);
 	int (*push_blob)(struct source *s, const struct source_push *p, struct err *e);
+	/* Is it there, or can it be mounted?  *p->how, or "absent". */
+	int (*have_blob)(struct source *s, const struct source_push *p, struct err *e);
 	int (*push_manifest)(struct source *s, const struct source_push *p, struct err *e);
 	/* An index of what refers to a digest; artifact_type: only that, or NULL. */
 	int (*referrers)(struct source *s, const char *digest, const char *artifact_type,

@@ -301,6 +301,29 @@ int upload_blob(struct distribution *d, const struct source_push *p, struct err 
 	return persist(&u, once, e);
 }
 
+/* An upload that a failed mount began is left to the registry to forget. */
+static int look_or_mount(struct upload *u, bool retry, struct err *e)
+{
+	int r = look(u, e);
+
+	*u->p->how = "exists";
+	if (r < 0 || u->done)
+		return r;
+	if (u->p->from && !retry)
+		r = begin(u, e);
+	if (r >= 0 && !u->done)
+		*u->p->how = "absent";
+	return r;
+}
+
+int upload_have(struct distribution *d, const struct source_push *p, struct err *e)
+{
+	struct upload u = {.d = d, .p = p, .mount = p->from != NULL};
+
+	u.what = arena_printf(&u.arena, "blob %.19s", p->digest);
+	return persist(&u, look_or_mount, e);
+}
+
 /* ---- manifests ---- */
 
 static int put_manifest(struct upload *u, bool retry, struct err *e)

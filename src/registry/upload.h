@@ -19,6 +19,8 @@ struct source_push;
 #define UPLOAD_CHUNK (16u << 20) /* bytes; up to this a blob goes whole */
 
 int upload_blob(struct distribution *d, const struct source_push *p, struct err *e);
+/* Is the blob there, or mounted when p->from is given?  Sets *p->how, "absent" too. */
+int upload_have(struct distribution *d, const struct source_push *p, struct err *e);
 int upload_manifest(struct distribution *d, const struct source_push *p, struct err *e);
 
 /* "0-99" (the value of Range in an answer): how many bytes from the start the registry has.

@@ -9,6 +9,7 @@
  *	manifest ref		fd 0: the document; answer has digest, size, media_type
  *	blob digest size	fd 0: the bytes; fd 1, if given: the same bytes, as they come
  *	push-blob digest size from	fd 0: the bytes, a regular file; answer has how
+ *	have digest size from	no descriptor; answer has how
  *	push-manifest ref digest size media_type	fd 0: the document, a regular file
  *	referrers digest media_type	fd 0: an index; media_type: of these artifacts only, or none
  *	remove ref		no descriptor; answer has how: the tag or digest that went
@@ -35,7 +36,8 @@ struct fetch_msg {
 			   * answers: "got", "ok", "error" */
 	const char *ref;  /* manifest: tag, digest, or NULL for the only one */
 	const char *from; /* push-blob: repository that likely has it, or NULL */
-	const char *how;  /* answer to push-blob: "exists", "mounted", "uploaded" */
+	const char *how;  /* answer to push-blob: "exists", "mounted", "uploaded"; to have:
+			   * one of the first two or "absent" */
 	const char *user, *secret; /* login */
 	const char *digest;	   /* blob, and answer to manifest */
 	const char *media_type;

@@ -69,6 +69,7 @@ NEEDS = {
     "strace": lambda: which("strace"),
     "podman": lambda: which("podman"),
     "systemd": lambda: os.path.exists("/lib/systemd/systemd") and which("systemctl"),
+    "buildah": lambda: which("buildah"),
     "criu": lambda: which("criu", "tar", "ip", "xtables-nft-multi"),
 }
 
