@@ -3,6 +3,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/opt.h"
+#include "base/str.h"
 #include "cli/cmd.h"
 #include "cli/instance_args.h"
 #include "cli/relay.h"
@@ -53,7 +54,7 @@ static int foreground(struct session *s, const struct run_args *a, const struct 
 {
 	auto_conn struct conn c = CONN_INIT;
 	auto_fd int signals = relay_signals(e);
-	struct start_opts o = {.attach = true, .in = a->i.interactive, .reap = true};
+	struct start_opts o = {.attach = true, .in = a->i.interactive};
 	struct relay relay = {.conn = &c,
 			      .stream = START_STREAM,
 			      .in = a->i.interactive,
@@ -67,6 +68,8 @@ static int foreground(struct session *s, const struct run_args *a, const struct 
 
 	if (signals < 0)
 		return signals;
+	/* One that is started again is its monitor's to clear up. */
+	o.reap = !a->i.restart || streq(a->i.restart, "no");
 	if (a->i.tty)
 		relay_size(&o.rows, &o.columns);
 	r = start_instance(s, i, *dir_fd, &o, &c, e);
@@ -80,7 +83,8 @@ static int foreground(struct session *s, const struct run_args *a, const struct 
 		return 0;
 	trace_begin(TRACE_CLEANUP);
 	conn_close(&c);
-	remove_ended(s, i->id, r < 0 ? &ignored : e);
+	if (o.reap)
+		remove_ended(s, i->id, r < 0 ? &ignored : e);
 	trace_end(TRACE_CLEANUP);
 	return r < 0 ? r : conn_code(status);
 }

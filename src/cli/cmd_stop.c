@@ -6,6 +6,7 @@
 #include "engine/conn.h"
 #include "engine/lookup.h"
 #include "engine/request.h"
+#include "engine/restart.h"
 
 struct stop_args {
 	int64_t time;
@@ -28,7 +29,10 @@ static int stop(struct session *s, struct lookup *l, const void *arg, struct err
 	int r;
 
 	/* One that does not run is stopped already. */
-	if (l->state.status != INSTANCE_RUNNING && l->state.status != INSTANCE_PAUSED)
+	if (l->state.restarting && l->state.status != INSTANCE_RESTARTING)
+		return restart_cancel(s, l->i.id, e);
+	if (l->state.status != INSTANCE_RUNNING && l->state.status != INSTANCE_PAUSED &&
+	    l->state.status != INSTANCE_RESTARTING)
 		return 0;
 	r = conn_stop(s, l->i.id, arg, e);
 	/* It ended before we could say so. */

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct update_args {
-	const char *cpuset_cpus, *cpuset_mems;
+	const char *cpuset_cpus, *cpuset_mems, *restart;
 	uint64_t memory, memory_reservation, memory_swap;
 	int64_t blkio_weight, cpu_period, cpu_quota, cpu_rt_period, cpu_rt_runtime, cpu_shares;
 	int64_t cpus, pids;
@@ -48,6 +48,8 @@ static const struct opt update_opts[] = {
       .help = "memory and swap together, -1 for no limit of swap"),
     O(pids, .name = "pids-limit", .type = OPT_INT, .arg = "N", .min = NOT_SAID, .max = 4194304,
       .preset = "-2", .help = "how many processes it may have, -1 for no limit"),
+    O(restart, .name = "restart", .type = OPT_STR, .arg = "POLICY",
+      .help = "when to start it again: no, on-failure[:N], always, unless-stopped"),
     OPT_END,
 };
 
@@ -72,6 +74,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	    .cpuset_cpus = a->cpuset_cpus,
 	    .cpuset_mems = a->cpuset_mems,
 	    .blkio_weight = a->blkio_weight,
+	    .restart = a->restart,
 	    .pids = {a->pids != NOT_SAID, a->pids},
 	};
 

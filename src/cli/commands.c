@@ -52,6 +52,7 @@
 	X(store_info)                                                                              \
 	X(store_convert)                                                                           \
 	X(compare)                                                                                 \
+	X(system_boot)                                                                             \
 	X(system_check)                                                                            \
 	X(system_df)                                                                               \
 	X(system_prune)                                                                            \
@@ -60,6 +61,7 @@
 	X(version)                                                                                 \
 	X(completion)                                                                              \
 	X(complete)                                                                                \
+	X(again)                                                                                   \
 	X(reap)                                                                                    \
 	X(hold)
 

@@ -218,6 +218,7 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 	    .open_stdin = i->interactive,
 	    .auto_remove = i->rm,
 	    .read_only = i->read_only,
+	    .restart = i->restart,
 	    .mounts = strs_of(&i->mount),
 	    .tmpfs = strs_of(&i->tmpfs),
 	    .shm_bytes = i->shm,

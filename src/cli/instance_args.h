@@ -23,8 +23,8 @@ struct instance_args {
 	bool rm, interactive, tty, read_only, publish_all, quiet, content_trust, oom_kill_disable,
 	    init, privileged;
 	const char *name, *hostname, *domainname, *workdir, *user, *network, *platform, *cidfile;
-	const char *entrypoint, *stop_signal, *cgroup_parent, *cpuset_cpus, *cpuset_mems, *uts,
-	    *runtime, *pid, *ipc;
+	const char *entrypoint, *stop_signal, *restart, *cgroup_parent, *cpuset_cpus, *cpuset_mems,
+	    *uts, *runtime, *pid, *ipc;
 	int isolation, pull; /* pull: enum image_pull_policy */
 	int cgroupns, volume_driver;
 	uint64_t memory, shm, memory_reservation, memory_swap; /* swap: UINT64_MAX is no limit */

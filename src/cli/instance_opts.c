@@ -105,6 +105,8 @@ const struct opt instance_opts_table[] = {
     O(quiet, .name = "quiet", .letter = 'q', .type = OPT_BOOL,
       .help = "show no progress while the image is fetched"),
     FLAG(read_only, "read-only", "mount the root read-only"),
+    STR(restart, "restart", "POLICY",
+	"when to start it again: no, on-failure[:N], always, unless-stopped"),
     FLAG(rm, "rm", "remove the instance when it has ended"),
     STR(runtime, "runtime", "NAME", "caisson: --isolation container; caisson-vm: --isolation vm"),
     LIST(security_opt, "security-opt", "OPTION",

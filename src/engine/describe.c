@@ -11,6 +11,7 @@
 #include "fmt/json.h"
 #include "fmt/timestamp.h"
 #include "spec/plan.h"
+#include "spec/policy.h"
 #include "store/image.h"
 #include "store/store.h"
 
@@ -113,9 +114,11 @@ static void state(struct w *w, const struct lookup *l)
 
 	open_object(w, "State");
 	str(w, "Status", lookup_status(l));
-	yes(w, "Running", st->status == INSTANCE_RUNNING || st->status == INSTANCE_PAUSED);
+	yes(w, "Running",
+	    st->status == INSTANCE_RUNNING || st->status == INSTANCE_PAUSED ||
+		st->status == INSTANCE_RESTARTING);
 	yes(w, "Paused", st->status == INSTANCE_PAUSED);
-	yes(w, "Restarting", false);
+	yes(w, "Restarting", st->status == INSTANCE_RESTARTING);
 	yes(w, "OOMKilled", st->oom);
 	yes(w, "Dead", false);
 	num(w, "Pid", st->pid);
@@ -203,6 +206,8 @@ static void mounts(struct w *w, const struct instance_mounts *m)
 
 static void host_config(struct w *w, const struct request *q)
 {
+	struct policy policy = {0};
+
 	open_object(w, "HostConfig");
 	list(w, "Binds", q->volumes.v, q->volumes.n, "null");
 	str(w, "NetworkMode", q->network);
@@ -221,7 +226,11 @@ static void host_config(struct w *w, const struct request *q)
 	list(w, "SecurityOpt", q->security_opt.v, q->security_opt.n, "null");
 	num(w, "ShmSize", (int64_t)q->shm_bytes);
 	str(w, "Isolation", plan_isolation_names[q->isolation]);
-	raw(w, "RestartPolicy", "{\"Name\":\"no\",\"MaximumRetryCount\":0}");
+	policy_parse(q->restart, &policy, NULL);
+	open_object(w, "RestartPolicy");
+	str(w, "Name", policy_restart_names[policy.restart]);
+	num(w, "MaximumRetryCount", policy.max);
+	close_object(w);
 	raw(w, "LogConfig", "{\"Type\":\"json-file\",\"Config\":{}}");
 	close_object(w);
 }
@@ -302,7 +311,7 @@ int describe_inspect(struct session *s, const struct lookup *l, struct buf *out,
 		str(&w, "HostsPath", arena_printf(&a, "%s/instances/%s/hosts", s->root, l->i.id));
 		str(&w, "LogPath", arena_printf(&a, "%s/instances/%s/log", s->root, l->i.id));
 		str(&w, "Name", arena_printf(&a, "/%s", l->i.name));
-		num(&w, "RestartCount", 0);
+		num(&w, "RestartCount", l->state.restarts);
 		str(&w, "Platform", "linux");
 		str(&w, "Isolation", plan_isolation_names[l->i.isolation]);
 		host_config(&w, &q);

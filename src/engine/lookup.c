@@ -148,6 +148,9 @@ const char *lookup_status_text(const struct lookup *l, int64_t now, struct arena
 	case INSTANCE_PAUSED:
 		return arena_printf(a, "Up %s%s", lookup_duration(now - st->started_ns, a),
 				    st->status == INSTANCE_PAUSED ? " (Paused)" : "");
+	case INSTANCE_RESTARTING:
+		return arena_printf(a, "Restarting (%" PRId64 ") %s ago", st->exit_code,
+				    lookup_duration(now - st->finished_ns, a));
 	case INSTANCE_EXITED:
 		if (st->unseen || !st->finished_ns)
 			return "Exited (unknown)";

@@ -24,7 +24,7 @@ int lookup_find(struct session *s, const char *what, struct arena *a, struct loo
 int lookup_all(struct session *s, struct arena *a, struct lookups *out, struct err *e);
 
 extern const char *const *const lookup_status_names; /* NULL-terminated */
-/* "created", "running", "paused", "exited". */
+/* "created", "running", "paused", "restarting", "exited". */
 const char *lookup_status(const struct lookup *l);
 /* As docker's ps says it: "Up 3 minutes", "Exited (1) 2 hours ago".  now: since the epoch. */
 const char *lookup_status_text(const struct lookup *l, int64_t now_ns, struct arena *a);

@@ -357,6 +357,7 @@ static void caisson(struct build *b)
 	c->name = i->name;
 	c->image = i->image;
 	c->labels = i->labels;
+	c->restart = b->q->restart;
 	c->state_dir = arena_printf(b->a, "%s/instances/%s", b->in->root, i->id);
 	c->run_dir = arena_printf(b->a, "%s/instances/%s", b->in->run_root, i->id);
 	c->rootfs = *b->in->rootfs;

@@ -6,8 +6,11 @@
 #include "base/str.h"
 #include "engine/conn.h"
 #include "engine/eventlog.h"
+#include "engine/request.h"
+#include "engine/restart.h"
 #include "engine/session.h"
 #include "net/attach.h"
+#include "spec/policy.h"
 #include "store/instance.h"
 #include "store/rootfs.h"
 #include "store/store.h"
@@ -18,6 +21,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 /* The cgroup of an instance whose monitor did not live to remove it.  The runtime is not ours to
  * call (layers.txt): its program does it. */
@@ -56,6 +60,26 @@ static int remove_locked(struct session *s, const struct instance *i, bool volum
 	return r;
 }
 
+/* Is it to run all the same?  Then the debt is written, as its monitor would have. */
+static void owe_start(struct session *s, const char *id, const struct instance_state *st, int dir)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct policy_end end = {.code = st->exit_code, .restarts = st->restarts};
+	struct request q = {0};
+	struct policy p = {0};
+	struct instance i;
+	char text[64];
+	int n;
+
+	if (instance_load(store_root_fd(s->store), id, &a, &i, NULL) < 0 ||
+	    jbind_parse(&request_table, i.request, strlen(i.request), &q, &a, "request", NULL) <
+		0 ||
+	    policy_parse(q.restart, &p, NULL) < 0 || !policy_again(&p, &end))
+		return;
+	n = snprintf(text, sizeof(text), "{\"restarts\":%lld}", (long long)st->restarts + 1);
+	file_replace(dir, "again.json", text, (size_t)n, 0600, FILE_LAZY);
+}
+
 void remove_traces(struct session *s, const char *id)
 {
 	static const char unknown[] =
@@ -73,6 +97,8 @@ void remove_traces(struct session *s, const char *id)
 	clean_cgroup(s, id);
 	snprintf(path, sizeof(path), "instances/%.64s", id);
 	dir = openat(store_root_fd(s->store), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir >= 0)
+		owe_start(s, id, &st, dir);
 	/* The record stays "unseen" when this fails, and the next command tries again. */
 	if (dir >= 0)
 		file_replace(dir, "exit.json", unknown, sizeof(unknown) - 1, 0600, FILE_LAZY);
@@ -173,6 +199,8 @@ static int ended_unseen(const char *id, void *arg)
 		return 0;
 	if (st.unseen && !in_use(id, s))
 		remove_ended(s, id, NULL);
+	if ((st.unseen || st.restarting) && !in_use(id, s))
+		restart_owed(s, id, NULL);
 	return 0;
 }
 

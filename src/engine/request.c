@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "fmt/publish.h"
 #include "spec/plan.h"
+#include "spec/policy.h"
 #include "spec/sysctl.h"
 
 #include <ctype.h>
@@ -83,6 +84,7 @@ static const struct jbind_field fields[] = {
     F(uts_host, JBIND_BOOL),
     F(labels, JBIND_STRS),
     F(annotations, JBIND_STRS),
+    F(restart, JBIND_STR),
     F(stop_signal, JBIND_STR),
     F(stop_timeout_s, JBIND_OPTINT),
     JB_END,
@@ -270,6 +272,7 @@ static int check_vm(const struct request *q, struct err *e)
 
 int request_check(const struct request *q, struct err *e)
 {
+	struct policy policy;
 	int r = 0;
 
 	if (!q->image || !*q->image)
@@ -285,6 +288,10 @@ int request_check(const struct request *q, struct err *e)
 		return r;
 	if (q->isolation == PLAN_VM && (r = check_vm(q, e)) < 0)
 		return r;
+	if ((r = policy_parse(q->restart, &policy, e)) < 0)
+		return r;
+	if (q->auto_remove && policy.restart != POLICY_NO)
+		return err_set(e, ERR_USAGE, "conflicting options: --restart and --rm");
 	r = check_ports(q, e);
 	return r < 0 ? r : check_sysctls(q, e);
 }

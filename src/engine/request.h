@@ -64,6 +64,7 @@ struct request {
 	const char *cgroup_parent;
 	bool cgroupns_host, uts_host;
 	struct strs labels, annotations; /* KEY=VALUE */
+	const char *restart;		 /* "on-failure:3"; NULL: no */
 	const char *stop_signal;
 	struct jbind_optint stop_timeout_s;
 };

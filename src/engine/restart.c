@@ -10,10 +10,13 @@
 #include "engine/request.h"
 #include "engine/session.h"
 #include "engine/start.h"
+#include "spec/policy.h"
 #include "store/instance.h"
 #include "store/store.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 int restart_begin(struct session *s, const struct instance *i, const struct start_opts *o,
 		  struct conn *out, struct err *e)
@@ -61,7 +64,7 @@ int restart_instance(struct session *s, const struct lookup *l, const struct con
 {
 	int r = 0;
 
-	if (l->state.pid) {
+	if (l->state.pid || l->state.status == INSTANCE_RESTARTING) {
 		r = conn_stop(s, l->i.id, how, e);
 		if (r < 0 && e->kind == ERR_CONFLICT) {
 			*e = ERR_INIT; /* it ended by itself meanwhile */
@@ -75,6 +78,103 @@ int restart_instance(struct session *s, const struct lookup *l, const struct con
 	if (r == 0)
 		eventlog_instance(s->store, &l->i, "restart", NULL, NULL);
 	return r;
+}
+
+int restart_owed(struct session *s, const char *id, struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	auto_conn struct conn c = CONN_INIT;
+	struct instance_state st;
+	struct start_opts o = {0};
+	struct instance i;
+	struct store *store;
+	auto_fd int dir = -1;
+	int r = session_store(s, &store, e);
+
+	if (r == 0)
+		r = instance_run_wait(store_run_fd(store), id, e);
+	if (r < 0)
+		return r;
+	dir = instance_lock(store_root_fd(store), id, e);
+	if (dir < 0)
+		return dir == -ENOENT ? 0 : dir;
+	r = instance_state(store_root_fd(store), store_run_fd(store), id, &a, &st, e);
+	if (r < 0 || !st.restarting || instance_alive(store_run_fd(store), id))
+		return r;
+	r = instance_load(store_root_fd(store), id, &a, &i, e);
+	if (r < 0)
+		return r;
+	o.restarts = st.restarts;
+	o.restart_wait_ms = st.restart_wait_ms;
+	remove_traces(s, id);
+	r = start_instance(s, &i, dir, &o, &c, e);
+	return r < 0 ? r : start_wait(&c, e);
+}
+
+int restart_cancel(struct session *s, const char *id, struct err *e)
+{
+	auto_fd int dir = instance_lock(store_root_fd(s->store), id, e);
+
+	if (dir < 0)
+		return dir == -ENOENT ? 0 : dir;
+	return unlinkat(dir, "again.json", 0) < 0 && errno != ENOENT
+		   ? err_sys(e, "restart of instance %.12s", id)
+		   : 0;
+}
+
+/* ---- boot ---- */
+
+struct boot {
+	struct session *s;
+	void (*failed)(const struct instance *, const struct err *);
+};
+
+static bool wanted(const struct instance *i, const struct instance_state *st)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct request q = {0};
+	struct policy p = {0};
+	struct policy_end end = {
+	    .code = st->exit_code, .restarts = st->restarts, .stopped = st->stopped};
+
+	if (jbind_parse(&request_table, i->request, strlen(i->request), &q, &a, "request", NULL) <
+		0 ||
+	    policy_parse(q.restart, &p, NULL) < 0)
+		return false;
+	/* As docker: a boot counts as a start of its own for "always". */
+	end.stopped &= p.restart != POLICY_ALWAYS;
+	return st->restarting || (st->status == INSTANCE_EXITED && policy_again(&p, &end));
+}
+
+static int boot_one(const char *id, void *arg)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct boot *b = arg;
+	struct store *store = b->s->store;
+	struct err why = ERR_INIT;
+	struct instance_state st;
+	struct instance i;
+	int r;
+
+	if (instance_alive(store_run_fd(store), id) ||
+	    instance_load(store_root_fd(store), id, &a, &i, NULL) < 0 ||
+	    instance_state(store_root_fd(store), store_run_fd(store), id, &a, &st, NULL) < 0 ||
+	    !wanted(&i, &st))
+		return 0;
+	r = st.restarting ? restart_owed(b->s, id, &why) : restart_start(b->s, &i, &why);
+	if (r < 0)
+		b->failed(&i, &why);
+	return 0;
+}
+
+int restart_boot(struct session *s, void (*failed)(const struct instance *, const struct err *),
+		 struct err *e)
+{
+	struct boot b = {s, failed};
+	struct store *store;
+	int r = session_store(s, &store, e);
+
+	return r < 0 ? r : instance_each(store_root_fd(store), boot_one, &b, e);
 }
 
 bool restart_has_tty(const struct instance *i)

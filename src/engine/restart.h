@@ -22,6 +22,17 @@ int restart_start(struct session *s, const struct instance *i, struct err *e);
 int restart_instance(struct session *s, const struct lookup *l, const struct control_stop *how,
 		     struct err *e);
 
+/* A policy owes it a start (st.restarting) and no monitor lives: start it, unless somebody else was
+ * faster or took the debt back. */
+int restart_owed(struct session *s, const char *id, struct err *e);
+/* Take the debt back: it has been stopped. */
+int restart_cancel(struct session *s, const char *id, struct err *e);
+
+/* The host has booted: start what policies want to run; one that cannot be started is told to
+ * failed() and does not keep the others from it. */
+int restart_boot(struct session *s, void (*failed)(const struct instance *i, const struct err *why),
+		 struct err *e);
+
 /* Was it made with a terminal? */
 bool restart_has_tty(const struct instance *i);
 

@@ -191,6 +191,10 @@ static int make_plan(struct starting *st, const struct start_opts *o, struct err
 	trace_begin(TRACE_PLAN);
 	r = plan_build(&in, &st->arena, &st->plan, e);
 	trace_end(TRACE_PLAN);
+	if (r == 0) {
+		st->plan.caisson->restarts = o->restarts;
+		st->plan.caisson->restart_wait_ms = o->restart_wait_ms;
+	}
 	/* The process finds its terminal in the right size; RESIZE is for later changes. */
 	if (r == 0 && o->rows)
 		st->plan.process->console_size = (struct plan_console){o->rows, o->columns};

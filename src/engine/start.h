@@ -12,6 +12,7 @@
 #include "engine/conn.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct err;
 struct instance;
@@ -23,6 +24,8 @@ struct start_opts {
 	bool attach; /* follow stdout and stderr on START_STREAM */
 	bool in;     /* with attach: and give stdin */
 	bool reap;   /* the caller will call remove_ended() when the instance has ended */
+	int64_t restarts,
+	    restart_wait_ms;	    /* how often a policy started it again, and the wait before */
 	unsigned int rows, columns; /* of the terminal; 0: unknown */
 };
 

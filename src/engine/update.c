@@ -36,6 +36,7 @@ static void overlay(struct request *to, const struct request *from)
 	TAKE(cpuset_cpus);
 	TAKE(cpuset_mems);
 	TAKE(blkio_weight);
+	TAKE(restart);
 	/* --cpus and --cpu-quota say the same in two ways: the later one holds. */
 	if (from->cpu_period || from->cpu_quota)
 		to->nano_cpus = 0;
@@ -94,13 +95,17 @@ static int apply(struct session *s, struct instance *i, struct request *q,
 {
 	auto_buf struct buf b = BUF_INIT(REQUEST_MAX);
 	struct plan_resources res, whole = {0};
-	struct control_update u = {.resources = &res};
+	struct control_update u = {.restart = change->restart};
 	int r = changed(q, change, a, &res, e);
 
+	if (r == 0)
+		r = request_check(q, e);
 	if (r < 0)
 		return r;
-	if (nothing(&res))
-		return err_set(e, ERR_USAGE, "nothing to update: no limit was named");
+	if (!nothing(&res))
+		u.resources = &res;
+	else if (!change->restart)
+		return err_set(e, ERR_USAGE, "nothing to update: no option was named");
 	r = limits_build(q, a, &whole, e);
 	if (r == 0 && instance_alive(store_run_fd(s->store), i->id)) {
 		r = tell_monitor(s, i->id, &u, e);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -295,6 +296,9 @@ static int on_signal(struct client *c, const struct wire_frame *f, struct err *e
 
 		snprintf(text, sizeof(text), "%u", get32(f->data));
 		teller_event(&c->server->teller, "kill", "signal", text);
+		/* As docker: its end by these is what somebody wanted. */
+		if (get32(f->data) == SIGKILL || (int)get32(f->data) == c->server->stop_number)
+			c->server->stop_asked = true;
 	}
 	r = p->ended ? 0
 		     : c->server->ops->deliver(c->server, p, (int)get32(f->data),
@@ -346,6 +350,9 @@ static int on_stop(struct client *c, const struct wire_frame *f, struct err *e)
 		return err_set(e, ERR_USAGE, "malformed signal");
 	if (!s->started)
 		return err_set(e, ERR_CONFLICT, "the instance is not running");
+	s->stop_asked = true;
+	if (s->waiting)
+		server_stay_ended(s);
 	r = on_wait(c, f, e);
 	if (r == 0 && q.discard) {
 		s->discard = true;
@@ -413,6 +420,8 @@ static int on_update(struct server *s, struct server_question *q, struct err *e)
 	struct control_update u = {0};
 	int r = jbind_parse(&control_update_in_table, q->json, q->len, &u, &a, "update", e);
 
+	if (r == 0 && u.restart)
+		r = policy_parse(u.restart, &s->policy, e);
 	if (r == 0 && u.name)
 		teller_rename(&s->teller, u.name);
 	if (r == 0 && u.resources_json) {

@@ -34,6 +34,21 @@ static int64_t now_ns(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+/* One-shot.  < 0: none could be made. */
+static int set_timer(struct server *s, struct watch *w, int64_t ms,
+		     void (*due)(struct watch *, uint32_t))
+{
+	struct itimerspec t = {.it_value = {ms / 1000, ms % 1000 * 1000000}};
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+
+	loop_drop(w);
+	if (fd < 0 || timerfd_settime(fd, 0, &t, NULL) < 0) {
+		fd_close(fd);
+		return -1;
+	}
+	return loop_watch(&s->loop, w, fd, EPOLLIN, due);
+}
+
 /* ---- processes ---- */
 
 struct proc *server_main(struct server *s)
@@ -92,11 +107,16 @@ static void write_start(struct server *s, int64_t pid)
 
 	buf_printf(&b, "{\"pid\":%lld,\"monitor_pid\":%d,\"started_ns\":%lld", (long long)pid,
 		   (int)getpid(), (long long)now_ns());
+	s->started_ns = now_ns();
+	if (s->restarts)
+		buf_printf(&b, ",\"restarts\":%lld", (long long)s->restarts);
 	/* Our own engine's text: an IPv4 address, nothing to escape. */
 	if (s->setup->address)
 		buf_printf(&b, ",\"address\":\"%s\"", s->setup->address);
 	buf_puts(&b, "}");
 	write_doc(s, "start.json", &b);
+	/* What was owed is done, and not before. */
+	unlinkat(s->state_fd, "again.json", 0);
 }
 
 static int exit_code(int status)
@@ -115,6 +135,7 @@ static void json_text(struct buf *b, const char *text)
 	buf_puts(b, "\"");
 }
 
+/* What exit.json says; kept to be written again when the wait for a restart is given up. */
 static void write_exit(struct server *s, int code, bool oom, const char *error)
 {
 	auto_buf struct buf b = BUF_INIT(4096);
@@ -122,12 +143,16 @@ static void write_exit(struct server *s, int code, bool oom, const char *error)
 	buf_printf(&b, "{\"code\":%d,\"finished_ns\":%lld", code, (long long)now_ns());
 	if (oom)
 		buf_puts(&b, ",\"oom\":true");
+	if (s->stop_asked)
+		buf_puts(&b, ",\"stopped\":true");
 	if (error) {
 		buf_puts(&b, ",\"error\":");
 		json_text(&b, error);
 	}
 	buf_puts(&b, "}");
 	write_doc(s, "exit.json", &b);
+	if (!s->waiting)
+		unlinkat(s->state_fd, "again.json", 0);
 }
 
 /* ---- what workloads tell ---- */
@@ -221,6 +246,47 @@ static void tell_exit(struct proc *p)
 		client_unlink(p->links);
 }
 
+static void restart_due(struct watch *w, uint32_t events)
+{
+	struct server *s = loop_owner(w, struct server, restart_timer);
+
+	loop_drop(w);
+	s->again = true;
+	s->loop.stop = true;
+}
+
+/* Before exit.json: a kill -9 from here on leaves the debt written. */
+static void write_again(struct server *s)
+{
+	auto_buf struct buf b = BUF_INIT(256);
+
+	buf_printf(&b, "{\"restarts\":%lld,\"wait_ms\":%lld}", (long long)s->restarts + 1,
+		   (long long)s->restart_wait_ms);
+	write_doc(s, "again.json", &b);
+}
+
+static void decide_restart(struct server *s, int code)
+{
+	struct policy_end end = {
+	    .code = code, .restarts = s->restarts, .stopped = s->stop_asked || s->going_down};
+	int64_t ms = policy_wait_ms(s->restart_wait_ms, (now_ns() - s->started_ns) / 1000000);
+
+	if (!policy_again(&s->policy, &end) || set_timer(s, &s->restart_timer, ms, restart_due) < 0)
+		return;
+	s->waiting = true;
+	s->restart_wait_ms = ms;
+	write_again(s);
+}
+
+void server_stay_ended(struct server *s)
+{
+	s->waiting = false;
+	s->stop_asked = true;
+	loop_drop(&s->restart_timer);
+	write_exit(s, exit_code(server_main(s)->status), s->oom, NULL);
+	server_settle(s);
+}
+
 static void tell_end(struct server *s, int code, bool oom)
 {
 	char text[16];
@@ -253,6 +319,8 @@ void server_exited(struct proc *p, int status)
 	logfile_flush(&s->log);
 	oom = s->ops->oom(s);
 	s->ops->end(s);
+	decide_restart(s, exit_code(status));
+	s->oom = oom;
 	write_exit(s, exit_code(status), oom, NULL);
 	unlinkat(s->run_fd, "paused", 0);
 	tell_end(s, exit_code(status), oom);
@@ -276,13 +344,11 @@ static void stop_due(struct watch *w, uint32_t events)
 
 int server_stop(struct server *s, int sig, int64_t timeout_ms, struct err *e)
 {
-	struct itimerspec t = {.it_value = {timeout_ms / 1000, timeout_ms % 1000 * 1000000}};
 	char text[16];
-	int r, fd;
+	int r;
 
 	snprintf(text, sizeof(text), "%d", timeout_ms == 0 ? SIGKILL : sig);
 	teller_event(&s->teller, "kill", "signal", text);
-	s->stop_asked = true;
 	if (timeout_ms == 0 || sig == SIGKILL)
 		return s->ops->kill(s, e);
 	r = s->ops->deliver(s, server_main(s), sig, e);
@@ -293,14 +359,9 @@ int server_stop(struct server *s, int sig, int64_t timeout_ms, struct err *e)
 		s->frozen = false;
 	if (timeout_ms < 0)
 		return 0;
-	fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-	if (fd < 0 || timerfd_settime(fd, 0, &t, NULL) < 0) {
-		fd_close(fd);
-		return err_sys(e, "timer");
-	}
-	loop_drop(&s->stop_timer);
-	r = loop_watch(&s->loop, &s->stop_timer, fd, EPOLLIN, stop_due);
-	return r < 0 ? err_set(e, ERR_SYSTEM, "timer cannot be watched") : 0;
+	return set_timer(s, &s->stop_timer, timeout_ms, stop_due) < 0
+		   ? err_set(e, ERR_SYSTEM, "timer cannot be watched")
+		   : 0;
 }
 
 /* The host goes down, or somebody wants the instance gone with its monitor. */
@@ -311,6 +372,8 @@ static void term_ready(struct watch *w, uint32_t events)
 
 	if (read(w->fd, &si, sizeof(si)) != sizeof(si))
 		return;
+	/* What is to be started again stays so in its record: the next boot does it. */
+	s->going_down = true;
 	if (!s->started || s->ended)
 		s->loop.stop = true;
 	else
@@ -327,7 +390,7 @@ void server_client_gone(struct server *s, struct client *c)
 
 void server_settle(struct server *s)
 {
-	if (!s->ended)
+	if (!s->ended || s->waiting)
 		return;
 	s->reaped_by_client = false;
 	for (struct client *c = s->clients; c; c = c->next) {
@@ -388,6 +451,11 @@ static int adopt_plan(struct server *s, struct err *e)
 		return err_set(e, ERR_CORRUPT, "plan: not one of the engine's");
 	s->ops = c->isolation == PLAN_VM ? &workload_vm_ops : &workload_container_ops;
 	teller_init(&s->teller, s->setup->run_root, p);
+	r = policy_parse(c->restart, &s->policy, e);
+	if (r < 0)
+		return r;
+	s->restarts = c->restarts;
+	s->restart_wait_ms = c->restart_wait_ms;
 	s->auto_remove = c->auto_remove;
 	s->stop_number = signal_number(c->stop_signal);
 	s->stop_timeout_ms = c->stop_timeout_s * 1000;
@@ -457,14 +525,14 @@ static void finish(struct server *s)
 	loop_done(&s->loop);
 }
 
-/* Network, automatic removal: the engine's work.  Becomes the engine's program, so that the lock
- * is let go (close-on-exec) at the moment it starts. */
+/* Network, automatic removal, starting again: the engine's work.  Becomes the engine's program, so
+ * that the lock is let go (close-on-exec) at the moment it starts. */
 static int reap(struct server *s, const char *id, struct err *e)
 {
 	const char *self = s->setup->self;
 
-	execl(self, self, "--root", s->setup->root, "--run-root", s->setup->run_root, "__reap", id,
-	      (char *)NULL);
+	execl(self, self, "--root", s->setup->root, "--run-root", s->setup->run_root,
+	      s->again ? "__again" : "__reap", id, (char *)NULL);
 	return err_sys(e, "%s", self);
 }
 
@@ -475,6 +543,7 @@ int server_run(const struct server_setup *setup, struct err *e)
 			   .run_fd = -1,
 			   .listener = WATCH_INIT,
 			   .stop_timer = WATCH_INIT,
+			   .restart_timer = WATCH_INIT,
 			   .term = WATCH_INIT,
 			   .log = LOGFILE_INIT};
 	auto_arena struct arena a = ARENA_INIT;
@@ -486,7 +555,7 @@ int server_run(const struct server_setup *setup, struct err *e)
 	if (!client_new(&s, setup->conn_fd, true))
 		s.loop.stop = true;
 	r = loop_run(&s.loop, e);
-	if (s.reaped_by_client || r < 0) {
+	if ((s.reaped_by_client && !s.again) || r < 0) {
 		finish(&s);
 		return r < 0 ? r : s.exit_status;
 	}

@@ -3,7 +3,9 @@
  * server - the state of one running instance: its processes, who listens to them, its end.
  *
  * States: made (the workload waits for START) -> running -> ended (exit.json is written, clients
- * get EXIT) -> gone (every client has been told; the loop stops).
+ * get EXIT) -> gone (every client has been told; the loop stops).  Where a policy wants it, ended
+ * -> waiting -> gone, and the program that the monitor becomes starts the instance again; a STOP
+ * while waiting goes back to ended.
  *
  * Invariants:
  *  1. exit.json is written before any client hears of the end, and the last output before EXIT.
@@ -21,6 +23,7 @@
 #include "monitor/loop.h"
 #include "monitor/outq.h"
 #include "monitor/teller.h"
+#include "spec/policy.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -107,15 +110,21 @@ struct server {
 	const struct workload_ops *ops;
 	void *work;
 	int state_fd, run_fd; /* directories of the instance */
-	struct watch listener, stop_timer, term;
+	struct watch listener, stop_timer, restart_timer, term;
 	struct logfile log;
 	struct teller teller;
 	struct proc *procs; /* the main one is last */
 	struct client *clients;
 	uint32_t last_number, last_serial;
 	bool start_asked, started, ended, reaped_by_client, frozen;
-	bool stop_asked; /* its end is a stop, in the words of events */
-	bool discard;	 /* it is being removed: at its end nobody is waited for */
+	bool stop_asked; /* by a client: its end is a stop, and no policy starts it again */
+	bool going_down; /* the host stops: no policy starts it again now */
+	bool waiting;	 /* it has ended and is to be started again when restart_timer is due */
+	bool oom;	 /* something of it was killed for want of memory */
+	bool again;	 /* the wait is over */
+	struct policy policy;
+	int64_t restarts, restart_wait_ms, started_ns;
+	bool discard; /* it is being removed: at its end nobody is waited for */
 	bool auto_remove, stdin_once;
 	int exit_status; /* of this program */
 	const char *stop_signal;
@@ -145,6 +154,8 @@ void server_took(struct proc *p, size_t n);
 
 /* From clients. */
 int server_stop(struct server *s, int sig, int64_t timeout_ms, struct err *e);
+/* Waiting is over before its time: it stays ended, as if it had been stopped. */
+void server_stay_ended(struct server *s);
 void server_client_gone(struct server *s, struct client *c);
 /* Called whenever a queue got shorter or a client went: may be the end. */
 void server_settle(struct server *s);

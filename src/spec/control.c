@@ -34,8 +34,10 @@ TABLE(control_stop_table, struct control_stop, JB(struct control_stop, signal, "
 
 TABLE(control_update_table, struct control_update,
       JB(struct control_update, resources, "resources", JBIND_PTR, .sub = &plan_resources_table),
+      JB(struct control_update, restart, "restart", JBIND_STR),
       JB(struct control_update, name, "name", JBIND_STR));
 
 TABLE(control_update_in_table, struct control_update,
       JB(struct control_update, resources_json, "resources", JBIND_RAW),
+      JB(struct control_update, restart, "restart", JBIND_STR),
       JB(struct control_update, name, "name", JBIND_STR));

@@ -53,6 +53,7 @@ struct control_update {
 	struct plan_resources *resources;
 	const char *resources_json; /* the same as text, filled by control_update_in_table */
 	const char *name;	    /* it has been renamed */
+	const char *restart;	    /* as of policy_parse() */
 };
 extern const struct jbind control_update_table;	   /* to write */
 extern const struct jbind control_update_in_table; /* to read: .resources_json for .resources */

@@ -44,6 +44,7 @@ enum instance_status {
 	INSTANCE_CREATED,
 	INSTANCE_RUNNING,
 	INSTANCE_PAUSED,
+	INSTANCE_RESTARTING, /* it has ended, and its monitor waits to start it again */
 	INSTANCE_EXITED,
 	INSTANCE_STATUS_MAX_
 };
@@ -53,6 +54,9 @@ struct instance_state {
 	int64_t started_ns, finished_ns; /* since the epoch; 0: never */
 	int64_t exit_code;
 	bool oom;
+	bool stopped;	 /* somebody asked for its end */
+	bool restarting; /* it is to be started again; maybe nobody is left to do it */
+	int64_t restarts, restart_wait_ms;
 	bool unseen;	     /* nobody saw the end: exit_code is 255 and means nothing */
 	const char *error;   /* why it could not start, or NULL */
 	const char *address; /* on its network, or NULL */

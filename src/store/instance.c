@@ -22,7 +22,8 @@
 #define RECORD_MAX (4u << 20)
 #define PATH_LEN   (16 + INSTANCE_NAME_MAX + 32)
 
-const char *const instance_status_names[] = {"created", "running", "paused", "exited", NULL};
+const char *const instance_status_names[] = {"created",	   "running", "paused",
+					     "restarting", "exited",  NULL};
 _Static_assert(sizeof(instance_status_names) / sizeof(*instance_status_names) ==
 		   INSTANCE_STATUS_MAX_ + 1,
 	       "a name per status");
@@ -60,8 +61,13 @@ static const struct jbind table = {.size = sizeof(struct instance), .fields = fi
 
 #define S(m, type) JB(struct instance_start, m, #m, type)
 static const struct jbind_field start_fields[] = {
-    S(pid, JBIND_INT),	   S(monitor_pid, JBIND_INT), S(started_ns, JBIND_INT),
-    S(address, JBIND_STR), S(ports, JBIND_STRS),      JB_END,
+    S(pid, JBIND_INT),
+    S(monitor_pid, JBIND_INT),
+    S(started_ns, JBIND_INT),
+    S(restarts, JBIND_INT),
+    S(address, JBIND_STR),
+    S(ports, JBIND_STRS),
+    JB_END,
 };
 const struct jbind instance_start_table = {.size = sizeof(struct instance_start),
 					   .fields = start_fields};
@@ -71,11 +77,20 @@ static const struct jbind_field exit_fields[] = {
     X(code, JBIND_INT, .flags = JBIND_KEEP),
     X(finished_ns, JBIND_INT),
     X(oom, JBIND_BOOL),
+    X(stopped, JBIND_BOOL),
     X(error, JBIND_STR),
     JB_END,
 };
 const struct jbind instance_exit_table = {.size = sizeof(struct instance_exit),
 					  .fields = exit_fields};
+
+static const struct jbind_field again_fields[] = {
+    JB(struct instance_again, restarts, "restarts", JBIND_INT),
+    JB(struct instance_again, wait_ms, "wait_ms", JBIND_INT),
+    JB_END,
+};
+const struct jbind instance_again_table = {.size = sizeof(struct instance_again),
+					   .fields = again_fields};
 
 void instance_new_id(char id[INSTANCE_ID + 1])
 {
@@ -480,11 +495,12 @@ int instance_state(int root_fd, int run_fd, const char *id, struct arena *a,
 {
 	struct instance_start start = {0};
 	struct instance_exit end = {0};
+	struct instance_again again = {0};
 	struct instance_state s = {0};
 	char path[PATH_LEN];
 	/* Looked at before the files: a monitor writes exit.json and then lets go. */
 	bool alive = instance_alive(run_fd, id);
-	int started, ended;
+	int started, ended, owed;
 
 	started = read_doc(root_fd, id, "start.json", &instance_start_table, a, &start, e);
 	if (started < 0)
@@ -493,12 +509,24 @@ int instance_state(int root_fd, int run_fd, const char *id, struct arena *a,
 	if (ended < 0)
 		return ended;
 	s.started_ns = start.started_ns;
+	s.restarts = start.restarts;
+	owed = read_doc(root_fd, id, "again.json", &instance_again_table, a, &again, e);
+	if (owed < 0)
+		return owed;
+	s.restarting = owed;
+	if (owed) {
+		s.restarts = again.restarts;
+		s.restart_wait_ms = again.wait_ms;
+	}
 	snprintf(path, sizeof(path), "instances/%.64s/paused", id);
 	if (ended) {
 		s.status = INSTANCE_EXITED;
 		s.finished_ns = end.finished_ns;
 		s.exit_code = end.code;
 		s.oom = end.oom;
+		s.stopped = end.stopped;
+		if (alive && s.restarting)
+			s.status = INSTANCE_RESTARTING;
 		s.error = end.error;
 	} else if (alive && started) {
 		s.status =

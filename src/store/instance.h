@@ -6,6 +6,7 @@
  *	root/instances/ID/record.json	what was created; its presence makes the instance exist
  *	root/instances/ID/start.json	written by the monitor when the process runs
  *	root/instances/ID/exit.json	written by the monitor when it has ended
+ *	root/instances/ID/again.json	it is owed a restart, whoever lives to do it
  *	root/names/NAME			symbolic link whose text is the id; made exclusively
  *	run-root/instances/ID/lock	locked (F_OFD_SETLK) by the monitor as long as it lives
  *
@@ -33,16 +34,20 @@ extern const char *const instance_status_names[]; /* "created", "running", ... *
 
 /* The documents of start.json and exit.json. */
 struct instance_start {
-	int64_t pid, monitor_pid, started_ns;
+	int64_t pid, monitor_pid, started_ns, restarts;
 	const char *address;
 	struct strs ports;
 };
 struct instance_exit {
 	int64_t code, finished_ns; /* code as a shell shows it: 128 + n by signal */
-	bool oom;
+	bool oom, stopped;
 	const char *error;
 };
-extern const struct jbind instance_start_table, instance_exit_table;
+/* again.json: it is to be started again.  Written before exit.json, removed behind start.json. */
+struct instance_again {
+	int64_t restarts, wait_ms; /* of the start that is owed */
+};
+extern const struct jbind instance_start_table, instance_exit_table, instance_again_table;
 
 /* A new random id. */
 void instance_new_id(char id[INSTANCE_ID + 1]);

@@ -444,6 +444,19 @@ def events_tell_a_life(env):
 
 
 @case
+def a_policy_starts_it_again_and_stop_does_not(env):
+    name = detached(env, "again", "sh", "-c", "echo up; sleep 0.2; exit 3", flags=("--restart", "always"))
+    wait_for(lambda: int(env.run("inspect", "-f", "{{.RestartCount}}", name).out) >= 1, 60, "a restart")
+    wait_for(lambda: env.run("logs", name).out.count("up") >= 2, 60, "a second life")
+    env.run("stop", "-t", "0", name).ok()
+    n = env.run("logs", name).ok().out
+    time.sleep(1)
+    same(env.run("logs", name).ok().out, n, "log after stop")
+    same(env.run("inspect", "-f", "{{.State.Status}} {{.State.Restarting}} {{.HostConfig.RestartPolicy.Name}}", name).out, "exited false always\n")
+    env.run("rm", name).ok()
+
+
+@case
 def rename_moves_the_name(env):
     name = detached(env, "rename", "sleep", "1000")
     env.run("rename", name, name + "-2").ok(out="")
