@@ -82,8 +82,11 @@ def a_killed_monitor_is_told_and_it_runs_again(env):
     make(env, "s", "unless-stopped", "sleep", "1000")
     make(env, "f", "on-failure", "sleep", "1000")
     make(env, "n", "no", "sleep", "1000")
-    for n in "msfn":
-        os.kill(monitor(env, n), signal.SIGKILL)
+    pids = [monitor(env, n) for n in "msfn"]
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    # Dead, a zombie or gone: until then it still holds its lock.
+    wait_for(lambda: not any(os.path.exists(f"/proc/{pid}/fd/0") for pid in pids), what="the monitors are dead")
     first = env.run("ps", "-a", "--format", "{{.Names}} {{.Status}}").ok().out
     same(first.count("Exited (unknown)"), 4, "the truth in the first answer")
     rows = dict(line.split(" ", 1) for line in env.run("ps", "-a", "--format", "{{.Names}} {{.State}}").ok().out.splitlines())
