@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The text is walked once: literal bytes are copied, an action {{...}} is split into words and done
- * at once.  A block (range, if, with) is run by walking its body, found by counting nested blocks,
- * as often as needed.  Depth is bounded, and so is the output by its buffer.
+ * The text is walked once: literal bytes are copied, an action {{...}} is done at once.  A block
+ * (range, if, with) is run by walking its body, found by counting nested blocks, as often as
+ * needed.  Depth is bounded, and so is the output by its buffer.
  */
 #include "cli/template.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "cli/template_expr.h"
 #include "fmt/json.h"
 #include "fmt/utf8.h"
 
@@ -18,361 +19,38 @@
 #include <string.h>
 
 #define DEPTH_MAX 16
-#define WORDS_MAX 16
-
-struct var {
-	const char *name; /* "$k" */
-	size_t len;
-	const struct json *value;
-	const char *text; /* a key, which is no JSON value */
-	const struct var *up;
-};
+#define WALKS_MAX 1000000
 
 struct run {
+	struct template_run x;
 	struct buf *out;
-	struct arena *a;
-	struct err *e;
-	const struct json *root;
+	int walks;
 };
 
-/* What an expression gives: a JSON value (NULL: none) or a text of our own. */
-struct val {
-	const struct json *j;
-	const char *text;
-	bool none;
-};
-
-struct word {
-	const char *p;
-	size_t n;
-};
-
-static bool is(const struct word *w, const char *s)
-{
-	return w->n == strlen(s) && memcmp(w->p, s, w->n) == 0;
-}
-
-static int bad(struct run *r, const char *at, size_t n)
-{
-	return err_set(r->e, ERR_USAGE, "template: cannot understand '%.*s'", n > 80 ? 80 : (int)n,
-		       at);
-}
-
-/* ---- values ---- */
-
-static const char *text_of(struct run *r, const struct val *v);
-
-struct printing {
-	struct run *r;
-	struct buf *b;
-};
-
-static int print_member(const char *key, struct json *value, void *arg)
-{
-	struct printing *p = arg;
-	struct val m = {.j = value};
-
-	buf_printf(p->b, "%s%s:%s", p->b->len > 4 ? " " : "", key, text_of(p->r, &m));
-	return 0;
-}
-
-static const char *text_of(struct run *r, const struct val *v)
-{
-	auto_buf struct buf b = BUF_INIT(8 << 20);
-	const char *s;
-
-	if (v->text)
-		return v->text;
-	if (v->none)
-		return "<no value>";
-	s = json_string(v->j);
-	if (s)
-		return s;
-	if (!v->j)
-		return "<nil>";
-	/* Lists and maps as Go prints them: [a b] and map[k:v]. */
-	if (json_is_array(v->j)) {
-		buf_puts(&b, "[");
-		for (size_t i = 0; i < json_length(v->j); i++) {
-			struct val m = {.j = json_at(v->j, i)};
-
-			buf_printf(&b, "%s%s", i ? " " : "", text_of(r, &m));
-		}
-		buf_puts(&b, "]");
-	} else if (json_is_object(v->j)) {
-		struct printing p = {r, &b};
-
-		buf_puts(&b, "map[");
-		json_each(v->j, print_member, &p);
-		buf_puts(&b, "]");
-	} else {
-		json_dump(v->j, &b);
-	}
-	return arena_dup(r->a, b.p);
-}
-
-static bool truth(struct run *r, const struct val *v)
-{
-	const char *s;
-
-	if (v->text)
-		return *v->text && !streq(v->text, "false");
-	if (v->none || !v->j)
-		return false;
-	if (json_is_array(v->j) || json_is_object(v->j))
-		return json_length(v->j) > 0;
-	s = text_of(r, v);
-	return *s && !streq(s, "false") && !streq(s, "0");
-}
-
-/* ".A.B" from v. */
-static struct val path(const struct json *v, const char *p, size_t n, struct arena *a)
-{
-	while (n) {
-		size_t k;
-		char *key;
-
-		if (*p != '.')
-			return (struct val){.none = true};
-		p++;
-		n--;
-		for (k = 0; k < n && p[k] != '.'; k++)
-			;
-		if (!k)
-			break;
-		key = arena_dupn(a, p, k);
-		/* A member that is there and null is no "no value". */
-		if (!json_is_object(v))
-			return (struct val){.none = true};
-		v = json_member(v, key);
-		if (!v && n == k)
-			return (struct val){.none = true};
-		p += k;
-		n -= k;
-	}
-	return (struct val){.j = v};
-}
-
-static const struct var *variable(const struct var *vars, const char *p, size_t n)
-{
-	for (; vars; vars = vars->up)
-		if (vars->len == n && memcmp(vars->name, p, n) == 0)
-			return vars;
-	return NULL;
-}
-
-static int value(struct run *r, const struct word *w, const struct json *dot,
-		 const struct var *vars, struct val *out)
-{
-	const char *p = w->p;
-	size_t n;
-
-	if (*p == '"' || *p == '`') {
-		*out = (struct val){.text = arena_dupn(r->a, p + 1, w->n - 2)};
-		return 0;
-	}
-	if (isdigit((unsigned char)*p) || is(w, "true") || is(w, "false")) {
-		*out = (struct val){.text = arena_dupn(r->a, p, w->n)};
-		return 0;
-	}
-	if (*p == '$') {
-		const struct var *v;
-
-		for (n = 1; n < w->n && p[n] != '.'; n++)
-			;
-		v = variable(vars, p, n);
-		if (n == 1)
-			*out = path(r->root, p + n, w->n - n, r->a);
-		else if (v && v->text)
-			*out = (struct val){.text = v->text};
-		else if (v)
-			*out = path(v->value, p + n, w->n - n, r->a);
-		else
-			return bad(r, w->p, w->n);
-		return 0;
-	}
-	if (*p != '.')
-		return bad(r, w->p, w->n);
-	*out = path(dot, p, w->n, r->a);
-	return 0;
-}
-
-/* ---- functions ---- */
-
-static const char *changed(struct run *r, const char *s, int (*fn)(int), bool first_only)
-{
-	char *t = arena_dup(r->a, s);
-
-	for (size_t i = 0; t[i] && (!first_only || !i); i++)
-		t[i] = (char)fn((unsigned char)t[i]);
-	return t;
-}
-
-static struct val text(const char *s)
-{
-	return (struct val){.text = s};
-}
-
-static struct val to_json(struct run *r, const struct val *v)
-{
-	auto_buf struct buf b = BUF_INIT(8 << 20);
-
-	if (v->text)
-		json_quote(&b, v->text);
-	else
-		json_dump(v->j, &b);
-	return text(arena_dup(r->a, b.p));
-}
-
-static struct val at_index(struct run *r, const struct val *in, const char *key)
-{
-	const struct json *j;
-
-	if (json_is_array(in->j)) {
-		j = json_at(in->j, strtoul(key, NULL, 10));
-		return (struct val){.j = j, .none = !j};
-	}
-	j = json_member(in->j, key);
-	/* An absent key of a map of strings is the empty string, as in Go. */
-	return j ? (struct val){.j = j} : text("");
-}
-
-static struct val joined(struct run *r, const struct val *in, const char *sep)
-{
-	auto_buf struct buf b = BUF_INIT(8 << 20);
-
-	for (size_t i = 0; i < json_length(in->j); i++) {
-		struct val m = {.j = json_at(in->j, i)};
-
-		buf_printf(&b, "%s%s", i ? sep : "", text_of(r, &m));
-	}
-	return text(arena_dup(r->a, b.p));
-}
-
-static size_t length(const struct val *v)
-{
-	const char *s = v->text ? v->text : json_string(v->j);
-
-	return s ? strlen(s) : json_length(v->j);
-}
-
-static int apply(struct run *r, const struct word *f, struct val *v, size_t n, struct val *out)
-{
-	if (n == 0)
-		return bad(r, f->p, f->n);
-	if (is(f, "json"))
-		*out = to_json(r, &v[0]);
-	else if (is(f, "upper"))
-		*out = text(changed(r, text_of(r, &v[0]), toupper, false));
-	else if (is(f, "lower"))
-		*out = text(changed(r, text_of(r, &v[0]), tolower, false));
-	else if (is(f, "title"))
-		*out = text(changed(r, text_of(r, &v[0]), toupper, true));
-	else if (is(f, "len"))
-		*out = text(arena_printf(r->a, "%zu", length(&v[0])));
-	else if (is(f, "print"))
-		*out = text(text_of(r, &v[n - 1]));
-	else if (is(f, "println"))
-		*out = text(arena_printf(r->a, "%s\n", text_of(r, &v[0])));
-	else if (is(f, "not"))
-		*out = text(truth(r, &v[0]) ? "false" : "true");
-	else if (n == 2 && is(f, "index"))
-		*out = at_index(r, &v[0], text_of(r, &v[1]));
-	else if (n == 2 && is(f, "join"))
-		*out = joined(r, &v[0], text_of(r, &v[1]));
-	else if (n == 2 && (is(f, "eq") || is(f, "ne")))
-		*out = text(streq(text_of(r, &v[0]), text_of(r, &v[1])) == is(f, "eq") ? "true"
-										       : "false");
-	else
-		return bad(r, f->p, f->n);
-	return 0;
-}
-
-/* ---- expressions ---- */
-
-static int split(struct run *r, const char *p, size_t n, struct word *w, size_t *count)
-{
-	*count = 0;
-	for (size_t i = 0; i < n;) {
-		size_t from = i;
-
-		if (isspace((unsigned char)p[i])) {
-			i++;
-			continue;
-		}
-		if (*count == WORDS_MAX)
-			return bad(r, p, n);
-		if (p[i] == '"' || p[i] == '`') {
-			const char *close = memchr(p + i + 1, p[i], n - i - 1);
-
-			if (!close)
-				return bad(r, p, n);
-			i = (size_t)(close - p) + 1;
-		} else if (p[i] == '|' || p[i] == ',') {
-			i++;
-		} else {
-			while (i < n && !isspace((unsigned char)p[i]) && !strchr("|,\"`", p[i]))
-				i++;
-		}
-		w[(*count)++] = (struct word){p + from, i - from};
-	}
-	return 0;
-}
-
-/* One stage of a pipe; what came from the stage before is its last argument. */
-static int stage(struct run *r, const struct word *w, size_t n, const struct val *piped,
-		 const struct json *dot, const struct var *vars, struct val *out)
-{
-	struct val args[WORDS_MAX + 1];
-	size_t count = 0;
-	int ret;
-
-	if (!n)
-		return bad(r, "|", 1);
-	if (strchr(".$\"`", *w->p) || isdigit((unsigned char)*w->p)) {
-		if (n > 1 || piped)
-			return bad(r, w->p, w->n);
-		return value(r, w, dot, vars, out);
-	}
-	for (size_t i = 1; i < n; i++) {
-		ret = value(r, &w[i], dot, vars, &args[count++]);
-		if (ret < 0)
-			return ret;
-	}
-	if (piped)
-		args[count++] = *piped;
-	return apply(r, w, args, count, out);
-}
-
-static int expression(struct run *r, const struct word *w, size_t n, const struct json *dot,
-		      const struct var *vars, struct val *out)
-{
-	struct val v = {0};
-	bool piped = false;
-
-	for (size_t from = 0; from <= n;) {
-		size_t to = from;
-		int ret;
-
-		while (to < n && !is(&w[to], "|"))
-			to++;
-		ret = stage(r, w + from, to - from, piped ? &v : NULL, dot, vars, out);
-		if (ret < 0)
-			return ret;
-		v = *out;
-		piped = true;
-		from = to + 1;
-	}
-	return 0;
-}
-
-/* ---- the text ---- */
+/* ---- actions ---- */
 
 struct action {
-	const char *begin, *end; /* of "{{...}}" in the text */
-	const char *p;		 /* inside */
-	size_t n;
+	const char *begin, *end; /* of "{{...}}" in the text, with what it trims */
+	const char *p, *p_end;	 /* inside, without blanks around */
 };
+
+/* The "}}" of an action; one inside a text is none. */
+static const char *find_close(const char *p, const char *end)
+{
+	for (; p + 1 < end; p++) {
+		if (*p == '"' || *p == '`') {
+			char quote = *p++;
+
+			while (p < end && *p != quote)
+				p += *p == '\\' && quote == '"' ? 2 : 1;
+			if (p >= end)
+				return NULL;
+		} else if (p[0] == '}' && p[1] == '}') {
+			return p;
+		}
+	}
+	return NULL;
+}
 
 static int next_action(struct run *r, const char *at, const char *end, struct action *a)
 {
@@ -380,142 +58,266 @@ static int next_action(struct run *r, const char *at, const char *end, struct ac
 
 	if (!open)
 		return 0;
-	close = memmem(open, (size_t)(end - open), "}}", 2);
+	close = find_close(open + 2, end);
 	if (!close)
-		return bad(r, open, (size_t)(end - open));
-	*a = (struct action){.begin = open, .end = close + 2, .p = open + 2};
-	a->n = (size_t)(close - a->p);
+		return template_expr_bad(&r->x, open,
+					 memmem(open, (size_t)(end - open), "}}", 2) ?: end);
+	*a = (struct action){.begin = open, .end = close + 2, .p = open + 2, .p_end = close};
 	/* {{- trims what is before, -}} what is behind. */
-	if (a->n > 1 && a->p[0] == '-' && isspace((unsigned char)a->p[1])) {
+	if (a->p_end - a->p > 1 && a->p[0] == '-' && isspace((unsigned char)a->p[1])) {
 		a->p++;
-		a->n--;
 		while (a->begin > at && isspace((unsigned char)a->begin[-1]))
 			a->begin--;
 	}
-	if (a->n > 1 && a->p[a->n - 1] == '-' && isspace((unsigned char)a->p[a->n - 2])) {
-		a->n--;
+	if (a->p_end - a->p > 1 && a->p_end[-1] == '-' && isspace((unsigned char)a->p_end[-2])) {
+		a->p_end--;
 		while (a->end < end && isspace((unsigned char)*a->end))
 			a->end++;
 	}
+	while (a->p < a->p_end && isspace((unsigned char)*a->p))
+		a->p++;
+	while (a->p < a->p_end && isspace((unsigned char)a->p_end[-1]))
+		a->p_end--;
 	return 1;
 }
 
-static bool opens(const struct action *a, size_t n, const struct word *w)
+/* The rest behind a keyword, or NULL. */
+static const char *after_word(const char *p, const char *end, const char *word)
 {
-	return n && (is(&w[0], "range") || is(&w[0], "if") || is(&w[0], "with"));
+	size_t n = strlen(word);
+
+	if ((size_t)(end - p) < n || memcmp(p, word, n) != 0)
+		return NULL;
+	p += n;
+	if (p < end && !isspace((unsigned char)*p) && *p != '(')
+		return NULL;
+	while (p < end && isspace((unsigned char)*p))
+		p++;
+	return p;
+}
+
+static bool opens(const struct action *a)
+{
+	return after_word(a->p, a->p_end, "range") || after_word(a->p, a->p_end, "if") ||
+	       after_word(a->p, a->p_end, "with");
 }
 
 struct block {
-	const char *body, *body_end; /* up to {{else}} or {{end}} */
-	const char *other, *other_end;
-	const char *end; /* behind {{end}} */
+	const char *body, *body_end;   /* up to the first {{else}} or {{end}} */
+	const char *other, *other_end; /* from the action {{else ...}} on, or NULL */
+	const char *end;	       /* behind {{end}} */
 };
 
 static int find_block(struct run *r, const char *at, const char *end, struct block *b)
 {
-	struct word w[WORDS_MAX];
 	struct action a;
-	size_t n, depth = 0;
+	size_t depth = 0;
 	int ret;
 
 	*b = (struct block){.body = at};
 	while ((ret = next_action(r, at, end, &a)) > 0) {
-		ret = split(r, a.p, a.n, w, &n);
-		if (ret < 0)
-			return ret;
 		at = a.end;
-		if (opens(&a, n, w)) {
+		if (opens(&a)) {
 			depth++;
-		} else if (n == 1 && is(&w[0], "else") && !depth && !b->other) {
+		} else if (after_word(a.p, a.p_end, "else") && !depth && !b->other) {
 			b->body_end = a.begin;
-			b->other = a.end;
-		} else if (n == 1 && is(&w[0], "end") && !depth--) {
-			if (b->other)
-				b->other_end = a.begin;
-			else
-				b->body_end = a.begin;
+			b->other = a.begin;
+		} else if (after_word(a.p, a.p_end, "end") == a.p_end && !depth--) {
+			*(b->other ? &b->other_end : &b->body_end) = a.begin;
 			b->end = a.end;
 			return 0;
 		}
 	}
-	return ret < 0 ? ret : err_set(r->e, ERR_USAGE, "template: a block without {{end}}");
+	return ret < 0 ? ret : err_set(r->x.e, ERR_USAGE, "template: a block without {{end}}");
 }
 
-static int walk(struct run *r, const char *at, const char *end, const struct json *dot,
-		const struct var *vars, int depth);
+/* ---- blocks ---- */
+
+static int walk(struct run *r, const char *at, const char *end, struct template_scope s, int depth);
+static int block(struct run *r, const char *p, const char *p_end, const struct block *b,
+		 struct template_scope s, int depth);
+
+/* What stands behind {{else}}; {{else if X}} is a block without an end of its own. */
+static int otherwise(struct run *r, const struct block *b, struct template_scope s, int depth)
+{
+	struct action a;
+	const char *rest, *rest_end, *at;
+	struct block inner;
+	size_t nested = 0;
+	int ret;
+
+	if (!b->other)
+		return 0;
+	if (next_action(r, b->other, b->other_end, &a) <= 0)
+		return template_expr_bad(&r->x, b->other, b->other_end);
+	rest = after_word(a.p, a.p_end, "else");
+	rest_end = a.p_end;
+	if (rest == a.p_end)
+		return walk(r, a.end, b->other_end, s, depth + 1);
+	if (!after_word(rest, a.p_end, "if") && !after_word(rest, a.p_end, "with"))
+		return template_expr_bad(&r->x, a.begin, a.end);
+	inner = (struct block){.body = a.end, .body_end = b->other_end};
+	/* Its own {{else}} is the next one of this depth. */
+	at = a.end;
+	while ((ret = next_action(r, at, b->other_end, &a)) > 0) {
+		at = a.end;
+		if (opens(&a))
+			nested++;
+		else if (after_word(a.p, a.p_end, "end") == a.p_end)
+			nested--;
+		else if (after_word(a.p, a.p_end, "else") && !nested)
+			break;
+	}
+	if (ret > 0) {
+		inner.body_end = inner.other = a.begin;
+		inner.other_end = b->other_end;
+	}
+	return ret < 0 ? ret : block(r, rest, rest_end, &inner, s, depth + 1);
+}
+
+/* The whole of [p, p_end) as one expression. */
+static int whole(struct run *r, const char *p, const char *p_end, const struct template_scope *s,
+		 struct template_value *out)
+{
+	const char *at = p;
+	int ret = template_expr(&r->x, &at, p_end, s, out);
+
+	while (ret == 0 && at < p_end && isspace((unsigned char)*at))
+		at++;
+	return ret == 0 && at < p_end ? template_expr_bad(&r->x, at, p_end) : ret;
+}
+
+struct name {
+	const char *p;
+	size_t n;
+};
+
+/* "$x" at *p. */
+static bool name_at(const char **p, const char *end, struct name *out)
+{
+	const char *at = *p;
+
+	if (at == end || *at != '$')
+		return false;
+	for (at++; at < end && (isalnum((unsigned char)*at) || *at == '_'); at++)
+		;
+	*out = (struct name){*p, (size_t)(at - *p)};
+	while (at < end && isspace((unsigned char)*at))
+		at++;
+	*p = at;
+	return out->n > 1;
+}
+
+/* "$v :=" or "$k, $v :="; *p is left behind it, or where it was. */
+static size_t definition(const char **p, const char *end, struct name names[2])
+{
+	const char *at = *p;
+	size_t n = 0;
+
+	while (n < 2 && name_at(&at, end, &names[n])) {
+		n++;
+		if (at == end || *at != ',')
+			break;
+		for (at++; at < end && isspace((unsigned char)*at); at++)
+			;
+	}
+	if (!n || end - at < 2 || at[0] != ':' || at[1] != '=')
+		return 0;
+	*p = at + 2;
+	return n;
+}
+
+static struct template_var bind(const struct name *n, struct template_value v,
+				const struct template_var *up)
+{
+	return (struct template_var){.name = n->p, .len = n->n, .v = v, .up = up};
+}
 
 struct each {
 	struct run *r;
 	const struct block *b;
-	const struct word *key, *val; /* names, or NULL */
-	const struct var *vars;
+	struct name names[2];
+	size_t n;
+	struct template_scope s;
 	int depth;
 };
 
-static int one_turn(struct each *x, const char *key, const struct json *v)
+static int one_turn(struct each *x, struct template_value key, const struct json *j)
 {
-	struct var k = {.up = x->vars}, w = {.up = &k, .value = v};
+	struct template_value v = {.kind = TEMPLATE_JSON, .j = j};
+	struct template_var k = {.up = x->s.vars}, w = {.up = x->s.vars};
+	struct template_scope s = {.dot = v, .vars = x->s.vars};
 
-	if (x->key) {
-		k.name = x->key->p;
-		k.len = x->key->n;
-		k.text = key;
-	}
-	if (x->val) {
-		w.name = x->val->p;
-		w.len = x->val->n;
-	}
-	return walk(x->r, x->b->body, x->b->body_end, v, &w, x->depth + 1);
+	if (x->n == 2)
+		k = bind(&x->names[0], key, x->s.vars);
+	if (x->n)
+		w = bind(&x->names[x->n - 1], v, x->n == 2 ? &k : x->s.vars);
+	if (x->n)
+		s.vars = &w;
+	return walk(x->r, x->b->body, x->b->body_end, s, x->depth + 1);
 }
 
 static int member_turn(const char *key, struct json *v, void *arg)
 {
-	return one_turn(arg, key, v);
+	return one_turn(arg, (struct template_value){.kind = TEMPLATE_TEXT, .text = key}, v);
 }
 
-static int range(struct run *r, const struct word *w, size_t n, const struct block *b,
-		 const struct json *dot, const struct var *vars, int depth)
+static int range(struct run *r, const char *p, const char *p_end, const struct block *b,
+		 struct template_scope s, int depth)
 {
-	struct each x = {.r = r, .b = b, .vars = vars, .depth = depth};
-	struct val v;
+	struct each x = {.r = r, .b = b, .s = s, .depth = depth};
+	struct template_value v;
 	int ret;
 
-	/* $v := X, or $k, $v := X */
-	if (n > 2 && is(&w[1], ":=")) {
-		x.val = &w[0];
-		w += 2;
-		n -= 2;
-	} else if (n > 4 && is(&w[1], ",") && is(&w[3], ":=")) {
-		x.key = &w[0];
-		x.val = &w[2];
-		w += 4;
-		n -= 4;
-	}
-	ret = expression(r, w, n, dot, vars, &v);
+	x.n = definition(&p, p_end, x.names);
+	ret = whole(r, p, p_end, &s, &v);
 	if (ret < 0)
 		return ret;
-	if (!truth(r, &v))
-		return b->other ? walk(r, b->other, b->other_end, dot, vars, depth + 1) : 0;
+	if (v.kind != TEMPLATE_JSON || !json_length(v.j))
+		return otherwise(r, b, s, depth);
 	if (json_is_object(v.j))
 		return json_each(v.j, member_turn, &x);
 	for (size_t i = 0; ret == 0 && i < json_length(v.j); i++)
-		ret = one_turn(&x, arena_printf(r->a, "%zu", i), json_at(v.j, i));
+		ret = one_turn(&x,
+			       (struct template_value){.kind = TEMPLATE_NUMBER,
+						       .text = arena_printf(r->x.a, "%zu", i)},
+			       json_at(v.j, i));
 	return ret;
 }
 
-static int choose(struct run *r, const struct word *w, size_t n, const struct block *b,
-		  const struct json *dot, const struct var *vars, int depth)
+/* [p, p_end): "if X", "with X" or "range X". */
+static int block(struct run *r, const char *p, const char *p_end, const struct block *b,
+		 struct template_scope s, int depth)
 {
-	struct val v;
-	int ret = expression(r, w + 1, n - 1, dot, vars, &v);
+	const char *with = after_word(p, p_end, "with"), *rest = after_word(p, p_end, "range");
+	struct template_scope inside = s;
+	struct template_value v;
+	struct template_var w;
+	struct name names[2];
+	size_t n;
+	int ret;
 
+	if (rest)
+		return range(r, rest, p_end, b, s, depth);
+	rest = with ? with : after_word(p, p_end, "if");
+	n = definition(&rest, p_end, names);
+	if (n > 1)
+		return template_expr_bad(&r->x, p, p_end);
+	ret = whole(r, rest, p_end, &s, &v);
 	if (ret < 0)
 		return ret;
-	if (truth(r, &v))
-		return walk(r, b->body, b->body_end, is(&w[0], "with") ? v.j : dot, vars,
-			    depth + 1);
-	return b->other ? walk(r, b->other, b->other_end, dot, vars, depth + 1) : 0;
+	if (!template_expr_truth(&r->x, &v))
+		return otherwise(r, b, s, depth);
+	if (n) {
+		w = bind(&names[0], v, s.vars);
+		inside.vars = &w;
+	}
+	if (with)
+		inside.dot = v;
+	return walk(r, b->body, b->body_end, inside, depth + 1);
 }
+
+/* ---- the text ---- */
 
 static void literal(struct buf *out, const char *p, const char *end)
 {
@@ -528,40 +330,65 @@ static void literal(struct buf *out, const char *p, const char *end)
 		}
 }
 
-static int walk(struct run *r, const char *at, const char *end, const struct json *dot,
-		const struct var *vars, int depth)
+/* "$x := EXPRESSION" adds a variable for what follows; an expression alone is printed. */
+static int simple(struct run *r, const struct action *a, struct template_scope *s)
 {
-	struct word w[WORDS_MAX];
-	struct action a;
-	struct block b;
-	struct val v;
+	struct template_value v;
+	struct name names[2];
+	const char *p = a->p;
 	size_t n;
 	int ret;
 
+	if (a->p_end - a->p >= 4 && memcmp(a->p, "/*", 2) == 0 &&
+	    memcmp(a->p_end - 2, "*/", 2) == 0)
+		return 0;
+	if (a->p == a->p_end)
+		return template_expr_bad(&r->x, a->begin, a->end);
+	n = definition(&p, a->p_end, names);
+	if (n > 1)
+		return template_expr_bad(&r->x, a->p, a->p_end);
+	ret = whole(r, p, a->p_end, s, &v);
+	if (ret < 0)
+		return ret;
+	if (n) {
+		struct template_var *var = arena_alloc(r->x.a, sizeof(*var));
+
+		*var = bind(&names[0], v, s->vars);
+		s->vars = var;
+	} else {
+		buf_puts(r->out, template_expr_text(&r->x, &v));
+	}
+	return 0;
+}
+
+static int walk(struct run *r, const char *at, const char *end, struct template_scope s, int depth)
+{
+	struct action a;
+	struct block b;
+	int ret;
+
 	if (depth > DEPTH_MAX)
-		return err_set(r->e, ERR_LIMIT, "template: more than %d blocks in each other",
+		return err_set(r->x.e, ERR_LIMIT, "template: more than %d blocks in each other",
 			       DEPTH_MAX);
+	/* Ranges in ranges of long lists would go on for hours. */
+	if (++r->walks > WALKS_MAX)
+		return err_set(r->x.e, ERR_LIMIT, "template: more than %d turns", WALKS_MAX);
 	while ((ret = next_action(r, at, end, &a)) > 0) {
 		literal(r->out, at, a.begin);
 		at = a.end;
-		ret = split(r, a.p, a.n, w, &n);
-		if (ret < 0 || !n)
-			return ret < 0 ? ret : bad(r, a.begin, (size_t)(a.end - a.begin));
-		if (opens(&a, n, w)) {
+		if (opens(&a)) {
 			ret = find_block(r, at, end, &b);
 			if (ret == 0)
-				ret = is(&w[0], "range")
-					  ? range(r, w + 1, n - 1, &b, dot, vars, depth)
-					  : choose(r, w, n, &b, dot, vars, depth);
-			if (ret < 0)
-				return ret;
+				ret = block(r, a.p, a.p_end, &b, s, depth);
 			at = b.end;
-			continue;
+		} else {
+			ret = simple(r, &a, &s);
 		}
-		ret = expression(r, w, n, dot, vars, &v);
 		if (ret < 0)
 			return ret;
-		buf_puts(r->out, text_of(r, &v));
+		/* What does not fit any more need not be made. */
+		if (r->out->failed)
+			return buf_fail(r->out, "template", r->x.e);
 	}
 	if (ret == 0)
 		literal(r->out, at, end);
@@ -571,9 +398,13 @@ static int walk(struct run *r, const char *at, const char *end, const struct jso
 int template_print(const char *t, const struct json *j, struct buf *out, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
-	struct run r = {.out = out, .a = &a, .e = e, .root = j};
+	struct run r = {.out = out, .x = {.a = &a, .e = e, .root = j}};
+	struct template_scope s = {.dot = {.kind = TEMPLATE_JSON, .j = j}};
+	int ret = walk(&r, t, t + strlen(t), s, 0);
 
-	return walk(&r, t, t + strlen(t), j, NULL, 0);
+	for (struct template_owned *o = r.x.owned; o; o = o->next)
+		json_free(o->j);
+	return ret;
 }
 
 int template_row(const char *text, const struct buf *row, struct buf *out, struct err *e)

@@ -3,12 +3,14 @@
  * template - what may stand behind --format: the part of Go's templates that docker's documentation
  * shows, over a JSON document.
  *
- *	{{.Names}}  {{.State.Pid}}  {{json .Config}}  {{upper .X}} {{lower .X}} {{title .X}} {{len
- *.X}}
- *	{{index .Labels "k"}}  {{index .List 0}}  {{join .List ", "}}  {{.X | json}}  {{println .X}}
- *	{{range .List}}..{{.}}..{{end}}  {{range $k, $v := .Map}}..{{end}}  {{if
- *.X}}..{{else}}..{{end}}
- *	{{with .X}}..{{end}}  {{eq .X "y"}} {{ne .X "y"}}  {{$k}}  {{- .X -}}
+ *	{{.Names}}  {{.State.Pid}}  {{json .Config}}  {{upper .X}} {{lower .X}} {{title .X}}
+ *	{{len .X}} {{index .Labels "k"}} {{(index .List 0).Name}} {{join .List ", "}} {{split .X
+ *":"}}
+ *	{{pad .X 1 2}} {{truncate .X 12}} {{print}} {{println .X}} {{printf "%-10s" .X}} {{.X |
+ *json}}
+ *	{{eq .X "y" "z"}} {{ne}} {{lt}} {{le}} {{gt}} {{ge}} {{and .A .B}} {{or}} {{not}}
+ *	{{range .List}}..{{else}}..{{end}}  {{range $k, $v := .Map}}..{{end}}  {{with .X}}..{{end}}
+ *	{{if .X}}..{{else if .Y}}..{{else}}..{{end}}  {{$x := .Y}}  {{- .X -}}  {{/ * nothing * /}}
  *
  * "\t" and "\n" in the text mean what they say.  A path that leads nowhere prints "<no value>".
  */

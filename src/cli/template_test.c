@@ -5,9 +5,13 @@
 #include "cli/template.h"
 #include "fmt/json.h"
 
+#include <string.h>
+
 static const char doc[] =
     "{\"Name\":\"/web\",\"State\":{\"Pid\":42,\"Running\":true,\"Error\":\"\"},"
-    "\"Args\":[\"a\",\"b\"],\"Labels\":{\"x\":\"1\",\"y\":\"2\"},\"Nets\":{\"bridge\":{\"IP\":\"1."
+    "\"Args\":[\"a\",\"b\"],\"Ports\":{\"80/"
+    "tcp\":[{\"HostPort\":\"8080\"}]},\"Labels\":{\"x\":\"1\",\"y\":\"2\"},\"Nets\":{\"bridge\":{"
+    "\"IP\":\"1."
     "2\"}}}";
 
 static const char *fill(const char *t)
@@ -48,6 +52,36 @@ TEST(blocks)
 	CHECK_STR(fill("a {{- .State.Pid -}} b"), "a42b");
 }
 
+TEST(what_dockers_pages_show)
+{
+	CHECK_STR(fill("{{(index (index .Ports \"80/tcp\") 0).HostPort}}"), "8080");
+	CHECK_STR(fill("{{range $p, $c := .Ports}}{{$p}} -> {{(index $c 0).HostPort}}{{end}}"),
+		  "80/tcp -> 8080");
+	CHECK_STR(fill("{{index .Ports \"80/tcp\" 0 | json}}"), "{\"HostPort\":\"8080\"}");
+	CHECK_STR(fill("{{split .Name \"w\"}}{{join (split \"a:b:c\" \":\") \"/\"}}"),
+		  "[/ eb]a/b/c");
+	CHECK_STR(fill("<{{pad .Name 1 2}}{{truncate .Name 2}}{{title \"two words\"}}>"),
+		  "< /web  /wTwo Words>");
+	CHECK_STR(fill("{{range .Args}}{{println .}}{{end}}"), "a\nb\n");
+	CHECK_STR(fill("{{printf \"%-4s|%3d|%q\" \"ab\" 7 .Name}}"), "ab  |  7|\"/web\"");
+	CHECK_STR(fill("{{if and .State.Running (eq .State.Pid 42)}}yes{{end}}"), "yes");
+	CHECK_STR(fill("{{or .State.Error \"fine\"}} {{not .State.Running}}"), "fine false");
+	CHECK_STR(fill("{{if .State.Error}}a{{else if eq .Name \"x\"}}b{{else if "
+		       ".Args}}c{{else}}d{{end}}"),
+		  "c");
+	CHECK_STR(fill("{{range .Nope}}x{{else}}none{{end}}{{with .State.Error}}x{{else}}-{{end}}"),
+		  "none-");
+	CHECK_STR(fill("{{$n := .Name}}{{range .Args}}{{$n}}{{.}} {{end}}{{/* not this */}}"),
+		  "/weba /webb ");
+	CHECK_STR(fill("{{range $v := .Args}}{{$v}}{{end}}{{range $i, $v := .Args}}{{$i}}{{end}}"),
+		  "ab01");
+	CHECK_STR(fill("{{eq .Name \"a\" \"/web\"}} {{lt 9 10}} {{ge .State.Pid 43}}"),
+		  "true true false");
+	CHECK_STR(fill("{{.name}} {{.STATE.pid}} {{\"}}\"}} {{`a\\b`}} {{\"t\\tt\"}}"),
+		  "/web 42 }} a\\b t\tt");
+	CHECK_STR(fill("{{len .Nets.bridge}}{{print 1 2 \"x\" \"y\"}}"), "11 2xy");
+}
+
 TEST(what_is_not_understood_is_named)
 {
 	CHECK_STR(fill("{{.Name"), "template: cannot understand '{{.Name'");
@@ -55,7 +89,17 @@ TEST(what_is_not_understood_is_named)
 	CHECK_STR(fill("{{range .Args}}"), "template: a block without {{end}}");
 	CHECK_STR(fill("{{}}"), "template: cannot understand '{{}}'");
 	CHECK_STR(fill("{{.Name |}}"), "template: cannot understand '|'");
-	CHECK_STR(fill("{{\"x}}"), "template: cannot understand '\"x'");
+	CHECK_STR(fill("{{\"x}}"), "template: cannot understand '{{\"x'");
+	CHECK_STR(fill("{{(.Name}}"), "template: cannot understand '(.Name'");
+	CHECK_STR(fill("{{.Name .Args}}"), "template: cannot understand '.Args'");
+	CHECK_STR(fill("{{index .Args 7}}"), "template: index out of range: 7");
+	CHECK_STR(fill("{{$nope}}"), "template: cannot understand '$nope'");
+	CHECK_STR(fill("{{if .Name}}a{{else nonsense}}b{{end}}c"), "ac");
+	CHECK_STR(fill("{{if .Nope}}a{{else nonsense}}b{{end}}"),
+		  "template: cannot understand '{{else nonsense}}'");
+	CHECK_STR(fill("{{pad .Name -1 2}}"), "template: pad takes 0 to 1024 blanks");
+	CHECK(strstr(fill("{{printf \"%x\" 1}}"), "printf knows"));
+	CHECK(strstr(fill("{{range .Args}}{{range .Args}}{{end}}"), "without {{end}}"));
 }
 
 TEST(tables_align)
@@ -71,4 +115,5 @@ TEST(tables_align)
 	CHECK(!template_table("tablet"));
 }
 
-TEST_MAIN(T(members_and_functions), T(blocks), T(what_is_not_understood_is_named), T(tables_align))
+TEST_MAIN(T(members_and_functions), T(blocks), T(what_dockers_pages_show),
+	  T(what_is_not_understood_is_named), T(tables_align))

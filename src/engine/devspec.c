@@ -129,43 +129,53 @@ static bool is_access(const char *s)
 	return *s && strlen(s) <= 3 && !s[strspn(s, "rwm")];
 }
 
-/* HOST[:INSIDE][:ACCESS]; the second part is an access when it looks like one. */
-static int one_device(struct out *o, struct err *e)
+/* The second part is an access when it looks like one. */
+int devspec_parse(const char *said, struct arena *a, struct devspec *out, struct err *e)
 {
-	const char *rest = strchr(o->said, ':');
-	const char *host = rest ? arena_dupn(o->a, o->said, (size_t)(rest - o->said)) : o->said;
-	const char *inside = host;
-	struct stat st;
+	const char *rest = strchr(said, ':');
+	struct devspec d = {.access = "rwm"};
 
-	o->access = "rwm";
+	d.host = d.inside = rest ? arena_dupn(a, said, (size_t)(rest - said)) : said;
 	if (rest && is_access(rest + 1)) {
-		o->access = rest + 1;
+		d.access = rest + 1;
 	} else if (rest) {
 		const char *second = strchr(rest + 1, ':');
 
-		inside =
-		    second ? arena_dupn(o->a, rest + 1, (size_t)(second - rest - 1)) : rest + 1;
+		d.inside = second ? arena_dupn(a, rest + 1, (size_t)(second - rest - 1)) : rest + 1;
 		if (second)
-			o->access = second + 1;
+			d.access = second + 1;
 	}
-	if (!is_access(o->access))
+	if (!is_access(d.access))
 		return err_set(e, ERR_USAGE,
-			       "--device '%.80s': access is made of r, w and m, not '%.20s'",
-			       o->said, o->access);
-	if (*host != '/' && strchr(host, '='))
+			       "--device '%.80s': access is made of r, w and m, not '%.20s'", said,
+			       d.access);
+	if (*d.host != '/' && strchr(d.host, '='))
 		return err_set(e, ERR_UNSUPPORTED,
 			       "--device '%.80s': CDI names are not possible, give the nodes' "
 			       "paths",
-			       o->said);
-	if (*host != '/' || *inside != '/' || strstr(inside, "/.."))
-		return err_set(e, ERR_USAGE, "--device '%.80s': wants absolute paths", o->said);
-	if (stat(host, &st) < 0)
-		return err_sys(e, "--device '%.80s'", host);
+			       said);
+	if (*d.host != '/' || *d.inside != '/' || strstr(d.inside, "/.."))
+		return err_set(e, ERR_USAGE, "--device '%.80s': wants absolute paths", said);
+	*out = d;
+	return 0;
+}
+
+static int one_device(struct out *o, struct err *e)
+{
+	struct devspec d;
+	struct stat st;
+	int r = devspec_parse(o->said, o->a, &d, e);
+
+	if (r < 0)
+		return r;
+	o->access = d.access;
+	if (stat(d.host, &st) < 0)
+		return err_sys(e, "--device '%.80s'", d.host);
 	if (S_ISDIR(st.st_mode))
-		return add_directory(o, host, inside, 0, e);
+		return add_directory(o, d.host, d.inside, 0, e);
 	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
-		return err_set(e, ERR_USAGE, "--device '%.80s' is no device", host);
-	return add_node(o, &st, inside, e);
+		return err_set(e, ERR_USAGE, "--device '%.80s' is no device", d.host);
+	return add_node(o, &st, d.inside, e);
 }
 
 /* "12" or "*"; *end behind it. */

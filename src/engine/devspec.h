@@ -14,6 +14,12 @@ struct plan_device_rules;
 struct plan_devices;
 struct request;
 
+/* The parts of HOST[:INSIDE][:ACCESS].  ERR_USAGE, ERR_UNSUPPORTED a CDI name. */
+struct devspec {
+	const char *host, *inside, *access;
+};
+int devspec_parse(const char *said, struct arena *a, struct devspec *out, struct err *e);
+
 /* Nodes to make and rules to add behind those that everybody has.  Errors: ERR_USAGE naming what
  * was typed, ERR_NOT_FOUND no such device, ERR_UNSUPPORTED a VM is asked for a device of the host's
  * hardware. */

@@ -19,6 +19,7 @@ struct instance_mount {
 	const char *source; /* path on the host */
 	const char *destination;
 	struct strs options; /* mount options, "ro" among them */
+	const char *mode;    /* as typed behind -v, for inspect; NULL: nothing */
 	bool anonymous;	     /* a volume that goes with the instance */
 };
 struct instance_mounts {

@@ -34,6 +34,7 @@ static const struct jbind_field mount_fields[] = {
     M(name, JBIND_STR),
     M(source, JBIND_STR),
     M(destination, JBIND_STR),
+    M(mode, JBIND_STR),
     M(options, JBIND_STRS),
     M(anonymous, JBIND_BOOL),
     JB_END,

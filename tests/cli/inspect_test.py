@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`inspect`: docker's names for everything that was asked for, and the templates that docker's pages show."""
+import json
+
+from caisson_test import check, main, same, test
+
+T = "caisson/tiny"
+
+
+def host_config(env, name):
+    return env.run("inspect", name).ok().json()[0]["HostConfig"]
+
+
+@test(needs="root,netns")
+def host_config_has_dockers_names(env):
+    env.run("create", "--name", "all", "--add-host", "a:192.0.2.1", "--annotation", "k=v", "--cap-add", "NET_RAW", "--cap-drop", "CHOWN", "--cgroup-parent", "/x",
+            "--cgroupns", "host", "--cpu-shares", "77", "--cpu-period", "20000", "--cpu-quota", "10000", "--cpuset-cpus", "0", "--cpuset-mems", "0",
+            "--device", "/dev/null:/dev/n:r", "--device-cgroup-rule", "c 1:3 r", "--dns", "192.0.2.53", "--expose", "90", "--group-add", "7",
+            "--init", "--ipc", "shareable", "--pid", "host", "--uts", "host", "--memory", "64m", "--memory-reservation", "32m", "--memory-swap", "-1",
+            "--memory-swappiness", "5", "--oom-kill-disable", "--oom-score-adj", "9", "--pids-limit", "99", "-p", "127.0.0.1:8080:80", "-p", "81/udp", "-P",
+            "--read-only", "--security-opt", "no-new-privileges", "--shm-size", "1m", "--sysctl", "net.ipv4.ip_forward=1", "--tmpfs", "/t:size=1m",
+            "--ulimit", "nofile=1:2", "-v", "/tmp:/host:ro,rslave", T, "sleep", "1").ok()
+    got = host_config(env, "all")
+    for key, want in {
+            "ExtraHosts": ["a:192.0.2.1"], "Annotations": {"k": "v"}, "CapAdd": ["NET_RAW"], "CapDrop": ["CHOWN"], "CgroupParent": "/x", "CgroupnsMode": "host",
+            "CpuShares": 77, "CpuPeriod": 20000, "CpuQuota": 10000, "CpusetCpus": "0", "CpusetMems": "0", "NanoCpus": 0,
+            "Devices": [{"PathOnHost": "/dev/null", "PathInContainer": "/dev/n", "CgroupPermissions": "r"}], "DeviceCgroupRules": ["c 1:3 r"],
+            "Dns": ["192.0.2.53"], "GroupAdd": ["7"], "Init": True, "IpcMode": "shareable", "PidMode": "host", "UTSMode": "host",
+            "Memory": 64 << 20, "MemoryReservation": 32 << 20, "MemorySwap": -1, "MemorySwappiness": 5, "OomKillDisable": True, "OomScoreAdj": 9, "PidsLimit": 99,
+            "Privileged": False, "PublishAllPorts": True, "ReadonlyRootfs": True, "SecurityOpt": ["no-new-privileges"], "ShmSize": 1 << 20,
+            "Sysctls": {"net.ipv4.ip_forward": "1"}, "Tmpfs": {"/t": "size=1m"}, "Ulimits": [{"Name": "nofile", "Hard": 2, "Soft": 1}],
+            "PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}], "81/udp": [{"HostIp": "", "HostPort": ""}]},
+            "Binds": ["/tmp:/host:ro,rslave"], "AutoRemove": False, "Runtime": "caisson", "Isolation": "container"}.items():
+        same(got.get(key), want, key)
+    check("/proc/kcore" in got["MaskedPaths"] and "/proc/sys" in got["ReadonlyPaths"], "paths of the wall")
+    doc = env.run("inspect", "all").ok().json()[0]
+    same(sorted(doc["Config"]["ExposedPorts"]), ["80/tcp", "81/udp", "90/tcp"], "exposed ports")
+    same([(m["Destination"], m["RW"], m["Propagation"]) for m in doc["Mounts"] if m["Type"] == "bind"], [("/host", False, "rslave")], "mounts")
+    env.run("rm", "all").ok()
+
+
+@test(needs="root,netns")
+def templates_people_know(env):
+    env.run("run", "-d", "--name", "tpl", "-p", "127.0.0.1::80", "-l", "a.b=c", "-v", "tplvol:/data", T, "sleep", "1000").ok()
+    doc = env.run("inspect", "tpl").ok().json()[0]
+    port = doc["NetworkSettings"]["Ports"]["80/tcp"][0]["HostPort"]
+    for template, want in (
+            ("{{.Id}}", doc["Id"]), ("{{.ID}}", doc["Id"]), ("{{.Name}}", "/tpl"), ("{{.State.Status}}", "running"), ("{{.State.Running}}", "true"),
+            ("{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", doc["NetworkSettings"]["IPAddress"]),
+            ("{{range $p, $conf := .NetworkSettings.Ports}}{{$p}} -> {{(index $conf 0).HostPort}}{{end}}", f"80/tcp -> {port}"),
+            ('{{(index (index .NetworkSettings.Ports "80/tcp") 0).HostPort}}', port),
+            ('{{index .Config.Labels "a.b"}}', "c"), ("{{json .Config.Cmd}}", '["sleep","1000"]'), ("{{.Config.Cmd}}", "[sleep 1000]"),
+            ('{{join .Config.Cmd " "}}', "sleep 1000"), ("{{len .Mounts}}", "1"), ("{{range .Mounts}}{{.Name}}:{{.Destination}}{{end}}", "tplvol:/data"),
+            ("{{.HostConfig.NetworkMode}}", "bridge"), ("{{if .State.Running}}up{{else}}down{{end}}", "up"),
+            ('{{with .State}}{{if eq .Status "running"}}{{.Pid}}{{end}} {{$.Name}}{{end}}', f"{doc['State']['Pid']} /tpl"),
+            ("{{upper .Name}}", "/TPL"), ("{{truncate .Id 12}}", doc["Id"][:12]), ("{{.Nope}}", "<no value>")):
+        env.run("inspect", "--format", template, "tpl").ok(out=want + "\n")
+    same(json.loads(env.run("inspect", "--format", "{{json .}}", "tpl").ok().out)["Id"], doc["Id"], "json of all")
+    env.run("inspect", "--format", "{{nonsense .}}", "tpl").error(1, "nonsense")
+    env.run("rm", "-f", "tpl").ok()
+
+
+main()
