@@ -214,7 +214,7 @@ int describe_inspect(struct session *s, const struct lookup *l, struct buf *out,
 		members_str(&w, "LogPath",
 			    arena_printf(&a, "%s/instances/%s/log", s->root, l->i.id));
 		members_str(&w, "Name", arena_printf(&a, "/%s", l->i.name));
-		members_num(&w, "RestartCount", 0);
+		members_num(&w, "RestartCount", l->state.restarts);
 		members_str(&w, "Driver", "overlayfs");
 		members_str(&w, "Platform", "linux");
 		members_str(&w, "MountLabel", "");

@@ -328,7 +328,8 @@ static void hear_signals(bool yes)
 
 static int wait_for_start(struct job *j, struct err *e)
 {
-	const int keep[] = {j->sync, j->opts->listener > 0 ? j->opts->listener : -1, j->notify};
+	const int keep[] = {j->sync, j->opts->listener > 0 ? j->opts->listener : -1, j->notify,
+			    j->init};
 	struct handshake h;
 	int r, conn;
 
@@ -339,7 +340,7 @@ static int wait_for_start(struct job *j, struct err *e)
 	hear_signals(true);
 	/* It may wait for days, with others in its namespaces: what it needs no more it does not
 	 * hold, nor what the caller left open. */
-	r = fd_close_but(3 + j->opts->preserve_fds, keep, 3);
+	r = fd_close_but(3 + j->opts->preserve_fds, keep, sizeof(keep) / sizeof(keep[0]));
 	if (r < 0) {
 		errno = -r;
 		return err_sys(e, "close descriptors");

@@ -19,7 +19,7 @@ def host_config_has_dockers_names(env):
             "--init", "--ipc", "shareable", "--pid", "host", "--uts", "host", "--memory", "64m", "--memory-reservation", "32m", "--memory-swap", "-1",
             "--memory-swappiness", "5", "--oom-kill-disable", "--oom-score-adj", "9", "--pids-limit", "99", "-p", "127.0.0.1:8080:80", "-p", "81/udp", "-P",
             "--read-only", "--security-opt", "no-new-privileges", "--shm-size", "1m", "--sysctl", "net.ipv4.ip_forward=1", "--tmpfs", "/t:size=1m",
-            "--ulimit", "nofile=1:2", "-v", "/tmp:/host:ro,rslave", T, "sleep", "1").ok()
+            "--ulimit", "nofile=1:2", "--restart", "on-failure:3", "-v", "/tmp:/host:ro,rslave", T, "sleep", "1").ok()
     got = host_config(env, "all")
     for key, want in {
             "ExtraHosts": ["a:192.0.2.1"], "Annotations": {"k": "v"}, "CapAdd": ["NET_RAW"], "CapDrop": ["CHOWN"], "CgroupParent": "/x", "CgroupnsMode": "host",
@@ -30,7 +30,7 @@ def host_config_has_dockers_names(env):
             "Privileged": False, "PublishAllPorts": True, "ReadonlyRootfs": True, "SecurityOpt": ["no-new-privileges"], "ShmSize": 1 << 20,
             "Sysctls": {"net.ipv4.ip_forward": "1"}, "Tmpfs": {"/t": "size=1m"}, "Ulimits": [{"Name": "nofile", "Hard": 2, "Soft": 1}],
             "PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}], "81/udp": [{"HostIp": "", "HostPort": ""}]},
-            "Binds": ["/tmp:/host:ro,rslave"], "AutoRemove": False, "Runtime": "caisson", "Isolation": "container"}.items():
+            "Binds": ["/tmp:/host:ro,rslave"], "AutoRemove": False, "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 3}, "Runtime": "caisson", "Isolation": "container"}.items():
         same(got.get(key), want, key)
     check("/proc/kcore" in got["MaskedPaths"] and "/proc/sys" in got["ReadonlyPaths"], "paths of the wall")
     doc = env.run("inspect", "all").ok().json()[0]
