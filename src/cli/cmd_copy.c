@@ -10,7 +10,8 @@
 
 struct copy_args {
 	const char *platform;
-	bool all, quiet;
+	bool all;
+	struct progress_args progress;
 };
 
 static const struct opt copy_opts[] = {
@@ -18,8 +19,7 @@ static const struct opt copy_opts[] = {
 	.help = "an image for several platforms with all of them"),
     OPT(struct copy_args, platform, .name = "platform", .type = OPT_STR, .arg = "OS/ARCH",
 	.help = "which platform of an image for several, such as linux/arm64"),
-    OPT(struct copy_args, quiet, .name = "quiet", .letter = 'q', .type = OPT_BOOL,
-	.help = "show no progress"),
+    OPT(struct copy_args, progress, .name = "progress", .type = OPT_TABLE, .table = progress_opts),
     OPT_END,
 };
 
@@ -40,7 +40,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 
 	if (r < 0)
 		return r;
-	progress_init(&p, ca->quiet);
+	progress_init(&p, &ca->progress, s);
 	r = image_copy_run(store, argv[0], argv[1], &o, &a, &digest, e);
 	progress_done(&p);
 	if (r >= 0)

@@ -16,7 +16,7 @@
 struct load_args {
 	const char *input, *platform;
 	const char *signature_policy;
-	bool quiet;
+	struct progress_args progress;
 };
 
 static const struct opt load_opts[] = {
@@ -24,8 +24,7 @@ static const struct opt load_opts[] = {
 	.complete = "file", .help = "archive to read, - or nothing for standard input"),
     OPT(struct load_args, platform, .name = "platform", .type = OPT_STR, .arg = "OS/ARCH",
 	.help = "which platform of an image for several"),
-    OPT(struct load_args, quiet, .name = "quiet", .letter = 'q', .type = OPT_BOOL,
-	.help = "show no progress"),
+    OPT(struct load_args, progress, .name = "progress", .type = OPT_TABLE, .table = progress_opts),
     OPT(struct load_args, signature_policy, .name = "signature-policy", .type = OPT_STR,
 	.arg = "FILE", .complete = "file",
 	.help = "policy.json to go by, instead of the user's or the machine's"),
@@ -64,7 +63,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	r = session_store(s, &store, e);
 	if (r < 0)
 		return r;
-	progress_init(&p, la->quiet);
+	progress_init(&p, &la->progress, s);
 	r = image_pull_load(store, fd, std ? "-" : la->input, &o, &a, &done, e);
 	progress_done(&p);
 	for (size_t i = 0; r >= 0 && i < done.n; i++)

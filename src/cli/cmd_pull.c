@@ -12,14 +12,13 @@
 struct pull_args {
 	const char *platform;
 	const char *signature_policy;
-	bool quiet;
+	struct progress_args progress;
 };
 
 static const struct opt pull_opts[] = {
     OPT(struct pull_args, platform, .name = "platform", .type = OPT_STR, .arg = "OS/ARCH",
 	.help = "which platform of an image for several, such as linux/arm64"),
-    OPT(struct pull_args, quiet, .name = "quiet", .letter = 'q', .type = OPT_BOOL,
-	.help = "show no progress"),
+    OPT(struct pull_args, progress, .name = "progress", .type = OPT_TABLE, .table = progress_opts),
     OPT(struct pull_args, signature_policy, .name = "signature-policy", .type = OPT_STR,
 	.arg = "FILE", .complete = "file",
 	.help = "policy.json to go by, instead of the user's or the machine's"),
@@ -43,7 +42,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 
 	if (r < 0)
 		return r;
-	progress_init(&p, pa->quiet);
+	progress_init(&p, &pa->progress, s);
 	r = image_pull_run(store, argv[0], &o, &a, &done, e);
 	progress_done(&p);
 	if (r < 0)

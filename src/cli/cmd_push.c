@@ -10,14 +10,14 @@
 #include <stdio.h>
 
 struct push_args {
-	bool all_tags, quiet;
+	bool all_tags;
+	struct progress_args progress;
 };
 
 static const struct opt push_opts[] = {
     OPT(struct push_args, all_tags, .name = "all-tags", .letter = 'a', .type = OPT_BOOL,
 	.help = "push every tag of the repository that is here"),
-    OPT(struct push_args, quiet, .name = "quiet", .letter = 'q', .type = OPT_BOOL,
-	.help = "show no progress, print only names"),
+    OPT(struct push_args, progress, .name = "progress", .type = OPT_TABLE, .table = progress_opts),
     OPT_END,
 };
 
@@ -33,11 +33,11 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 
 	if (r < 0)
 		return r;
-	progress_init(&p, pa->quiet);
+	progress_init(&p, &pa->progress, s);
 	r = image_push_run(store, argv[0], &o, &a, &done, e);
 	progress_done(&p);
 	for (size_t i = 0; r >= 0 && i < done.n; i++)
-		if (pa->quiet)
+		if (pa->progress.quiet)
 			printf("%s\n", reference_familiar(&a, done.v[i].name));
 		else
 			printf("%s: digest: %s size: %llu\n", done.v[i].tag, done.v[i].digest,

@@ -277,8 +277,8 @@ class Env:
     def start(self, *args, env=None, **kw):
         return Process(self.argv(args), {**self.os_env, **(env or {})}, **kw)
 
-    def tty(self, *args, **kw):
-        return Tty(self.argv(args), {**self.os_env, "TERM": "xterm"}, **kw)
+    def tty(self, *args, env=None, **kw):
+        return Tty(self.argv(args), {**self.os_env, "TERM": "xterm", **(env or {})}, **kw)
 
     # ---- what is left ----
     def left(self):
