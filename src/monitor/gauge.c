@@ -6,6 +6,7 @@
 #include "runtime/cgroup.h"
 #include "spec/metrics.h"
 #include "sys/file.h"
+#include "sys/userns.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -61,11 +62,25 @@ void gauge_process_net(pid_t pid, struct metrics *out)
 	out->net_tx_bytes += d.tx_bytes;
 }
 
-void gauge_device_net(const char *device, struct metrics *out)
+/* A tap of root's engine is on the host's network, where we are; one of an ordinary user's is in
+ * the network namespace that the engine's holder keeps. */
+static void device_table(const char *run_root, char path[48])
 {
+	auto_fd int run = open(run_root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct userns_holder h;
+
+	snprintf(path, 48, "/proc/self/net/dev");
+	if (run >= 0 && userns_inside() && userns_holder_read(run, &h) == 0)
+		snprintf(path, 48, "/proc/%d/net/dev", (int)h.pid);
+}
+
+void gauge_device_net(const char *run_root, const char *device, struct metrics *out)
+{
+	char path[48];
 	struct net_dev d;
 
-	if (!read_net("/proc/self/net/dev", device, &d))
+	device_table(run_root, path);
+	if (!read_net(path, device, &d))
 		return;
 	out->net_rx_bytes += d.tx_bytes;
 	out->net_tx_bytes += d.rx_bytes;

@@ -15,6 +15,6 @@ int gauge_cgroup(const struct cgroup *cg, struct metrics *out, struct err *e);
 void gauge_process_net(pid_t pid, struct metrics *out);
 /* The same over one device of ours, the other end of which is the instance's: what we receive it
  * has sent. */
-void gauge_device_net(const char *device, struct metrics *out);
+void gauge_device_net(const char *run_root, const char *device, struct metrics *out);
 
 #endif

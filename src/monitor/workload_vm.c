@@ -254,7 +254,7 @@ static int answer_stats(struct server *s, const struct server_asker *who,
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < m->taps.n; i++)
-		gauge_device_net(m->taps.v[i], &st);
+		gauge_device_net(s->setup->run_root, m->taps.v[i], &st);
 	st.memory_limit_bytes = m->limit_bytes;
 	/* The host's are the threads of QEMU. */
 	st.pids = guest->pids;

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "sys/fd.h"
 #include "sys/file.h"
+#include "sys/userns.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -174,7 +175,7 @@ static int build_root(const struct vmjail *j, uid_t uid, bool userns, struct err
 
 	for (size_t i = 0; r == 0 && i < j->bind_count; i++)
 		r = tree_add(t, &n, j->binds[i].source, j->binds[i].name, e);
-	if (r == 0 && userns)
+	if (r == 0 && (userns || userns_inside()))
 		r = tree_devices(j, t, &n, e);
 	if (r < 0)
 		return r;
@@ -275,6 +276,21 @@ static uid_t allowed_uid(uid_t want)
 	return want < top ? want : 65534;
 }
 
+/* In an ordinary user's engine /dev/kvm is the host's own node, which the user may open as a member
+ * of its group: that membership stays.  Where there is one id only, there is nobody else to be. */
+static int change_user(const struct vmjail *j, uid_t uid)
+{
+	bool inside = userns_inside();
+
+	if (inside && !userns_has_uid(uid))
+		return 0;
+	if (!(inside && j->kvm) && syscall(SYS_setgroups, 0, NULL) < 0)
+		return -errno;
+	if (syscall(SYS_setresgid, uid, uid, uid) < 0 || syscall(SYS_setresuid, uid, uid, uid) < 0)
+		return -errno;
+	return 0;
+}
+
 static int drop(const struct vmjail *j, uid_t uid, bool userns, struct err *e)
 {
 	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -283,9 +299,7 @@ static int drop(const struct vmjail *j, uid_t uid, bool userns, struct err *e)
 	for (int cap = 0; cap <= 63; cap++)
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EINVAL)
 			return err_sys(e, "jail: capability bounding set");
-	if (!userns &&
-	    (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, uid, uid, uid) < 0 ||
-	     syscall(SYS_setresuid, uid, uid, uid) < 0))
+	if (!userns && change_user(j, uid) < 0)
 		return err_sys(e, "jail: become user %u", (unsigned int)uid);
 	if (syscall(SYS_capset, &h, none) < 0)
 		return err_sys(e, "jail: drop capabilities");
