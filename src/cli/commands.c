@@ -21,6 +21,8 @@
 	X(attach)                                                                                  \
 	X(exec)                                                                                    \
 	X(cp)                                                                                      \
+	X(diff)                                                                                    \
+	X(export)                                                                                  \
 	X(wait)                                                                                    \
 	X(stats)                                                                                   \
 	X(top)                                                                                     \
@@ -39,6 +41,7 @@
 	X(save)                                                                                    \
 	X(import)                                                                                  \
 	X(copy)                                                                                    \
+	X(commit)                                                                                  \
 	X(tag)                                                                                     \
 	X(rmi)                                                                                     \
 	X(image_inspect)                                                                           \

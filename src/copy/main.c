@@ -9,19 +9,25 @@
  *
  *   caisson-copy --get PATH --as NAME [--follow] TREE
  *   caisson-copy --put PATH --kind item|contents|raw [--links] [--archive] [--owner-root] TREE
+ *   caisson-copy --export TREE			all of it, under its own names
+ *   caisson-copy --changes UPPER [--skip PATH]... [--layer-ns PATH] --lower DIR...
  *   TREE: --root FD | --bare FD | [--layer-ns PATH] --lower DIR... [--upper DIR --work DIR]
  *
- * --data: the archive's descriptor.  stdout: for --put the bytes of files written.  --err-fd: on
- * failure one struct err, else its text on stderr.  Exit codes: 0, 1 failure, 2 usage.
+ * --data: the archive's descriptor.  stdout: for --put the bytes of files written, for --changes
+ * the list (copy/changes.h).  --err-fd: on failure one struct err, else its text on stderr.  Exit
+ * codes: 0, 1 failure, 2 usage.
  */
 #include "base/auto.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/opt.h"
 #include "base/str.h"
+#include "copy/changes.h"
 #include "copy/copyin.h"
 #include "copy/rootview.h"
 #include "pack/packout.h"
 #include "pack/packtree.h"
+#include "sys/fd.h"
 #include "sys/path.h"
 #include "unpack/jail.h"
 
@@ -36,14 +42,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LINKS_MAX 40 /* as the kernel follows on one path */
+#define CHANGES_MAX (256u << 20)
+#define LINKS_MAX   40 /* as the kernel follows on one path */
 
 struct args {
 	int64_t root, bare, data, err_fd;
-	const char *get, *put, *as, *layer_ns, *upper, *work, *option;
-	struct opt_list lower;
+	const char *get, *put, *as, *layer_ns, *upper, *work, *option, *changes;
+	struct opt_list lower, skip;
 	int kind;
-	bool follow, links, archive, owner_root;
+	bool follow, links, archive, owner_root, export;
 };
 
 static const char *const kinds[] = {"item", "contents", "raw", NULL};
@@ -58,8 +65,11 @@ static const struct opt opts[] = {
     OPT(struct args, as, .name = "as", .type = OPT_STR, .arg = "NAME",
 	.help = "what the path is called in the archive"),
     FD_OPT(bare, "bare", "mount namespace whose root is the tree, without what is mounted in it"),
+    OPT(struct args, changes, .name = "changes", .type = OPT_STR, .arg = "UPPER",
+	.help = "list what this upper directory changes"),
     FD_OPT(data, "data", "the archive"),
     FD_OPT(err_fd, "err-fd", "write a failure there, as a struct err"),
+    OPT(struct args, export, .name = "export", .type = OPT_BOOL, .help = "write the whole tree"),
     OPT(struct args, follow, .name = "follow", .type = OPT_BOOL,
 	.help = "what a link points to instead of the link"),
     OPT(struct args, get, .name = "get", .type = OPT_STR, .arg = "PATH",
@@ -79,6 +89,8 @@ static const struct opt opts[] = {
     OPT(struct args, put, .name = "put", .type = OPT_STR, .arg = "PATH",
 	.help = "read an archive into this path"),
     FD_OPT(root, "root", "the tree's root"),
+    OPT(struct args, skip, .name = "skip", .type = OPT_LIST, .arg = "PATH",
+	.help = "the place of a mount, no change while it is empty"),
     OPT(struct args, upper, .name = "upper", .type = OPT_STR, .arg = "DIR",
 	.help = "the writable layer"),
     OPT(struct args, work, .name = "work", .type = OPT_STR, .arg = "DIR",
@@ -226,19 +238,74 @@ static int put(const struct args *a, int root, struct err *e)
 	return write(STDOUT_FILENO, answer, (size_t)r) < 0 ? err_sys(e, "write the result") : 0;
 }
 
+/* ---- the whole ---- */
+
+static int export(const struct args *a, int root, struct err *e)
+{
+	struct packtree_opts po = {.epoch = INT64_MAX};
+	struct packtree_stats stats;
+	struct packout *out;
+	int r = packout_open((int)a->data, PACKOUT_NONE, &out, e);
+
+	if (r >= 0)
+		r = lock_in(a, root, true, e);
+	if (r >= 0)
+		r = packtree_write(root, &po, out, &stats, e);
+	if (r >= 0)
+		r = packout_finish(out, e);
+	packout_free(out);
+	return r;
+}
+
+/* Opened before the layers' namespace is entered; then only what is beneath both is seen. */
+static int changes(const struct args *a, struct err *e)
+{
+	auto_buf struct buf out = BUF_INIT(CHANGES_MAX);
+	auto_fd int upper = open(a->changes, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct strs skip = {a->skip.v, a->skip.n};
+	struct changes_opts co = {.skip = &skip, .user_marks = a->option != NULL};
+	int lower, keep[3], r;
+	struct jail_opts jo = {
+	    .keep_fds = keep, .n_keep = 3, .read_dir = true, .trusted_xattrs = !a->option};
+
+	if (upper < 0)
+		return err_sys(e, "'%s'", a->changes);
+	lower = open_tree_of(a, e);
+	if (lower < 0)
+		return lower;
+	jo.dir_fd = keep[0] = upper;
+	keep[1] = lower;
+	keep[2] = (int)a->err_fd;
+	r = jail_enter(&jo, e);
+	if (r >= 0)
+		r = changes_list(upper, lower, &co, &out, e);
+	if (r < 0)
+		return r;
+	errno = -fd_write_all(STDOUT_FILENO, out.p, out.len);
+	return errno ? err_sys(e, "write the result") : 0;
+}
+
 static int run(struct args *a, int argc, char **argv, struct err *e)
 {
 	int first = opt_parse(opts, argc, argv, OPT_MIXED, a, e), root;
 
 	if (first < 0)
 		return first;
-	if (first < argc || a->data < 0 || !a->get == !a->put)
-		return err_set(e, ERR_USAGE, "--data and one of --get and --put are needed");
-	if (!*(a->get ? a->get : a->put))
+	if (first < argc ||
+	    (a->get != NULL) + (a->put != NULL) + (a->changes != NULL) + a->export != 1)
+		return err_set(e, ERR_USAGE,
+			       "one of --get, --put, --export and --changes is needed");
+	if (a->changes)
+		return changes(a, e);
+	if (a->data < 0)
+		return err_set(e, ERR_USAGE, "--data is needed");
+	if ((a->get && !*a->get) || (a->put && !*a->put))
 		return err_set(e, ERR_USAGE, "the path is empty");
 	root = open_tree_of(a, e);
 	if (root < 0)
 		return root;
+	if (a->export)
+		return export(a, root, e);
 	return a->get ? get(a, root, e) : put(a, root, e);
 }
 

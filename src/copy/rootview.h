@@ -8,8 +8,8 @@
 struct err;
 
 struct rootview_stack {
-	const char *layer_ns;	  /* mount namespace in which the layers are seen, or NULL */
-	const char *const *lower; /* topmost first */
+	const char *layer_ns; /* mount namespace in which the layers are seen, or NULL */
+	const char **lower;   /* topmost first */
 	size_t nlower;
 	const char *upper, *work; /* NULL: read-only */
 	const char *option;	  /* one more option of overlayfs, or NULL */

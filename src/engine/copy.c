@@ -202,3 +202,27 @@ int copy_run(struct session *s, const struct copy_end *from, const struct copy_e
 	instance_root_close(&put.root);
 	return r;
 }
+
+int copy_export(struct session *s, const char *instance, int fd, struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct side d = {.helper = HELPER_INIT, .root = INSTANCE_ROOT_INIT};
+	struct lookup l;
+	ssize_t n;
+	int r = lookup_find(s, instance, &a, &l, e);
+
+	if (r >= 0)
+		r = instance_root_open(s, &l, true, &a, &d.root, e);
+	if (r >= 0) {
+		d.args = d.root.args;
+		arena_strs_add(&a, &d.args, "--export");
+		arena_strs_add(&a, &d.args, "--data=7");
+		r = start(s, &d, fd, e);
+	}
+	if (r >= 0) {
+		n = helper_finish(&d.helper, 0, NULL, e);
+		r = n < 0 ? (int)n : 0;
+	}
+	instance_root_close(&d.root);
+	return r;
+}

@@ -30,4 +30,8 @@ enum copy_flags {
 int copy_run(struct session *s, const struct copy_end *from, const struct copy_end *to,
 	     unsigned int flags, uint64_t *bytes, struct err *e);
 
+/* All files of an instance, without what is mounted in it, as an archive onto fd: docker's export.
+ */
+int copy_export(struct session *s, const char *instance, int fd, struct err *e);
+
 #endif

@@ -41,6 +41,7 @@ int instance_root_stack(struct session *s, const struct lookup *l, struct arena 
 {
 	struct request *q = arena_alloc(a, sizeof(*q));
 	struct image *image = NULL;
+	const char *rw;
 	struct store *store;
 	int r = session_store(s, &store, e);
 
@@ -49,10 +50,57 @@ int instance_root_stack(struct session *s, const struct lookup *l, struct arena 
 				e);
 	if (r >= 0)
 		r = image_find_id(store, l->i.image_id, &image, e);
-	if (r >= 0)
+	if (r < 0)
+		return r;
+	/* Those that are there are not touched: the instance may run on them. */
+	rw = arena_printf(a, "%s/instances/%s/rw", store_root_path(store), l->i.id);
+	if (q->read_only || access(arena_printf(a, "%s/upper", rw), F_OK) < 0) {
 		r = rootfs_prepare(store, image, l->i.id, PLAN_CONTAINER, q->read_only, a, out, e);
+	} else {
+		r = rootfs_prepare(store, image, l->i.id, PLAN_CONTAINER, true, a, out, e);
+		out->upper = arena_printf(a, "%s/upper", rw);
+		out->work = arena_printf(a, "%s/work", rw);
+	}
 	image_close(image);
 	return r;
+}
+
+static void place(struct arena *a, struct strs *out, const char *path)
+{
+	char *copy;
+
+	while (*path == '/')
+		path++;
+	copy = arena_dup(a, path);
+	while (*copy) {
+		char *slash = strrchr(copy, '/');
+
+		arena_strs_add(a, out, arena_dup(a, copy));
+		if (!slash)
+			break;
+		*slash = '\0';
+	}
+}
+
+void instance_root_places(const struct lookup *l, struct arena *a, struct strs *out)
+{
+	static const char *const ours[] = {"dev",	"proc",	       "sys", "etc/resolv.conf",
+					   "etc/hosts", "etc/hostname"};
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
+		place(a, out, ours[i]);
+	for (size_t i = 0; i < l->i.mounts.n; i++)
+		place(a, out, l->i.mounts.v[i].destination);
+}
+
+int instance_root_no_vm(const struct lookup *l, const char *verb, struct err *e)
+{
+	if (l->i.isolation != PLAN_VM)
+		return 0;
+	return err_set(e, ERR_UNSUPPORTED,
+		       "'%s' is a VM, whose files only its own kernel may read: %s works for "
+		       "containers; 'exec %s tar' reads and writes them while it runs",
+		       l->i.name, verb, l->i.name);
 }
 
 static int stopped(struct session *s, const struct lookup *l, struct arena *a,
@@ -91,11 +139,9 @@ int instance_root_open(struct session *s, const struct lookup *l, bool bare, str
 	struct instance_root r = INSTANCE_ROOT_INIT;
 	int n = 0;
 
-	if (l->i.isolation == PLAN_VM)
-		return err_set(e, ERR_UNSUPPORTED,
-			       "'%s' is a VM, whose files only its own kernel may read; "
-			       "'exec %s tar' reads and writes them while it runs",
-			       l->i.name, l->i.name);
+	n = instance_root_no_vm(l, bare ? "export" : "cp", e);
+	if (n < 0)
+		return n;
 	if (!runs) {
 		n = stopped(s, l, a, &r, e);
 	} else if (bare) {

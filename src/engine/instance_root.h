@@ -29,9 +29,16 @@ int instance_root_open(struct session *s, const struct lookup *l, bool bare, str
 void instance_root_close(struct instance_root *r);
 #define auto_instance_root __attribute__((cleanup(instance_root_close)))
 
-/* The layers and the writable directories of a container, running or not.  lock: as above, or -1
- * while it runs. */
+/* The layers and the writable directories of a container, running or not; .upper is NULL with a
+ * read-only root. */
 int instance_root_stack(struct session *s, const struct lookup *l, struct arena *a,
 			struct plan_rootfs *out, struct err *e);
+
+/* Where the engine mounts things: "etc/hosts", the volumes, and the directories above them. Empty
+ * files and directories of these names are its own doing. */
+void instance_root_places(const struct lookup *l, struct arena *a, struct strs *out);
+
+/* ERR_UNSUPPORTED, in words that fit. */
+int instance_root_no_vm(const struct lookup *l, const char *verb, struct err *e);
 
 #endif

@@ -169,6 +169,8 @@ static void pack_args(const struct layer_pack *p, struct arena *a, struct strs *
 		arena_strs_add(a, args, arena_printf(a, "--epoch=%" PRId64, p->epoch));
 	if (p->owner_root)
 		arena_strs_add(a, args, "--owner-root");
+	for (size_t i = 0; p->skip && i < p->skip->n; i++)
+		arena_strs_add(a, args, arena_printf(a, "--skip=%s", p->skip->v[i]));
 }
 
 static int packer_start(struct store *s, const struct layer_pack *p, int out_fd, struct packer *k,

@@ -16,6 +16,7 @@ struct arena;
 struct err;
 struct stage;
 struct store;
+struct strs;
 
 struct layer_made {
 	struct layer layer;	/* strings in the caller's arena */
@@ -35,7 +36,8 @@ struct layer_pack {
 	const char *codec; /* "gzip", "zstd", "none" */
 	bool epoch_set;	   /* times are cut at epoch (seconds) */
 	int64_t epoch;
-	bool owner_root; /* every file is 0:0's */
+	bool owner_root;	 /* every file is 0:0's */
+	const struct strs *skip; /* left out while they are empty: places for mounts; NULL: none */
 };
 
 /* Make one of a directory; the same tree gives the same digests.  Errors: what caisson-pack says

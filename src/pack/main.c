@@ -9,6 +9,7 @@
  * --err-fd: on failure one struct err (base/err.h), else its text on stderr.  Exit codes: 0, 1
  * failure, 2 usage.
  */
+#include "base/arena.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -30,6 +31,7 @@ struct args {
 	int64_t dir, err_fd, epoch;
 	int codec, overlay;
 	bool owner_root;
+	struct opt_list skip;
 };
 
 #define FD_OPT(field, name_, preset_, help_)                                                       \
@@ -49,6 +51,8 @@ static const struct opt opts[] = {
 	.help = "the directory is an overlay's upper one, with marks of this kind"),
     OPT(struct args, owner_root, .name = "owner-root", .type = OPT_BOOL,
 	.help = "every file is 0:0's"),
+    OPT(struct args, skip, .name = "skip", .type = OPT_LIST, .arg = "PATH",
+	.help = "left out while it is an empty file or directory"),
     OPT_END,
 };
 
@@ -60,7 +64,9 @@ static int pack(const struct args *a, struct err *e)
 			       .dir_fd = (int)a->dir,
 			       .read_dir = true,
 			       .trusted_xattrs = a->overlay == OVERLAY_TRUSTED};
-	struct packtree_opts po = {.overlay = a->overlay != OVERLAY_NO,
+	struct strs skip = {a->skip.v, a->skip.n};
+	struct packtree_opts po = {.skip = &skip,
+				   .overlay = a->overlay != OVERLAY_NO,
 				   .user_marks = a->overlay == OVERLAY_USER,
 				   .owner_root = a->owner_root,
 				   .epoch = a->epoch};

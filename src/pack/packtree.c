@@ -418,6 +418,28 @@ static int pack_dir(struct pack *p, const struct item *it, unsigned int depth)
 	return r < 0 ? r : pack_dir_content(p, fd, depth + 1);
 }
 
+/* A place that the engine made for a mount of its own. */
+static bool is_empty_place(const struct pack *p, const struct item *it)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct strs names = {0};
+	bool listed = false;
+
+	for (size_t i = 0; p->o->skip && i < p->o->skip->n; i++)
+		listed |= streq(p->o->skip->v[i], p->path.p);
+	if (!listed || (!S_ISDIR(it->st.st_mode) && !S_ISREG(it->st.st_mode)))
+		return false;
+	if (S_ISDIR(it->st.st_mode)) {
+		auto_fd int fd =
+		    openat(it->dir_fd, it->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		struct pack quiet = *p;
+
+		quiet.e = NULL;
+		return fd >= 0 && read_names(&quiet, fd, &a, &names) >= 0 && names.n == 0;
+	}
+	return it->st.st_size == 0;
+}
+
 static int pack_item(struct pack *p, int dir_fd, const char *name, unsigned int depth)
 {
 	struct item it = {.dir_fd = dir_fd, .name = name};
@@ -428,6 +450,8 @@ static int pack_item(struct pack *p, int dir_fd, const char *name, unsigned int 
 		return err_set(p->e, ERR_UNSUPPORTED,
 			       "'%s': a name that begins with .wh. means a removal in a layer",
 			       p->path.p);
+	if (is_empty_place(p, &it))
+		return 0;
 	if (S_ISDIR(it.st.st_mode))
 		return pack_dir(p, &it, depth);
 	if (S_ISREG(it.st.st_mode))

@@ -18,12 +18,15 @@
 
 struct err;
 struct packout;
+struct strs;
 
 struct packtree_opts {
-	bool overlay;	 /* an upper directory */
-	bool user_marks; /* ... of a mount with userxattr */
-	bool owner_root; /* every file is 0:0's */
-	int64_t epoch;	 /* no time is later than this; INT64_MAX for none */
+	bool overlay;		 /* an upper directory */
+	bool user_marks;	 /* ... of a mount with userxattr */
+	bool owner_root;	 /* every file is 0:0's */
+	const struct strs *skip; /* "etc/hosts": left out while it is an empty file or directory,
+				  * the place of a mount; NULL: none */
+	int64_t epoch;		 /* no time is later than this; INT64_MAX for none */
 };
 
 struct packtree_stats {

@@ -219,7 +219,7 @@ def an_archive_that_lies(env):
     env.run("rm", "-f", "c7").ok()
 
 
-@test(needs="root,qemu", timeout=120)
+@test(needs="root")
 def a_vm_is_refused_by_name(env):
     env.run("create", "--isolation=vm", "--name", "v1", TINY).ok()
     env.run("cp", "v1:/etc/passwd", env.tmp / "x").error(1, "'v1' is a VM")

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/commit.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "engine/conn.h"
+#include "engine/instance_root.h"
+#include "engine/layer_make.h"
+#include "engine/lookup.h"
+#include "engine/request.h"
+#include "engine/session.h"
+#include "fmt/digest.h"
+#include "fmt/reference.h"
+#include "fmt/timestamp.h"
+#include "store/blob.h"
+#include "store/image.h"
+#include "store/stage.h"
+#include "store/store.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+struct commit {
+	struct session *s;
+	struct store *store;
+	struct stage *stage;
+	struct arena *a;
+	const struct commit_opts *o;
+	struct lookup l;
+	struct request q;
+	struct image *image;
+	struct oci_manifest manifest; /* the base's, then ours */
+	struct oci_config config;
+	struct layer_made layer;
+};
+
+/* ---- the base ---- */
+
+static int find(struct commit *c, struct err *e)
+{
+	int r = session_store(c->s, &c->store, e);
+
+	if (r >= 0)
+		r = lookup_find(c->s, c->o->instance, c->a, &c->l, e);
+	if (r >= 0)
+		r = instance_root_no_vm(&c->l, "commit", e);
+	if (r >= 0)
+		r = jbind_parse(&request_table, c->l.i.request, strlen(c->l.i.request), &c->q, c->a,
+				"request", e);
+	return r < 0 ? r : stage_new(c->store, &c->stage, e);
+}
+
+/* Its blobs and layers stay until the new image names them. */
+static int hold_base(struct commit *c, struct err *e)
+{
+	auto_fd int lock = store_lock(c->store, STORE_SHARED, e);
+	auto_free char *text = NULL;
+	size_t len = 0;
+	int r = lock < 0 ? lock : image_find_id(c->store, c->l.i.image_id, &c->image, e);
+
+	if (r >= 0)
+		r = blob_read(c->store, c->image->record.manifest, OCI_MANIFEST_MAX, &text, &len,
+			      e);
+	if (r >= 0)
+		r = oci_image_manifest(text, len, "manifest", c->a, &c->manifest, e);
+	for (size_t i = 0; r >= 0 && i < c->manifest.layers.n; i++) {
+		const char *digest = c->manifest.layers.v[i].digest;
+
+		r = stage_lease(c->stage, STAGE_BLOB, digest_hex(digest), e);
+		if (r >= 0 && !blob_have(c->store, digest, 0))
+			r = err_set(e, ERR_NOT_FOUND,
+				    "blob %.19s of its image is missing; pull the image again",
+				    digest);
+	}
+	for (size_t i = 0; r >= 0 && i < c->image->record.layers.n; i++)
+		r = stage_lease(c->stage, STAGE_LAYER, digest_hex(c->image->record.layers.v[i]), e);
+	return r;
+}
+
+/* ---- the layer ---- */
+
+static int pack(struct commit *c, const struct plan_rootfs *fs, struct err *e)
+{
+	auto_fd int upper = open(fs->upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct layer_pack p = {.dir_fd = upper,
+			       .marks = fs->userns_options ? LAYER_UPPER_USER : LAYER_UPPER_TRUSTED,
+			       .codec = c->o->codec};
+	struct strs places = {0};
+
+	if (upper < 0)
+		return err_sys(e, "'%s'", fs->upper);
+	instance_root_places(&c->l, c->a, &places);
+	p.skip = &places;
+	return layer_make_pack(c->store, c->stage, &p, c->a, &c->layer, e);
+}
+
+static int make_layer(struct commit *c, struct err *e)
+{
+	bool freeze = c->o->pause && c->l.state.status == INSTANCE_RUNNING;
+	struct plan_rootfs fs = {0};
+	int r = instance_root_stack(c->s, &c->l, c->a, &fs, e);
+
+	if (r >= 0 && !fs.upper)
+		r = err_set(e, ERR_UNSUPPORTED,
+			    "its root is read-only: there is nothing to commit");
+	if (r >= 0 && freeze)
+		r = conn_simple(c->s, c->l.i.id, WIRE_PAUSE, e);
+	if (r < 0)
+		return r;
+	r = pack(c, &fs, e);
+	/* Whatever came of it, it goes on. */
+	if (freeze) {
+		int t = conn_simple(c->s, c->l.i.id, WIRE_RESUME, r < 0 ? NULL : e);
+
+		r = r < 0 ? r : t;
+	}
+	return r;
+}
+
+/* ---- the documents ---- */
+
+static void set_env(struct commit *c, struct strs *env, const char *assignment)
+{
+	size_t n = strcspn(assignment, "=") + 1;
+
+	for (size_t i = 0; i < env->n; i++)
+		if (strncmp(env->v[i], assignment, n) == 0) {
+			env->v[i] = assignment;
+			return;
+		}
+	arena_strs_add(c->a, env, assignment);
+}
+
+static struct strs copy_strs(struct commit *c, const struct strs *from)
+{
+	struct strs l = {0};
+
+	for (size_t i = 0; i < from->n; i++)
+		arena_strs_add(c->a, &l, from->v[i]);
+	return l;
+}
+
+static void set_label(struct commit *c, struct jbind_map *labels, const char *assignment)
+{
+	struct jbind_pair *v = arena_array(c->a, labels->n + 1, sizeof(*v));
+	const char *eq = strchrnul(assignment, '=');
+	const char *key = arena_dupn(c->a, assignment, (size_t)(eq - assignment));
+	size_t i = 0;
+
+	if (labels->n)
+		memcpy(v, labels->v, labels->n * sizeof(*v));
+	while (i < labels->n && !streq(v[i].key, key))
+		i++;
+	v[i] = (struct jbind_pair){key, *eq ? eq + 1 : ""};
+	*labels = (struct jbind_map){v, i == labels->n ? i + 1 : labels->n};
+}
+
+/* As it was run: docker commits the instance's configuration, not its image's. */
+static void as_run(struct commit *c)
+{
+	struct oci_process *p = &c->config.config;
+	const struct request *q = &c->q;
+
+	p->env = copy_strs(c, &p->env);
+	for (size_t i = 0; i < q->env.n; i++)
+		set_env(c, &p->env, q->env.v[i]);
+	for (size_t i = 0; i < q->labels.n; i++)
+		set_label(c, &p->labels, q->labels.v[i]);
+	if (q->entrypoint_set || q->entrypoint.n) {
+		p->entrypoint = q->entrypoint;
+		p->cmd = q->args;
+	} else if (q->args.n) {
+		p->cmd = q->args;
+	}
+	if (q->workdir)
+		p->working_dir = q->workdir;
+	if (q->user)
+		p->user = q->user;
+	if (q->stop_signal)
+		p->stop_signal = q->stop_signal;
+}
+
+static const char *command_text(struct commit *c)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < c->l.i.command.n; i++)
+		text = arena_printf(c->a, "%s%s%s", text, i ? " " : "", c->l.i.command.v[i]);
+	return text;
+}
+
+static int put_config(struct commit *c, char digest[DIGEST_LEN + 1], uint64_t *size, struct err *e)
+{
+	auto_buf struct buf text = BUF_INIT(OCI_CONFIG_MAX), at = BUF_INIT(64);
+	const struct oci_histories *old = &c->image->config.history;
+	struct oci_history *h = arena_array(c->a, old->n + 1, sizeof(*h));
+	int r = 0;
+
+	timestamp_print(c->l.i.created_ns, &at);
+	c->config = c->image->config;
+	c->config.created = arena_dup(c->a, at.p);
+	if (c->o->author)
+		c->config.author = c->o->author;
+	as_run(c);
+	if (c->o->change)
+		r = c->o->change(&c->config, c->a, c->o->arg, e);
+	if (r < 0)
+		return r;
+	if (old->n)
+		memcpy(h, old->v, old->n * sizeof(*h));
+	h[old->n] = (struct oci_history){.created = c->config.created,
+					 .created_by = command_text(c),
+					 .author = c->o->author,
+					 .comment = c->o->message};
+	c->config.history = (struct oci_histories){h, old->n + 1};
+	c->config.rootfs.diff_ids = copy_strs(c, &c->image->config.rootfs.diff_ids);
+	arena_strs_add(c->a, &c->config.rootfs.diff_ids, c->layer.layer.diff_id);
+	oci_image_write_config(&c->config, &text);
+	r = buf_fail(&text, "configuration", e);
+	*size = text.len;
+	return r < 0 ? r : blob_put(c->store, c->stage, text.p, text.len, digest, e);
+}
+
+/* Docker's names for the same archives. */
+static const char *oci_layer_type(const char *type, struct arena *a)
+{
+	const char *rest = type ? str_after(type, DOCKER_TYPE_LAYER) : NULL;
+
+	if (!rest)
+		return type;
+	return *rest == '.' ? arena_printf(a, OCI_TYPE_LAYER "+%s", rest + 1) : OCI_TYPE_LAYER;
+}
+
+static int put_manifest(struct commit *c, char digest[DIGEST_LEN + 1], struct err *e)
+{
+	auto_buf struct buf text = BUF_INIT(OCI_MANIFEST_MAX);
+	const struct oci_descriptors *old = &c->manifest.layers;
+	struct oci_descriptor *v = arena_array(c->a, old->n + 1, sizeof(*v));
+	char config[DIGEST_LEN + 1];
+	struct oci_manifest doc = {
+	    .schema_version = 2, .media_type = OCI_TYPE_MANIFEST, .layers = {v, old->n + 1}};
+	int r = put_config(c, config, &doc.config.size, e);
+
+	if (r < 0)
+		return r;
+	if (doc.layers.n > OCI_LAYERS_MAX)
+		return err_set(e, ERR_LIMIT, "its image has %zu layers already", old->n);
+	for (size_t i = 0; i < old->n; i++) {
+		v[i] = old->v[i];
+		v[i].media_type = oci_layer_type(v[i].media_type, c->a);
+	}
+	v[old->n] = (struct oci_descriptor){.media_type = c->layer.media_type,
+					    .digest = c->layer.layer.blob_digest,
+					    .size = c->layer.layer.blob_size};
+	doc.config.media_type = OCI_TYPE_CONFIG;
+	doc.config.digest = config;
+	oci_image_write_manifest(&doc, &text);
+	r = buf_fail(&text, "manifest", e);
+	return r < 0 ? r : blob_put(c->store, c->stage, text.p, text.len, digest, e);
+}
+
+static int record(struct commit *c, const struct strs *names, const char **id, struct err *e)
+{
+	auto_fd int lock = store_lock(c->store, STORE_SHARED, e);
+	char manifest[DIGEST_LEN + 1], made[DIGEST_LEN + 1];
+	int r = lock < 0 ? lock : put_manifest(c, manifest, e);
+
+	if (r >= 0)
+		r = image_commit(c->store, c->stage, manifest, NULL, names, made, e);
+	if (r >= 0)
+		*id = arena_dup(c->a, made);
+	return r;
+}
+
+static int name_of(const struct commit *c, struct strs *names, struct err *e)
+{
+	struct reference ref;
+	int r = c->o->ref ? reference_parse(c->o->ref, c->a, &ref, e) : 0;
+
+	if (r >= 0 && c->o->ref && ref.digest)
+		r = err_set(e, ERR_USAGE, "'%s' has a digest; a tag is wanted", c->o->ref);
+	if (r >= 0 && c->o->ref)
+		arena_strs_add(c->a, names, reference_canonical(c->a, &ref));
+	return r;
+}
+
+int commit_run(struct session *s, const struct commit_opts *o, struct arena *a, const char **id,
+	       struct err *e)
+{
+	struct commit *c = arena_alloc(a, sizeof(*c));
+	struct strs names = {0};
+	int r;
+
+	*c = (struct commit){.s = s, .o = o, .a = a};
+	r = name_of(c, &names, e);
+	if (r >= 0)
+		r = find(c, e);
+	if (r >= 0)
+		r = hold_base(c, e);
+	if (r >= 0)
+		r = make_layer(c, e);
+	if (r >= 0)
+		r = record(c, &names, id, e);
+	stage_free(c->stage);
+	image_close(c->image);
+	return r < 0 ? err_wrap(e, r, "commit '%.100s'", o->instance) : 0;
+}
