@@ -97,6 +97,17 @@ static void usage(FILE *f)
 		fprintf(f, "  %-10s %s\n", c->name, c->summary);
 }
 
+static int command_help(const struct ocicmd *c)
+{
+	auto_buf struct buf b = BUF_INIT(64 * 1024);
+
+	if (c->opts)
+		opt_help(c->opts, &b);
+	printf("usage: caisson-oci %s %s%s\n\n%s\n%s%s", c->name, c->opts ? "[OPTION...] " : "",
+	       c->operands, c->summary, b.len ? "\noptions:\n" : "", b.p);
+	return 0;
+}
+
 static int version(void)
 {
 	/* Callers look for these words, and for whose command line this is. */
@@ -183,7 +194,7 @@ int main(int argc, char **argv)
 	r = run_command(&g, c, argv, argc - i, argv + i, &e);
 	trace_end(TRACE_COMMAND);
 	if (r == -ECANCELED && e.kind == ERR_CANCELED)
-		return 0; /* --help */
+		return command_help(c);
 	if (r < 0) {
 		ocilog_error(&g, &e);
 		return c->error_exit;

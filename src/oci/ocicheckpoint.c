@@ -39,7 +39,7 @@ struct args {
 #define COMMON(field_, name_, help_)                                                               \
 	OPT(struct args, common.field_, .name = (name_), .type = OPT_BOOL, .help = (help_))
 
-static const struct opt opts[] = {
+const struct opt ocicheckpoint_opts[] = {
     OPT(struct args, common.image_path, .name = "image-path", .type = OPT_STR, .arg = "DIR",
 	.help = "where the images go, default ./checkpoint"),
     OPT(struct args, common.work_path, .name = "work-path", .type = OPT_STR, .arg = "DIR",
@@ -289,7 +289,7 @@ int ocicheckpoint_checkpoint(const struct ocicmd_globals *g, int argc, char **ar
 	struct args x = {0};
 	struct ocistate s;
 	struct plan *p = NULL;
-	int r, i = opt_parse(opts, argc, argv, OPT_MIXED, &x, e);
+	int r, i = opt_parse(ocicheckpoint_opts, argc, argv, OPT_MIXED, &x, e);
 
 	if (i < 0)
 		return i;

@@ -3,8 +3,10 @@
 #ifndef OCI_OCICHECKPOINT_H
 #define OCI_OCICHECKPOINT_H
 
+#include "base/opt.h"
 #include "oci/ocicmd.h"
 
 ocicmd_fn ocicheckpoint_checkpoint;
+extern const struct opt ocicheckpoint_opts[];
 
 #endif

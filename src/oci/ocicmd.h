@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 struct err;
+struct opt;
 
 /* The options before the command. */
 struct ocicmd_globals {
@@ -25,8 +26,9 @@ typedef int ocicmd_fn(const struct ocicmd_globals *g, int argc, char **argv, str
 struct ocicmd {
 	const char *name, *operands, *summary;
 	ocicmd_fn *run;
-	int error_exit; /* exit code for errors of ours */
-	bool enters;	/* makes processes in an instance: needs selfexe_ensure() first */
+	int error_exit;		/* exit code for errors of ours */
+	bool enters;		/* makes processes in an instance: needs selfexe_ensure() first */
+	const struct opt *opts; /* NULL: none of its own */
 };
 
 extern const struct ocicmd ocicmd_all[]; /* .name NULL ends it */

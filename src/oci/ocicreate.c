@@ -36,7 +36,7 @@ struct args {
 	bool no_pivot, no_new_keyring, detach, keep, no_subreaper;
 };
 
-static const struct opt opts[] = {
+const struct opt ocicreate_opts[] = {
     OPT(struct args, bundle, .name = "bundle", .letter = 'b', .type = OPT_STR, .arg = "DIR",
 	.help = "directory with config.json, default the current one"),
     OPT(struct args, config, .name = "config", .letter = 'f', .type = OPT_STR, .arg = "FILE",
@@ -390,7 +390,7 @@ static int parse(struct making *m, const struct ocicmd_globals *g, int argc, cha
 	int i;
 
 	*m = (struct making){.g = g, .root_fd = -1, .dir = -1, .listener = -1, .l = LAUNCH_INIT};
-	i = opt_parse(opts, argc, argv, OPT_MIXED, &m->a, e);
+	i = opt_parse(ocicreate_opts, argc, argv, OPT_MIXED, &m->a, e);
 	if (i < 0)
 		return i;
 	if (argc - i != 1)

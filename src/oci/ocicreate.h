@@ -3,6 +3,7 @@
 #ifndef OCI_OCICREATE_H
 #define OCI_OCICREATE_H
 
+#include "base/opt.h"
 #include "oci/ocicmd.h"
 
 #include <sys/types.h>
@@ -13,6 +14,7 @@ struct ocistate;
 struct plan;
 
 ocicmd_fn ocicreate_create, ocicreate_start, ocicreate_run;
+extern const struct opt ocicreate_opts[];
 
 /* What there is when the processes of a restored instance are to be made; *l gets them and the
  * cgroup, also on failure. */

@@ -180,7 +180,7 @@ int ocictl_signal(const char *text)
 struct kill_args {
 	bool all;
 };
-static const struct opt kill_opts[] = {
+const struct opt ocictl_kill_opts[] = {
     OPT(struct kill_args, all, .name = "all", .letter = 'a', .type = OPT_BOOL,
 	.help = "signal every process of the container"),
     OPT_END,
@@ -212,7 +212,7 @@ int ocictl_kill(const struct ocicmd_globals *g, int argc, char **argv, struct er
 	auto_known struct known k = KNOWN_INIT;
 	auto_cgroup struct cgroup *cg = NULL;
 	struct kill_args x = {0};
-	int sig = SIGTERM, r, i = opt_parse(kill_opts, argc, argv, OPT_MIXED, &x, e);
+	int sig = SIGTERM, r, i = opt_parse(ocictl_kill_opts, argc, argv, OPT_MIXED, &x, e);
 
 	if (i < 0)
 		return i;
@@ -253,7 +253,7 @@ int ocictl_kill(const struct ocicmd_globals *g, int argc, char **argv, struct er
 struct delete_args {
 	bool force;
 };
-static const struct opt delete_opts[] = {
+const struct opt ocictl_delete_opts[] = {
     OPT(struct delete_args, force, .name = "force", .letter = 'f', .type = OPT_BOOL,
 	.help = "kill it first if it still runs, and be content when it does not exist"),
     OPT_END,
@@ -325,7 +325,7 @@ int ocictl_delete(const struct ocicmd_globals *g, int argc, char **argv, struct 
 	struct err why = ERR_INIT;
 	enum ocistate_status now;
 	const char *id;
-	int r = one_id(delete_opts, argc, argv, &x, &id, e);
+	int r = one_id(ocictl_delete_opts, argc, argv, &x, &id, e);
 
 	if (r == 0)
 		r = ocistate_check_id(id, e);
@@ -358,7 +358,7 @@ struct list_args {
 	bool quiet;
 };
 static const char *const list_formats[] = {"table", "json", NULL};
-static const struct opt list_opts[] = {
+const struct opt ocictl_list_opts[] = {
     OPT(struct list_args, format, .name = "format", .letter = 'f', .type = OPT_ENUM,
 	.arg = "FORMAT", .values = list_formats, .help = "table or json"),
     OPT(struct list_args, quiet, .name = "quiet", .letter = 'q', .type = OPT_BOOL,
@@ -398,7 +398,7 @@ int ocictl_list(const struct ocicmd_globals *g, int argc, char **argv, struct er
 	struct err why = ERR_INIT;
 	bool first = true;
 	auto_fd int fd = -1;
-	int r = opt_parse(list_opts, argc, argv, OPT_MIXED, &x, e);
+	int r = opt_parse(ocictl_list_opts, argc, argv, OPT_MIXED, &x, e);
 	struct dirent **all = NULL;
 	int n;
 
@@ -437,7 +437,7 @@ int ocictl_list(const struct ocicmd_globals *g, int argc, char **argv, struct er
 struct ps_args {
 	int format;
 };
-static const struct opt ps_opts[] = {
+const struct opt ocictl_ps_opts[] = {
     OPT(struct ps_args, format, .name = "format", .letter = 'f', .type = OPT_ENUM, .arg = "FORMAT",
 	.values = list_formats, .help = "table or json"),
     OPT_END,
@@ -540,7 +540,7 @@ int ocictl_ps(const struct ocicmd_globals *g, int argc, char **argv, struct err 
 	auto_free pid_t *pids = NULL;
 	struct ps_args x = {0};
 	ssize_t n;
-	int r, i = opt_parse(ps_opts, argc, argv, OPT_FIRST, &x, e);
+	int r, i = opt_parse(ocictl_ps_opts, argc, argv, OPT_FIRST, &x, e);
 
 	if (i < 0)
 		return i;

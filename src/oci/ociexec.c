@@ -30,7 +30,7 @@ struct args {
 	bool tty, detach, no_new_privs, ignore_paused, no_subreaper;
 };
 
-static const struct opt opts[] = {
+const struct opt ociexec_opts[] = {
     OPT(struct args, console_socket, .name = "console-socket", .type = OPT_STR, .arg = "PATH",
 	.help = "unix socket that gets the terminal's master"),
     OPT(struct args, pidfd_socket, .name = "pidfd-socket", .type = OPT_STR, .arg = "PATH",
@@ -288,10 +288,10 @@ static int run(const struct ocicmd_globals *g, struct args *x, int argc, char **
 int ociexec_exec(const struct ocicmd_globals *g, int argc, char **argv, struct err *e)
 {
 	struct args x = {0};
-	int i = opt_parse(opts, argc, argv, OPT_FIRST, &x, e), r = i;
+	int i = opt_parse(ociexec_opts, argc, argv, OPT_FIRST, &x, e), r = i;
 
 	if (i >= 0)
 		r = run(g, &x, argc - i, argv + i, e);
-	opt_done(opts, &x);
+	opt_done(ociexec_opts, &x);
 	return r;
 }

@@ -3,6 +3,7 @@
 #ifndef OCI_OCIEXEC_H
 #define OCI_OCIEXEC_H
 
+#include "base/opt.h"
 #include "oci/ocicmd.h"
 
 #include <stdint.h>
@@ -10,6 +11,7 @@
 struct plan_user;
 
 ocicmd_fn ociexec_exec;
+extern const struct opt ociexec_opts[];
 
 /* "uid" or "uid:gid", decimal numbers below 2^32 - 1 and nothing else (CVE-2026-30892: "1" read as
  * root).  0 or -EINVAL; *u is untouched then. */

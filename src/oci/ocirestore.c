@@ -45,7 +45,7 @@ struct args {
 #define COMMON(field_, name_, help_)                                                               \
 	OPT(struct args, common.field_, .name = (name_), .type = OPT_BOOL, .help = (help_))
 
-static const struct opt opts[] = {
+const struct opt ocirestore_opts[] = {
     OPT(struct args, common.image_path, .name = "image-path", .type = OPT_STR, .arg = "DIR",
 	.help = "where the images are, default ./checkpoint"),
     OPT(struct args, common.work_path, .name = "work-path", .type = OPT_STR, .arg = "DIR",
@@ -314,7 +314,7 @@ static int make(const struct ocicmd_globals *g, const void *ctx, const struct oc
 int ocirestore_restore(const struct ocicmd_globals *g, int argc, char **argv, struct err *e)
 {
 	struct args x = {0};
-	int i = opt_parse(opts, argc, argv, OPT_MIXED, &x, e);
+	int i = opt_parse(ocirestore_opts, argc, argv, OPT_MIXED, &x, e);
 	struct ocicreate_restore rs = {.ctx = &x, .make = make};
 
 	if (i < 0)

@@ -3,8 +3,10 @@
 #ifndef OCI_OCIRESTORE_H
 #define OCI_OCIRESTORE_H
 
+#include "base/opt.h"
 #include "oci/ocicmd.h"
 
 ocicmd_fn ocirestore_restore;
+extern const struct opt ocirestore_opts[];
 
 #endif

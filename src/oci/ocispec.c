@@ -22,7 +22,7 @@ struct spec_args {
 	const char *bundle;
 	bool rootless;
 };
-static const struct opt spec_opts[] = {
+const struct opt ocispec_opts[] = {
     OPT(struct spec_args, bundle, .name = "bundle", .letter = 'b', .type = OPT_STR, .arg = "DIR",
 	.help = "where to write config.json, default the current directory"),
     OPT(struct spec_args, rootless, .name = "rootless", .type = OPT_BOOL,
@@ -111,7 +111,7 @@ int ocispec_spec(const struct ocicmd_globals *g, int argc, char **argv, struct e
 	auto_buf struct buf b = BUF_INIT(64 * 1024);
 	auto_fd int dir = -1, fd = -1;
 	struct spec_args x = {0};
-	int r = opt_parse(spec_opts, argc, argv, OPT_MIXED, &x, e);
+	int r = opt_parse(ocispec_opts, argc, argv, OPT_MIXED, &x, e);
 
 	if (r < 0)
 		return r;

@@ -3,8 +3,10 @@
 #ifndef OCI_OCISPEC_H
 #define OCI_OCISPEC_H
 
+#include "base/opt.h"
 #include "oci/ocicmd.h"
 
 ocicmd_fn ocispec_spec, ocispec_features;
+extern const struct opt ocispec_opts[];
 
 #endif

@@ -11,6 +11,7 @@
 #include "runtime/cgroup.h"
 #include "runtime/rdt.h"
 #include "spec/plan.h"
+#include "spec/trace.h"
 #include "sys/fd.h"
 #include "sys/file.h"
 
@@ -20,6 +21,8 @@
 #include <sys/syscall.h>
 
 #define RESOURCES_MAX (1u << 20)
+#define LOOK_MS	      10	   /* how often the count is read after an OOM event */
+#define LOOK_NS	      2000000000LL /* and for how long */
 
 /* An instance and its cgroup. */
 struct target {
@@ -69,7 +72,7 @@ struct update_args {
 	OPT(struct update_args, field_, .name = (name_), .type = OPT_STR, .arg = "N",              \
 	    .help = (help_))
 
-static const struct opt update_opts[] = {
+const struct opt ociupdate_opts[] = {
     OPT(struct update_args, resources, .name = "resources", .letter = 'r', .type = OPT_STR,
 	.arg = "FILE", .help = "linux.resources as JSON, - for stdin; other options are ignored"),
     LIMIT(blkio_weight, "blkio-weight", "block io weight, 10 to 1000"),
@@ -298,7 +301,7 @@ int ociupdate_update(const struct ocicmd_globals *g, int argc, char **argv, stru
 	auto_target struct target t = TARGET_INIT;
 	struct plan_resources res = {0};
 	struct update_args x = {0};
-	int r, i = opt_parse(update_opts, argc, argv, OPT_MIXED, &x, e);
+	int r, i = opt_parse(ociupdate_opts, argc, argv, OPT_MIXED, &x, e);
 
 	if (i < 0)
 		return i;
@@ -326,7 +329,7 @@ struct events_args {
 	int64_t interval;
 	bool stats;
 };
-static const struct opt events_opts[] = {
+const struct opt ociupdate_events_opts[] = {
     OPT(struct events_args, interval, .name = "interval", .type = OPT_DURATION, .arg = "TIME",
 	.preset = "5s", .help = "how often statistics are printed"),
     OPT(struct events_args, stats, .name = "stats", .type = OPT_BOOL,
@@ -382,45 +385,72 @@ static int stats_once(const struct target *t, struct err *e)
 	return r < 0 ? err_set(e, ERR_SYSTEM, "write statistics") : 0;
 }
 
-static void on_oom(const struct target *t, int fd, uint64_t *seen)
+/* Was there one? */
+static bool tell_oom(const struct target *t, uint64_t *seen)
 {
 	auto_buf struct buf b = BUF_INIT(4096);
 	uint64_t count = 0;
-	char drop[4096];
 
-	if (read(fd, drop, sizeof(drop)) < 0 || cgroup_oom_kills(t->cg, &count, NULL) < 0 ||
-	    count <= *seen)
-		return;
+	if (cgroup_oom_kills(t->cg, &count, NULL) < 0 || count <= *seen)
+		return false;
 	*seen = count;
 	buf_puts(&b, "{\"type\":\"oom\",\"id\":");
 	json_quote(&b, t->s.id);
 	buf_puts(&b, "}\n");
 	fd_write_all(1, b.p, b.len);
+	return true;
+}
+
+struct stream {
+	uint64_t seen;	       /* OOM kills told of */
+	int64_t next_ns;       /* statistics */
+	int64_t look_until_ns; /* 0: the count need not be looked at */
+};
+
+static int wait_ms(const struct stream *x, int64_t now)
+{
+	int64_t left = x->next_ns > now ? (x->next_ns - now + 999999) / 1000000 : 0;
+
+	return (int)(x->look_until_ns && left > LOOK_MS ? LOOK_MS : left);
+}
+
+/* v1 wakes us before it kills, and the count grows only then. */
+static void look(const struct target *t, struct stream *x, int64_t now)
+{
+	if (tell_oom(t, &x->seen) || now > x->look_until_ns)
+		x->look_until_ns = 0;
 }
 
 /* Until process 1 has ended. */
 static int follow(const struct target *t, int64_t interval_ns, struct err *e)
 {
 	auto_fd int pidfd = (int)syscall(SYS_pidfd_open, (pid_t)t->s.pid, 0);
-	auto_fd int oom = cgroup_oom_fd(t->cg, NULL);
-	struct pollfd p[2] = {{.fd = pidfd, .events = POLLIN},
-			      {.fd = oom < 0 ? -1 : oom, .events = POLLIN | POLLPRI}};
-	uint64_t seen = 0;
-	int r;
+	auto_fd int oom = -1;
+	struct stream x = {.next_ns = trace_now_ns() + interval_ns};
+	struct pollfd p[2] = {{.fd = pidfd, .events = POLLIN}, {.events = POLLIN | POLLPRI}};
+	char drop[4096];
 
 	if (pidfd < 0)
 		return err_set(e, ERR_CONFLICT, "container not running");
-	cgroup_oom_kills(t->cg, &seen, NULL);
+	/* Counted before and after it is listened for, so that none falls between. */
+	cgroup_oom_kills(t->cg, &x.seen, NULL);
+	p[1].fd = oom = cgroup_oom_fd(t->cg, NULL);
+	tell_oom(t, &x.seen);
 	for (;;) {
-		int n = poll(p, 2, (int)(interval_ns / 1000000));
+		int64_t now;
+		int r;
 
-		if (n < 0 && errno != EINTR)
+		if (poll(p, 2, wait_ms(&x, trace_now_ns())) < 0 && errno != EINTR)
 			return err_sys(e, "poll");
-		if (n > 0 && p[1].revents)
-			on_oom(t, oom, &seen);
-		if (n > 0 && p[0].revents)
+		now = trace_now_ns();
+		if (p[1].revents && read(oom, drop, sizeof(drop)) >= 0)
+			x.look_until_ns = now + LOOK_NS;
+		if (x.look_until_ns)
+			look(t, &x, now);
+		if (p[0].revents)
 			return 0;
-		if (n == 0) {
+		if (now >= x.next_ns) {
+			x.next_ns = now + interval_ns;
 			r = stats_once(t, e);
 			if (r < 0)
 				return r;
@@ -432,7 +462,7 @@ int ociupdate_events(const struct ocicmd_globals *g, int argc, char **argv, stru
 {
 	auto_target struct target t = TARGET_INIT;
 	struct events_args x = {0};
-	int r, i = opt_parse(events_opts, argc, argv, OPT_MIXED, &x, e);
+	int r, i = opt_parse(ociupdate_events_opts, argc, argv, OPT_MIXED, &x, e);
 
 	if (i < 0)
 		return i;
