@@ -23,22 +23,51 @@ static const struct opt save_opts[] = {
     OPT_END,
 };
 
-/* Written beside and renamed: a failure leaves what was there before. */
+/* A file without a name in path's directory: killed, it leaves nothing.  -1 where the file system
+ * has none. */
+static int nameless(const char *path, struct arena *a)
+{
+	const char *slash = strrchr(path, '/');
+	const char *dir = !slash	  ? "."
+			  : slash == path ? "/"
+					  : arena_dupn(a, path, (size_t)(slash - path));
+
+	return open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+}
+
+/* It gets the name `beside` (a template of mkostemp(), filled in). */
+static int give_name(int fd, char *beside)
+{
+	char self[64];
+	int taken = mkostemp(beside, O_CLOEXEC);
+
+	/* The name is ours now; a link takes its place. */
+	if (taken < 0 || close(taken) < 0 || unlink(beside) < 0)
+		return -1;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, self, AT_FDCWD, beside, AT_SYMLINK_FOLLOW);
+}
+
+/* Written without a name or beside, and renamed: a failure leaves what was there before. */
 static int to_file(struct session *s, const struct strs *names, const char *path, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
 	char *beside = arena_printf(&a, "%s.part-XXXXXX", path);
-	auto_fd int fd = mkostemp(beside, O_CLOEXEC);
+	auto_fd int fd = nameless(path, &a);
+	bool unnamed = fd >= 0;
 	mode_t mask = umask(0);
 	int r;
 
 	umask(mask);
+	if (!unnamed)
+		fd = mkostemp(beside, O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(e, "'%s'", path);
 	r = image_save_run(s, names, fd, e);
 	if (r < 0)
 		err_wrap(e, r, "'%s'", path);
-	else if (fchmod(fd, 0666 & ~mask) < 0 || fsync(fd) < 0 || rename(beside, path) < 0)
+	else if (fchmod(fd, 0666 & ~mask) < 0 || fsync(fd) < 0 ||
+		 (unnamed && give_name(fd, beside) < 0) || rename(beside, path) < 0)
 		r = err_sys(e, "'%s'", path);
 	if (r < 0)
 		unlink(beside);

@@ -169,7 +169,7 @@ int copy_from_blob(struct copy_from *f, const char *digest, uint64_t size,
 	file = openat(stage_fd(f->stage), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (file < 0)
 		return err_sys(e, "cannot write to the store");
-	r = image_fetch_blob(f->fetch, 0, digest, size, file, -1, e);
+	r = image_fetch_blob(f->fetch, 0, digest, size, 0, file, -1, e);
 	while (r >= 0) {
 		r = image_fetch_next(f->fetch, &a, &m, e);
 		if (r >= 0 && m.id == 0 && !streq(m.op, "got"))

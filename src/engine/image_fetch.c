@@ -209,9 +209,9 @@ int image_fetch_document(struct image_fetch *f, const char *digest, size_t size,
 }
 
 int image_fetch_blob(struct image_fetch *f, uint64_t id, const char *digest, uint64_t size,
-		     int file, int pipe, struct err *e)
+		     uint64_t have, int file, int pipe, struct err *e)
 {
-	struct fetch_msg m = {.id = id, .op = "blob", .digest = digest, .size = size};
+	struct fetch_msg m = {.id = id, .op = "blob", .digest = digest, .size = size, .have = have};
 	int fds[2] = {file, pipe};
 
 	return ask(f, &m, fds, pipe < 0 ? 1 : 2, e);

@@ -45,10 +45,11 @@ int image_fetch_manifest(struct image_fetch *f, const char *ref, struct arena *a
 int image_fetch_document(struct image_fetch *f, const char *digest, size_t size, size_t max,
 			 struct arena *a, struct image_fetch_doc *out, struct err *e);
 
-/* Ask for a blob; its bytes go to file and, unless -1, pipe.  Returns at once; packets with this id
+/* Ask for a blob; its bytes go to file and, unless -1, pipe.  have: of those so many are in file
+ * already (registries only).  Returns at once; packets with this id
  * come from image_fetch_next(). */
 int image_fetch_blob(struct image_fetch *f, uint64_t id, const char *digest, uint64_t size,
-		     int file, int pipe, struct err *e);
+		     uint64_t have, int file, int pipe, struct err *e);
 /* Send one; its bytes are read from file.  The packets are the same. */
 struct image_fetch_push {
 	const char *digest, *from;    /* from: repository there to take it from, or NULL */

@@ -48,6 +48,7 @@ static int from_registry(struct store *s, const char *source, const struct image
 	t.gate = &gate;
 	src.host = ref.domain;
 	src.repository = ref.path;
+	t.parts = true;
 	t.ref = ref.digest ? ref.digest : ref.tag;
 	if (o->as)
 		r = record_as(o->as, &t, a, e);

@@ -9,6 +9,9 @@
  * the unpacker said so of the same bytes; the image's record is written after all of them.
  *  3. The fetcher's verdict is waited for when the unpacker failed: a wrong digest explains more
  *     than the rubbish it unpacked to.
+ *  4. With `parts` a job holds its blob's part (store/part.h) from before it is fetched until it is
+ *     over, so that others who want the blob find it and its layer; while somebody else holds it,
+ *     the job is `busy`: it waits, and tries again.
  */
 #include "engine/image_transfer.h"
 #include "base/auto.h"
@@ -24,6 +27,7 @@
 #include "store/gc.h"
 #include "store/image.h"
 #include "store/layer.h"
+#include "store/part.h"
 #include "store/rootfs.h"
 #include "store/stage.h"
 #include "store/store.h"
@@ -37,6 +41,7 @@
 
 #define JOBS_MAX    4 /* at once */
 #define PIPE_SIZE   (1 << 20)
+#define BUSY_MS	    50	       /* between two looks at another command's download */
 #define ROOM_WANTED (64 << 20) /* bytes free below which a disk counts as full */
 
 enum job_state { WAITING, RUNNING, OVER };
@@ -48,6 +53,8 @@ struct job {
 	int state;
 	bool fetch, unpack; /* what is to be done */
 	bool fetching;	    /* the answer has not come */
+	bool busy;	    /* WAITING for another command's download */
+	struct part part;   /* fd -1: none */
 	struct unpacker *unpacker;
 };
 
@@ -62,9 +69,10 @@ struct transfer {
 	struct oci_config config;
 	enum layer_form form;
 	struct job jobs[OCI_LAYERS_MAX];
-	size_t njobs, running;
+	size_t njobs, running, busy;
 	bool fresh;
 	struct err unpack_err; /* kept until the fetcher's verdict */
+	const struct job *unpack_err_of;
 };
 
 static void tell(struct transfer *t, int kind, const struct job *j, uint64_t done)
@@ -226,7 +234,10 @@ static int plan_jobs(struct transfer *t, struct err *e)
 
 		if (again(t, d->digest, t->config.rootfs.diff_ids.v[i]))
 			continue;
-		*j = (struct job){.blob = d, .diff_id = t->config.rootfs.diff_ids.v[i], .layer = i};
+		*j = (struct job){.blob = d,
+				  .diff_id = t->config.rootfs.diff_ids.v[i],
+				  .layer = i,
+				  .part.fd = -1};
 		t->njobs++;
 		r = look(t, j, e);
 	}
@@ -244,9 +255,20 @@ static int start_unpacker(struct transfer *t, struct job *j, int in, struct err 
 	return unpacker_start(t->s, t->stage, &u, &j->unpacker, e);
 }
 
+static void settle(struct transfer *t, struct job *j)
+{
+	if (j->fetching || j->unpacker)
+		return;
+	part_close(t->s, &j->part);
+	j->state = OVER;
+	t->running--;
+	tell(t, IMAGE_EVENT_DONE, j, j->blob->size);
+}
+
 static int start_fetch(struct transfer *t, struct job *j, struct err *e)
 {
-	auto_fd int file = blob_stage(t->stage, j->blob->digest, e);
+	auto_fd int staged = j->part.fd < 0 ? blob_stage(t->stage, j->blob->digest, e) : -1;
+	int file = j->part.fd < 0 ? staged : j->part.fd;
 	auto_fd int rd = -1;
 	auto_fd int wr = -1;
 	int p[2], r = file;
@@ -261,7 +283,7 @@ static int start_fetch(struct transfer *t, struct job *j, struct err *e)
 	}
 	if (r >= 0)
 		r = image_fetch_blob(t->in->fetch, (uint64_t)(j - t->jobs), j->blob->digest,
-				     j->blob->size, file, wr, e);
+				     j->blob->size, j->part.have, file, wr, e);
 	if (r >= 0)
 		j->fetching = true;
 	return r;
@@ -274,31 +296,64 @@ static int start_local(struct transfer *t, struct job *j, struct err *e)
 	return blob < 0 ? blob : start_unpacker(t, j, blob, e);
 }
 
+/* Nobody else may be at the blob.  0: somebody is; 1: go on, with what is left to be done. */
+static int take_part(struct transfer *t, struct job *j, struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct layer l;
+	int r = part_take(t->s, j->blob->digest, j->blob->size, &j->part, e);
+
+	if (r < 0)
+		return r;
+	j->busy = r == 0;
+	if (j->busy || j->part.have)
+		tell(t, IMAGE_EVENT_BYTES, j, j->part.have);
+	if (j->busy)
+		return 0;
+	/* Whoever had it may have brought it. */
+	j->fetch = !blob_have(t->s, j->blob->digest, j->blob->size);
+	j->unpack = layer_find_form(t->s, j->diff_id, t->form, &a, &l, NULL) < 0;
+	if (!j->fetch)
+		part_drop(t->s, &j->part);
+	return 1;
+}
+
+static int start_job(struct transfer *t, struct job *j, struct err *e)
+{
+	int r = 1;
+
+	if (!j->busy)
+		tell(t, IMAGE_EVENT_START, j, 0);
+	if (j->fetch && t->in->parts) {
+		r = take_part(t, j, e);
+		if (r <= 0)
+			return r;
+	}
+	j->state = RUNNING;
+	t->running++;
+	if (j->fetch)
+		return start_fetch(t, j, e);
+	if (j->unpack)
+		return start_local(t, j, e);
+	settle(t, j);
+	return 0;
+}
+
 static int start_jobs(struct transfer *t, struct err *e)
 {
+	t->busy = 0;
 	for (size_t i = 0; i < t->njobs && t->running < JOBS_MAX; i++) {
 		struct job *j = &t->jobs[i];
 		int r;
 
 		if (j->state != WAITING)
 			continue;
-		tell(t, IMAGE_EVENT_START, j, 0);
-		r = j->fetch ? start_fetch(t, j, e) : start_local(t, j, e);
+		r = start_job(t, j, e);
 		if (r < 0)
 			return err_wrap(e, r, "layer %.19s", j->blob->digest);
-		j->state = RUNNING;
-		t->running++;
+		t->busy += j->busy;
 	}
 	return 0;
-}
-
-static void settle(struct transfer *t, struct job *j)
-{
-	if (j->fetching || j->unpacker)
-		return;
-	j->state = OVER;
-	t->running--;
-	tell(t, IMAGE_EVENT_DONE, j, j->blob->size);
 }
 
 static int unpacked(struct transfer *t, struct job *j, struct err *e)
@@ -311,8 +366,10 @@ static int unpacked(struct transfer *t, struct job *j, struct err *e)
 	if (r < 0) {
 		err_wrap(&why, r, "layer %.19s", j->blob->digest);
 		if (j->fetching) {
-			if (t->unpack_err.kind == ERR_NONE)
+			if (t->unpack_err.kind == ERR_NONE) {
 				t->unpack_err = why;
+				t->unpack_err_of = j;
+			}
 			return 0;
 		}
 		if (e)
@@ -325,7 +382,9 @@ static int unpacked(struct transfer *t, struct job *j, struct err *e)
 
 static int fetched(struct transfer *t, struct job *j, struct err *e)
 {
-	int r = blob_commit(t->s, t->stage, j->blob->digest, j->blob->size, e);
+	const struct oci_descriptor *b = j->blob;
+	int r = j->part.fd < 0 ? blob_commit(t->s, t->stage, b->digest, b->size, e)
+			       : part_commit(t->s, &j->part, b->digest, b->size, e);
 
 	j->fetching = false;
 	if (r < 0)
@@ -339,6 +398,33 @@ static int fetched(struct transfer *t, struct job *j, struct err *e)
 	if (j->unpacker)
 		tell(t, IMAGE_EVENT_UNPACK, j, j->blob->size);
 	settle(t, j);
+	return 0;
+}
+
+/* Bytes of a part that was there, and all in all the wrong ones: once more, without it. */
+static int not_fetched(struct transfer *t, struct job *j, const struct fetch_msg *m, struct err *e)
+{
+	struct err why = ERR_INIT;
+	bool resumed = j->part.fd >= 0 && j->part.have;
+	int r = fetch_to_err(m, &why);
+
+	/* What is wrong would stay wrong with every try. */
+	if (why.kind == ERR_CORRUPT)
+		part_drop(t->s, &j->part);
+	if (why.kind != ERR_CORRUPT || !resumed) {
+		if (e)
+			*e = why;
+		return r;
+	}
+	unpacker_cancel(take_ptr(&j->unpacker));
+	if (t->unpack_err_of == j) {
+		t->unpack_err = ERR_INIT;
+		t->unpack_err_of = NULL;
+	}
+	j->part.have = 0;
+	j->fetching = false;
+	j->state = WAITING;
+	t->running--;
 	return 0;
 }
 
@@ -359,7 +445,7 @@ static int packet(struct transfer *t, struct err *e)
 		return 0;
 	}
 	if (!streq(m.op, "ok"))
-		return fetch_to_err(&m, e);
+		return not_fetched(t, j, &m, e);
 	return fetched(t, j, e);
 }
 
@@ -376,7 +462,7 @@ static int step(struct transfer *t, struct err *e)
 			p[n++] = (struct pollfd){.fd = unpacker_fd(t->jobs[i].unpacker),
 						 .events = POLLIN};
 		}
-	if (poll(p, n, -1) < 0)
+	if (poll(p, n, t->busy ? BUSY_MS : -1) < 0)
 		return errno == EINTR ? 0 : err_sys(e, "poll");
 	/* The fetcher first: its word on a blob decides what an unpacker's failure means. */
 	if (p[0].revents)
@@ -391,7 +477,7 @@ static int run_jobs(struct transfer *t, struct err *e)
 {
 	int r = start_jobs(t, e);
 
-	while (r >= 0 && t->running) {
+	while (r >= 0 && (t->running || t->busy)) {
 		r = step(t, e);
 		if (r >= 0)
 			r = start_jobs(t, e);
@@ -453,6 +539,8 @@ static void tidy(struct store *s, const struct err *why)
 	struct statvfs fs;
 	bool full = fstatvfs(store_root_fd(s), &fs) < 0 || fs.f_bavail * fs.f_bsize < ROOM_WANTED;
 
+	if (full)
+		part_sweep(s, 0, NULL, NULL);
 	if (full || (why->kind != ERR_SYSTEM && why->kind != ERR_TIMEOUT))
 		gc_run(s, NULL, NULL);
 }
@@ -471,6 +559,8 @@ int image_transfer(const struct image_transfer *in, struct arena *a, struct imag
 	trace_begin(TRACE_FETCH);
 	r = run(t, a, out, &why);
 	trace_end(TRACE_FETCH);
+	for (size_t i = 0; i < t->njobs; i++)
+		part_close(t->s, &t->jobs[i].part);
 	stage_free(t->stage);
 	arena_free(&t->arena);
 	free(t);

@@ -15,6 +15,7 @@ struct image_transfer {
 	const char *ref;    /* what to ask the manifest by; NULL: the only one */
 	struct strs names;  /* canonical names to record it under */
 	const struct image_pull_opts *opts;
+	bool parts; /* share downloads with others, and go on with what was broken off */
 	const struct signature_gate *gate; /* NULL: nothing is asked of it */
 };
 

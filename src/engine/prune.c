@@ -13,6 +13,7 @@
 #include "store/image.h"
 #include "store/image_record.h"
 #include "store/instance.h"
+#include "store/part.h"
 #include "store/store.h"
 #include "store/volume.h"
 #include "sys/du.h"
@@ -365,6 +366,8 @@ int prune_system(struct session *s, const struct prune_opts *o, struct arena *a,
 		r = drop_images(s, store, o->all, &f, a, &done, e);
 	if (r >= 0)
 		r = collect(store, &done, e);
+	if (r >= 0)
+		part_sweep(store, 0, NULL, &done.bytes);
 	if (r >= 0)
 		*out = done;
 	return r;

@@ -316,6 +316,7 @@ static void volumes(struct gather *g, struct store *store, const struct lookups 
 int usage_gather(struct session *s, struct arena *a, struct usage *out, struct err *e)
 {
 	struct usage u = {0};
+	uint64_t before;
 	struct gather g = {.a = a, .u = &u};
 	struct uses uses = {0};
 	struct lookups all;
@@ -337,6 +338,9 @@ int usage_gather(struct session *s, struct arena *a, struct usage *out, struct e
 	volumes(&g, store, &all);
 	entries(store, "cache", &u.cache);
 	entries(store, "tmp", &u.cache);
+	before = u.cache.bytes;
+	entries(store, "parts", &u.cache);
+	u.cache.reclaimable += u.cache.bytes - before;
 	for (int dir = IN_BLOBS; dir <= IN_METAS; dir++)
 		unused(&g, store, dir, &uses);
 	*out = u;

@@ -10,7 +10,8 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
-#define REPORT_NS 100000000
+#define REPORT_NS  100000000
+#define RESUME_BUF (256u << 10)
 
 struct blob_sink {
 	int file, pipe;
@@ -39,6 +40,34 @@ struct blob_sink *blob_sink_new(int file, int pipe, const char *digest, uint64_t
 	return s;
 }
 
+static void take_in(struct blob_sink *s, const void *data, size_t len)
+{
+	EVP_DigestUpdate(s->md, data, len);
+	if (s->pipe >= 0 && fd_write_all(s->pipe, data, len) < 0)
+		s->pipe = -1;
+	s->got += len;
+}
+
+int blob_sink_resume(struct blob_sink *s, uint64_t have, struct err *e)
+{
+	auto_free char *b = malloc(RESUME_BUF);
+
+	if (!b)
+		abort();
+	if (have > s->size || lseek(s->file, 0, SEEK_SET) < 0)
+		return err_set(e, ERR_CORRUPT, "blob %.19s: its part cannot be used", s->digest);
+	while (s->got < have) {
+		size_t want = have - s->got < RESUME_BUF ? (size_t)(have - s->got) : RESUME_BUF;
+		ssize_t n = fd_read_full(s->file, b, want);
+
+		if (n < 0 || (size_t)n != want)
+			return err_set(e, ERR_CORRUPT, "blob %.19s: its part cannot be used",
+				       s->digest);
+		take_in(s, b, want);
+	}
+	return 0;
+}
+
 int blob_sink_write(struct blob_sink *s, const void *data, size_t len, struct err *e)
 {
 	int64_t now;
@@ -54,10 +83,7 @@ int blob_sink_write(struct blob_sink *s, const void *data, size_t len, struct er
 		s->failed = true;
 		return err_sys(e, "cannot write blob %.19s", s->digest);
 	}
-	EVP_DigestUpdate(s->md, data, len);
-	if (s->pipe >= 0 && fd_write_all(s->pipe, data, len) < 0)
-		s->pipe = -1;
-	s->got += len;
+	take_in(s, data, len);
 	now = trace_now_ns();
 	if (s->report && now - s->reported_ns > REPORT_NS) {
 		s->reported_ns = now;

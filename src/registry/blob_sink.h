@@ -19,6 +19,9 @@ typedef void blob_sink_report(void *arg, uint64_t got);
 /* file, pipe (-1: none): borrowed.  report is called now and then. */
 struct blob_sink *blob_sink_new(int file, int pipe, const char *digest, uint64_t size,
 				blob_sink_report *report, void *arg);
+/* The first `have` bytes are in the file: hash them, hand them to the pipe, go on behind them.
+ * Before anything is written.  ERR_CORRUPT fewer are there. */
+int blob_sink_resume(struct blob_sink *s, uint64_t have, struct err *e);
 /* ERR_CORRUPT more bytes than there may be, ERR_SYSTEM. */
 int blob_sink_write(struct blob_sink *s, const void *data, size_t len, struct err *e);
 uint64_t blob_sink_got(const struct blob_sink *s);

@@ -108,7 +108,9 @@ static int do_blob(struct request *r, struct fetch_msg *out, struct err *e)
 		return err_set(e, ERR_USAGE, "a blob is asked for by digest");
 	sink = blob_sink_new(r->fds[0], r->nfds > 1 ? r->fds[1] : -1, r->msg.digest, r->msg.size,
 			     report, r);
-	rc = r->source->ops->blob(r->source, r->msg.digest, sink, e);
+	rc = r->msg.have ? blob_sink_resume(sink, r->msg.have, e) : 0;
+	if (rc >= 0 && (blob_sink_got(sink) < r->msg.size || !r->msg.have))
+		rc = r->source->ops->blob(r->source, r->msg.digest, sink, e);
 	if (rc >= 0)
 		rc = blob_sink_finish(sink, e);
 	out->size = blob_sink_got(sink);

@@ -7,7 +7,7 @@
  *
  *	list			fd 0: the JSON array of what the source holds is written there
  *	manifest ref		fd 0: the document; answer has digest, size, media_type
- *	blob digest size	fd 0: the bytes; fd 1, if given: the same bytes, as they come
+ *	blob digest size have	fd 0: the bytes; fd 1, if given: the same bytes, as they come
  *	push-blob digest size from	fd 0: the bytes, a regular file; answer has how
  *	have digest size from	no descriptor; answer has how
  *	push-manifest ref digest size media_type	fd 0: the document, a regular file
@@ -41,6 +41,7 @@ struct fetch_msg {
 	const char *user, *secret; /* login */
 	const char *digest;	   /* blob, and answer to manifest */
 	const char *media_type;
+	uint64_t have; /* blob: that many bytes of it are in the file */
 	uint64_t size; /* blob: bytes it must have; answers: bytes there are, or have moved */
 	uint32_t kind; /* error: enum err_kind */
 	const char *message;

@@ -9,6 +9,7 @@
 #include "store/blob.h"
 #include "store/image.h"
 #include "store/layer.h"
+#include "store/part.h"
 #include "store/rootfs.h"
 #include "store/stage.h"
 #include "store/store.h"
@@ -20,6 +21,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 /* Hex names of everything that a record names, sorted for bsearch(). */
@@ -101,9 +103,12 @@ static void collect(struct sweep *w, int dir, const char *name)
 
 	snprintf(digest, sizeof(digest), "sha256:%.64s", name);
 	if (!digest_valid(digest)) {
-		/* A temporary file of file_replace() whose writer died; nobody writes here now. */
-		if (name[0] == '.' && strstr(name, ".tmp-"))
+		/* A temporary file of file_replace() whose writer died.  Marks of layers are
+		 * written under the lock of their directory, not the store's. */
+		if (name[0] == '.' && strstr(name, ".tmp-") && flock(dir, LOCK_EX | LOCK_NB) == 0) {
 			unlinkat(dir, name, 0);
+			flock(dir, LOCK_UN);
+		}
 		return;
 	}
 	if (has(w->keep, digest_hex(digest)) || stage_leased(w->s, w->kind, digest_hex(digest)))
@@ -166,6 +171,7 @@ int gc_run(struct store *s, struct gc_result *out, struct err *e)
 	auto_arena struct arena a = ARENA_INIT;
 	auto_fd int lock = store_lock(s, STORE_EXCLUSIVE, e);
 	struct roots roots = {0};
+	uint64_t parts_bytes = 0;
 	struct sweep blobs = {s, STAGE_BLOB, &roots.blobs}, metas = {s, STAGE_META, &roots.metas},
 		     layers = {s, STAGE_LAYER, &roots.layers};
 	int r;
@@ -181,8 +187,9 @@ int gc_run(struct store *s, struct gc_result *out, struct err *e)
 		r = sweep_dir(&blobs, "blobs/sha256", e);
 	sweep_records(s);
 	stage_sweep(s);
+	part_sweep(s, PART_KEEP_S, NULL, &parts_bytes);
 	if (r >= 0 && out)
 		*out = (struct gc_result){blobs.n, layers.n, metas.n,
-					  blobs.bytes + layers.bytes + metas.bytes};
+					  blobs.bytes + layers.bytes + metas.bytes + parts_bytes};
 	return r;
 }

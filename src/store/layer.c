@@ -242,6 +242,8 @@ int layer_seal(struct store *s, struct layer *l, struct arena *a, struct err *e)
 
 	if (fd < 0 || dir < 0)
 		return fd < 0 ? err_sys(e, "layer %.19s", l->diff_id) : dir;
+	if (flock(dir, LOCK_EX) < 0)
+		return err_sys(e, "layer %.19s", l->diff_id);
 	r = verity_enable(fd, e);
 	if (r < 0)
 		return r;

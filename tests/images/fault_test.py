@@ -7,7 +7,7 @@ rmi no byte is left.  Points and actions: src/base/fault.h, compiled in in a bui
 import collections, os, random, shutil, signal, subprocess, time
 
 from caisson_test import BUILD, TOP, Failed, check, main, same, test
-from oci_image import Layout, busybox_layer, tar
+from oci_image import Layout, busybox_layer, push, registry, tar
 
 FAULTS = TOP / "build-faults"
 NAME = "localhost/fault:latest"
@@ -46,16 +46,17 @@ def verbs(env):
     layout, archive = image(env)
     pull = ["pull", "-q", f"oci:{layout.path}"]
     load = ["load", "-q", "-i", archive]
-    return {"pull": ([], pull), "load": ([], load), "rmi": ([load], ["rmi", NAME]),
+    fetch = {"fetch": ([], ["pull", "-q", env.fetch])} if getattr(env, "fetch", None) else {}
+    return {**fetch, "pull": ([], pull), "load": ([], load), "rmi": ([load], ["rmi", NAME]),
             "prune": ([load, ["tag", NAME, "other"], pull], ["image", "prune", "-a", "-f"])}
 
 
 def left(env):
-    return [os.path.join(d, f) for top in ("blobs", "layers", "images", "metas", "tmp") for d, _, files in os.walk(env.root / top) for f in files]
+    return [os.path.join(d, f) for top in ("blobs", "layers", "images", "metas", "parts", "tmp") for d, _, files in os.walk(env.root / top) for f in files]
 
 
 def drop_all(env):
-    env.run("image", "prune", "-a", "-f").ok()
+    env.run("system", "prune", "-a", "-f").ok()
 
 
 def prepare(env, before):
@@ -124,9 +125,20 @@ def each_point_of_prune(env):
     each_point(env, "prune")
 
 
+@test(needs="root,registry", timeout=300)
+def each_point_of_a_pull_from_a_registry(env):
+    """The same with parts of blobs (store/part.h): what was broken off is gone on with, or thrown away."""
+    with registry(env) as host:
+        ref = f"{host}/fault/image:1"
+        push(image(env)[0], ref)
+        env.fetch = ref
+        each_point(env, "fetch")
+
+
 @test(needs="root", timeout=300)
 def killed_at_200_random_times(env):
     env.binary = BUILD / "caisson"
+    env.fetch = None
     seed = int(os.environ.get("CAISSON_TEST_SEED", time.time_ns() % 1000000))
     rng = random.Random(seed)
     killed = 0
