@@ -45,6 +45,7 @@
 	X(tag)                                                                                     \
 	X(rmi)                                                                                     \
 	X(image_inspect)                                                                           \
+	X(image_diff)                                                                              \
 	X(image_review)                                                                            \
 	X(image_prune)                                                                             \
 	X(image_serve)                                                                             \

@@ -41,40 +41,79 @@ static int hold(struct store *s, struct stage *st, const char *ref, struct image
 	return 0;
 }
 
+/* Its layers as images, bottom first, as arguments. */
+static int add_layers(struct store *s, const struct image *i, struct arena *a, struct strs *args,
+		      struct err *e)
+{
+	struct layer l;
+	int r = 0;
+
+	for (size_t k = 0; r >= 0 && k < i->record.layers.n; k++) {
+		r = unpacker_need(s, i->record.layers.v[k],
+				  k < i->record.blobs.n ? i->record.blobs.v[k] : NULL, LAYER_EROFS,
+				  a, &l, e);
+		arena_strs_add(a, args,
+			       arena_printf(a, "%s/layers/%s.erofs", store_root_path(s),
+					    digest_hex(i->record.layers.v[k])));
+	}
+	return r;
+}
+
+/* One run of the program; *text is malloc'ed. */
+static ssize_t ask(struct store *s, const struct strs *args, char **text, struct err *e)
+{
+	auto_helper struct helper h = HELPER_INIT;
+	int r = helper_start(s, "caisson-review", args, NULL, 0, &h, e);
+
+	return r < 0 ? r : helper_finish(&h, REVIEW_MAX, text, e);
+}
+
 static int look(struct store *s, const struct image *i, bool files, struct arena *a,
 		struct review *out, struct err *e)
 {
-	auto_helper struct helper h = HELPER_INIT;
 	auto_free char *text = NULL;
 	const char *user = i->config.config.user;
 	struct strs args = {0};
-	struct layer l;
 	ssize_t n;
-	int r = 0;
+	int r;
 
 	if (files)
 		arena_strs_add(a, &args, "--files");
 	arena_strs_add(a, &args, arena_printf(a, "--user=%s", user ? user : ""));
 	arena_strs_add(a, &args, "--");
-	for (size_t k = 0; r >= 0 && k < i->record.layers.n; k++) {
-		r = unpacker_need(s, i->record.layers.v[k],
-				  k < i->record.blobs.n ? i->record.blobs.v[k] : NULL, LAYER_EROFS,
-				  a, &l, e);
-		arena_strs_add(a, &args,
-			       arena_printf(a, "%s/layers/%s.erofs", store_root_path(s),
-					    digest_hex(i->record.layers.v[k])));
-	}
-	if (r >= 0)
-		r = helper_start(s, "caisson-review", &args, NULL, 0, &h, e);
+	r = add_layers(s, i, a, &args, e);
 	if (r < 0)
 		return r;
-	n = helper_finish(&h, REVIEW_MAX, &text, e);
+	n = ask(s, &args, &text, e);
 	if (n < 0)
 		return (int)n;
 	r = review_parse(text, (size_t)n, a, out, e);
 	if (r >= 0 && out->layers.n != i->record.layers.n)
 		r = err_set(e, ERR_CORRUPT, "the review is of another image");
 	return r;
+}
+
+static int compare(struct store *s, const struct image *from, const struct image *to, bool times,
+		   struct arena *a, struct review_changes *out, struct err *e)
+{
+	auto_free char *text = NULL;
+	struct strs args = {0};
+	ssize_t n;
+	int r;
+
+	if (!from->record.layers.n)
+		return err_set(e, ERR_UNSUPPORTED, "the image has no layers");
+	arena_strs_add(a, &args, arena_printf(a, "--compare=%zu", from->record.layers.n));
+	if (times)
+		arena_strs_add(a, &args, "--times");
+	arena_strs_add(a, &args, "--");
+	r = add_layers(s, from, a, &args, e);
+	if (r >= 0)
+		r = add_layers(s, to, a, &args, e);
+	if (r < 0)
+		return r;
+	n = ask(s, &args, &text, e);
+	return n < 0 ? (int)n : review_changes_parse(text, (size_t)n, a, out, e);
 }
 
 /* ---- what the configuration reveals ---- */
@@ -189,6 +228,28 @@ int image_review_run(struct session *s, const char *ref, bool files, struct aren
 	    v.image->record.name ? reference_familiar(a, v.image->record.name) : v.image->record.id;
 	*out = v;
 	return 0;
+}
+
+int image_review_compare(struct session *s, const char *from, const char *to, bool times,
+			 struct arena *a, struct review_changes *out, struct err *e)
+{
+	struct image *x = NULL, *y = NULL;
+	struct stage *st = NULL;
+	struct store *store;
+	int r = session_store(s, &store, e);
+
+	if (r >= 0)
+		r = stage_new(store, &st, e);
+	if (r >= 0)
+		r = hold(store, st, from, &x, e);
+	if (r >= 0)
+		r = hold(store, st, to, &y, e);
+	if (r >= 0)
+		r = compare(store, x, y, times, a, out, e);
+	stage_free(st);
+	image_close(x);
+	image_close(y);
+	return r;
 }
 
 void image_review_done(struct image_review *v)

@@ -33,6 +33,11 @@ int image_review_run(struct session *s, const char *ref, bool files, struct aren
 void image_review_done(struct image_review *v);
 #define auto_review __attribute__((cleanup(image_review_done)))
 
+/* What is different in the files of two images.  times: also where only the time is.
+ * Strings of *out go into a. */
+int image_review_compare(struct session *s, const char *from, const char *to, bool times,
+			 struct arena *a, struct review_changes *out, struct err *e);
+
 /* Everything as one JSON object (docs/cli/image_review.md). */
 void image_review_json(const struct image_review *v, struct buf *out);
 

@@ -77,6 +77,41 @@ const uint8_t *content_head(struct content *c, const struct tree_inode *in, size
 	return c->scratch;
 }
 
+/* One block, or what the file has of it. */
+static const uint8_t *block_at(const struct content *c, const struct tree_inode *in, uint64_t n,
+			       size_t len)
+{
+	const struct tree_data *d = &in->data;
+	uint64_t chunk = n >> d->chunk_bits, whole = in->size - d->tail_len;
+
+	if (!d->nchunks)
+		return d->tail_len && n >= whole / EROFS_BLOCK
+			   ? d->tail
+			   : at(c, in->layer, d->block + n, len);
+	if (chunk >= d->nchunks || d->chunks[chunk] == EROFS_HOLE)
+		return NULL;
+	return at(c, in->layer,
+		  d->block + d->chunks[chunk] + (n & ((UINT64_C(1) << d->chunk_bits) - 1)), len);
+}
+
+void content_read(const struct content *c, const struct tree_inode *in, uint64_t off, uint8_t *buf,
+		  size_t len)
+{
+	while (len) {
+		size_t skip = off % EROFS_BLOCK;
+		size_t n = EROFS_BLOCK - skip < len ? EROFS_BLOCK - skip : len;
+		const uint8_t *p = block_at(c, in, off / EROFS_BLOCK, skip + n);
+
+		if (p)
+			memcpy(buf, p + skip, n);
+		else
+			memset(buf, 0, n);
+		buf += n;
+		off += n;
+		len -= n;
+	}
+}
+
 void content_done(struct content *c)
 {
 	free(c->scratch);

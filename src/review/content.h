@@ -25,6 +25,9 @@ struct content {
  * Never NULL. */
 const uint8_t *content_head(struct content *c, const struct tree_inode *in, size_t max,
 			    size_t *len);
+/* Bytes from an offset on into buf; off and len lie within the file.  Holes are zeros. */
+void content_read(const struct content *c, const struct tree_inode *in, uint64_t off, uint8_t *buf,
+		  size_t len);
 void content_done(struct content *c);
 
 #endif

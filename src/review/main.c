@@ -6,6 +6,8 @@
  * Parses hostile bytes from: image authors.
  *
  *   caisson-review [--user NAME] [--files] LAYER...	bottom first
+ *   caisson-review --compare N [--times] LAYER...	the first N are one image's, the others
+ * another's
  *
  * stdout: one JSON object (spec/review.h, docs/protocols/review.md).  --err-fd: on failure one
  * struct err, else its text on stderr.  Exit codes: 0, 1 failure, 2 usage.
@@ -15,6 +17,7 @@
 #include "base/err.h"
 #include "base/opt.h"
 #include "fmt/limits.h"
+#include "review/compare_trees.h"
 #include "review/scan.h"
 #include "spec/review.h"
 #include "sys/fd.h"
@@ -28,15 +31,19 @@
 #include <unistd.h>
 
 struct args {
-	int64_t err_fd;
+	int64_t err_fd, compare;
 	const char *user;
-	bool files;
+	bool files, times;
 };
 
 static const struct opt opts[] = {
+    OPT(struct args, compare, .name = "compare", .type = OPT_INT, .arg = "N", .min = 0,
+	.max = LIMIT_LAYERS, .preset = "0", .help = "the first N layers with the others"),
     OPT(struct args, err_fd, .name = "err-fd", .type = OPT_INT, .arg = "FD", .min = -1,
 	.max = 1 << 20, .preset = "-1", .help = "write a failure there, as a struct err"),
     OPT(struct args, files, .name = "files", .type = OPT_BOOL, .help = "list every regular file"),
+    OPT(struct args, times, .name = "times", .type = OPT_BOOL,
+	.help = "also what differs in its time only"),
     OPT(struct args, user, .name = "user", .type = OPT_STR, .arg = "NAME",
 	.help = "look this account up"),
     OPT_END,
@@ -59,6 +66,31 @@ static int map_layer(const char *path, struct scan_layer *out, struct err *e)
 	return 0;
 }
 
+static int print(const struct buf *out, struct err *e)
+{
+	int r = buf_fail(out, "result", e);
+
+	if (r < 0)
+		return r;
+	errno = -fd_write_all(STDOUT_FILENO, out->p, out->len);
+	return errno ? err_sys(e, "write the result") : 0;
+}
+
+static int compare(const struct args *a, const struct scan_layer *layers, size_t n, struct buf *out,
+		   struct err *e)
+{
+	auto_arena struct arena arena = ARENA_INIT;
+	struct compare_trees_side from = {layers, (size_t)a->compare};
+	struct compare_trees_side to = {layers + from.n, n - from.n};
+	struct review_changes result;
+	int r = compare_trees_run(&from, &to, a->times, &arena, &result, e);
+
+	if (r < 0)
+		return r;
+	review_changes_print(&result, out);
+	return print(out, e);
+}
+
 static int review(const struct args *a, size_t n, char **paths, struct err *e)
 {
 	auto_arena struct arena arena = ARENA_INIT;
@@ -69,22 +101,22 @@ static int review(const struct args *a, size_t n, char **paths, struct err *e)
 	struct jail_opts jo = {.keep_fds = &keep, .n_keep = 1, .dir_fd = -1};
 	struct review result;
 
+	if ((size_t)a->compare > n)
+		return err_set(e, ERR_USAGE, "--compare wants more layers");
 	if (n > LIMIT_LAYERS)
 		return err_set(e, ERR_USAGE, "at most %d layers", LIMIT_LAYERS);
 	for (size_t i = 0; r >= 0 && i < n; i++)
 		r = map_layer(paths[i], &layers[i], e);
 	if (r >= 0)
 		r = jail_enter(&jo, e);
+	if (r >= 0 && a->compare)
+		return compare(a, layers, n, &out, e);
 	if (r >= 0)
 		r = scan_run(layers, n, &o, &arena, &result, e);
 	if (r < 0)
 		return r;
 	review_print(&result, &out);
-	r = buf_fail(&out, "review", e);
-	if (r < 0)
-		return r;
-	errno = -fd_write_all(STDOUT_FILENO, out.p, out.len);
-	return errno ? err_sys(e, "write the result") : 0;
+	return print(&out, e);
 }
 
 static int help(void)

@@ -81,3 +81,33 @@ void review_print(const struct review *r, struct buf *out)
 {
 	jbind_write(&table, r, out);
 }
+
+static const struct jbind_field change_fields[] = {
+    JB(struct review_change, kind, "kind", JBIND_STR, .flags = JBIND_REQUIRED),
+    JB(struct review_change, path, "path", JBIND_STR, .flags = JBIND_REQUIRED),
+    JB(struct review_change, detail, "detail", JBIND_STR),
+    JB_END,
+};
+static const struct jbind change_table = {sizeof(struct review_change), change_fields, true};
+static const struct jbind_field changes_fields[] = {
+    JB(struct review_changes, changes, "changes", JBIND_LIST, .sub = &change_table,
+       .flags = JBIND_KEEP),
+    JB_END,
+};
+static const struct jbind changes_table = {sizeof(struct review_changes), changes_fields, true};
+
+int review_changes_parse(const char *text, size_t len, struct arena *a, struct review_changes *out,
+			 struct err *e)
+{
+	struct review_changes r = {0};
+	int n = jbind_parse(&changes_table, text, len, &r, a, "comparison", e);
+
+	if (n >= 0)
+		*out = r;
+	return n;
+}
+
+void review_changes_print(const struct review_changes *r, struct buf *out)
+{
+	jbind_write(&changes_table, r, out);
+}

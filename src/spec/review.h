@@ -76,6 +76,22 @@ struct review {
 	const char *os_id, *os_version, *os_name; /* of os-release */
 };
 
+/* The difference of two images. */
+#define REVIEW_CHANGES 2000000
+struct review_change {
+	const char *kind; /* "A" only in the second, "D" only in the first, "C" */
+	const char *path, *detail;
+};
+struct review_changes {
+	struct {
+		struct review_change *v;
+		size_t n;
+	} changes;
+};
+int review_changes_parse(const char *text, size_t len, struct arena *a, struct review_changes *out,
+			 struct err *e);
+void review_changes_print(const struct review_changes *r, struct buf *out);
+
 /* Strings go into a.  Errors: ERR_CORRUPT. */
 int review_parse(const char *text, size_t len, struct arena *a, struct review *out, struct err *e);
 void review_print(const struct review *r, struct buf *out);

@@ -188,6 +188,26 @@ def policies(env):
     review(env, "all", f"--policy={env.tmp}/none").error(1, "none")
 
 
+@test(needs="root")
+def two_images_compared(env):
+    old = tar([("same", b"s" * 9000), ("gone/x/y", b"1"), ("grown", b"a" * 5000), ("flipped", b"a" * 300000), ("tail", b"b" * 5000), ("mode", b"m"), ("owner", b"o"), ("link", "-> a"),
+               ("kind", b"k"), ("cap", b"c"), ("time", b"t"), ("dir", None), ("dir/in", b"1")])
+    new = tar([("same", b"s" * 9000), ("grown", b"a" * 5001), ("flipped", b"a" * 299999 + b"b"), ("tail", b"b" * 4999 + b"c"), ("mode", b"m", {"mode": 0o4755}), ("owner", b"o", {"uid": 7}), ("link", "-> b"),
+               ("kind", None), ("cap", b"c", {"pax_headers": {"SCHILY.xattr.user.k": "v"}}), ("time", b"t", {"mtime": 5}), ("dir", None), ("dir/in", b"1"), ("dir/added\x1b", b"")])
+    for name, layers in (("old", [(old, "gzip")]), ("new", [(old, "gzip"), (tar([(f".wh.{n}", b"") for n in ("gone", "kind")]), None), (new, None)])):
+        lay = Layout(env.tmp / name)
+        lay.image(layers)
+        env.run("pull", "-q", f"oci:{lay.path}:latest").ok()
+    want = ["C /cap  attributes", "A /dir/added?", "C /flipped  content", "D /gone", "D /gone/x", "D /gone/x/y", "C /grown  size 5000 to 5001", "C /kind  type", "C /link  target",
+            "C /mode  mode 0644 to 4755", "C /owner  owner 0:0 to 7:0", "C /tail  content"]
+    same(env.run("image", "diff", "old", "new").ok().out.splitlines(), want, "differences")
+    check("C /time  time" in env.run("image", "diff", "--times", "old", "new").ok().out, "--times")
+    same(env.run("image", "diff", "old", "old").ok().out, "", "the same image")
+    back = env.run("image", "diff", "--format=json", "new", "old").ok().json()["changes"]
+    same([{"A": "D", "D": "A", "C": "C"}[x["kind"]] + " " + x["path"] for x in back], [x.split("  ")[0] for x in want], "the other way")
+    env.run("image", "diff", "old", "none").error(1, "none")
+
+
 @test(needs="root", timeout=240)
 def a_debian_system(env):
     """Every package that dpkg knows is in the review, and nothing else."""
