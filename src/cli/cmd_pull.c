@@ -11,6 +11,7 @@
 
 struct pull_args {
 	const char *platform;
+	bool all_platforms;
 	const char *signature_policy;
 	struct progress_args progress;
 };
@@ -18,6 +19,8 @@ struct pull_args {
 static const struct opt pull_opts[] = {
     OPT(struct pull_args, platform, .name = "platform", .type = OPT_STR, .arg = "OS/ARCH",
 	.help = "which platform of an image for several, such as linux/arm64"),
+    OPT(struct pull_args, all_platforms, .name = "all-platforms", .type = OPT_BOOL,
+	.help = "keep the others too, to push or copy them on"),
     OPT(struct pull_args, progress, .name = "progress", .type = OPT_TABLE, .table = progress_opts),
     OPT(struct pull_args, signature_policy, .name = "signature-policy", .type = OPT_STR,
 	.arg = "FILE", .complete = "file",
@@ -31,6 +34,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	auto_arena struct arena a = ARENA_INIT;
 	struct progress p;
 	struct image_pull_opts o = {.platform = pa->platform,
+				    .all_platforms = pa->all_platforms,
 				    .data = s->data,
 				    .progress = progress_show,
 				    .arg = &p,

@@ -3,7 +3,8 @@
  * Theory: a tag is an image record of the store.  A manifest that comes under a tag makes one: its
  * blobs must be there, its layers are unpacked as after a pull, and then it is an image like any
  * other.  Under a digest only the document is kept (leased, like blobs): it is a part of an index
- * that follows, and an index is recorded for this host's platform, as pull does.
+ * that follows, and an index is recorded for this host's platform, with
+ * the others kept beside, as pull --all-platforms does.
  */
 #include "base/auto.h"
 #include "base/err.h"
@@ -44,7 +45,8 @@ static const char *resolve(struct depot_call *c)
 	key.name = reference_canonical(c->a, &ref);
 	if (image_record_read(c->d->s, image_record_file(&key, c->a), c->a, &rec, NULL) < 0)
 		return NULL;
-	return rec.manifest;
+	/* All platforms, where they are here. */
+	return rec.others.n ? rec.source : rec.manifest;
 }
 
 static const char *type_of(struct depot_call *c, int kind, const char *text, size_t len)
@@ -89,6 +91,7 @@ struct put {
 	struct oci_manifest manifest;
 	const char *image; /* digest of that manifest */
 	struct strs names;
+	struct strs others; /* of an index: digests of what the image does not need */
 };
 
 static int need(struct put *p, const struct oci_descriptor *d, struct err *e)
@@ -114,6 +117,49 @@ static int read_manifest(struct put *p, const char *text, size_t len, const char
 	return r;
 }
 
+static int other_parts(struct put *p, const struct oci_index *index, const char *mine, int depth,
+		       struct err *e);
+
+/* What another platform's image is made of; it was there when its manifest came. */
+static int other(struct put *p, const char *digest, int depth, struct err *e)
+{
+	auto_free char *text = NULL;
+	struct oci_manifest m;
+	struct oci_index i;
+	size_t len = 0;
+	int r = blob_read(p->c->d->s, digest, OCI_MANIFEST_MAX, &text, &len, e);
+
+	arena_strs_add(p->c->a, &p->others, digest);
+	if (r >= 0)
+		r = oci_image_kind(text, len, NULL, "manifest", e);
+	if (r == OCI_INDEX) {
+		r = oci_image_index(text, len, "index", p->c->a, &i, e);
+		return r < 0 ? r : other_parts(p, &i, "", depth + 1, e);
+	}
+	if (r >= 0)
+		r = oci_image_manifest(text, len, "manifest", p->c->a, &m, e);
+	if (r < 0)
+		return r;
+	arena_strs_add(p->c->a, &p->others, m.config.digest);
+	for (size_t k = 0; k < m.layers.n; k++)
+		arena_strs_add(p->c->a, &p->others, m.layers.v[k].digest);
+	return 0;
+}
+
+static int other_parts(struct put *p, const struct oci_index *index, const char *mine, int depth,
+		       struct err *e)
+{
+	int r =
+	    depth > OCI_INDEX_DEPTH
+		? err_set(e, ERR_LIMIT, "more than %d indexes inside each other", OCI_INDEX_DEPTH)
+		: 0;
+
+	for (size_t i = 0; r >= 0 && i < index->manifests.n; i++)
+		if (!streq(index->manifests.v[i].digest, mine))
+			r = other(p, index->manifests.v[i].digest, depth, e);
+	return r;
+}
+
 /* All its parts came before; the one for this host becomes the image. */
 static int read_index(struct put *p, struct err *e)
 {
@@ -130,6 +176,8 @@ static int read_index(struct put *p, struct err *e)
 		return r;
 	oci_image_host(&host);
 	r = oci_image_choose(&index, &host, "the index", &mine, e);
+	if (r >= 0)
+		r = other_parts(p, &index, mine->digest, 0, e);
 	if (r >= 0)
 		r = blob_read(p->c->d->s, mine->digest, OCI_MANIFEST_MAX, &text, &len, e);
 	return r < 0 ? r : read_manifest(p, text, len, mine->digest, e);
@@ -172,7 +220,8 @@ static int keep(struct put *p, struct err *e)
 	if (r >= 0)
 		r = blob_put(d->s, d->stage, p->text.p, p->text.len, p->digest, e);
 	if (r >= 0 && p->names.n)
-		r = image_commit(d->s, d->stage, p->image, p->digest, &p->names, id, e);
+		r = image_commit_whole(d->s, d->stage, p->image, p->digest, &p->others, &p->names,
+				       id, e);
 	return r;
 }
 

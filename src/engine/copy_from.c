@@ -26,7 +26,7 @@ struct copy_from {
 
 /* ---- opening ---- */
 
-static int open_store(struct copy_from *f, struct err *e)
+static int open_store(struct copy_from *f, bool whole, struct err *e)
 {
 	auto_fd int lock = store_lock(f->s, STORE_SHARED, e);
 	struct image *i;
@@ -35,8 +35,16 @@ static int open_store(struct copy_from *f, struct err *e)
 	if (r < 0)
 		return r;
 	f->manifest = arena_dup(&f->arena, i->record.manifest);
+	if (whole && i->record.source && !streq(i->record.source, i->record.manifest)) {
+		f->manifest = arena_dup(&f->arena, i->record.source);
+		if (!i->record.others.n)
+			r = err_set(e, ERR_NOT_FOUND,
+				    "the store has one platform of image '%.150s'; pull it with "
+				    "--all-platforms",
+				    f->end->ref);
+	}
 	image_close(i);
-	return stage_lease(f->stage, STAGE_BLOB, digest_hex(f->manifest), e);
+	return r < 0 ? r : stage_lease(f->stage, STAGE_BLOB, digest_hex(f->manifest), e);
 }
 
 static int open_file(const struct copy_end *end, struct err *e)
@@ -70,7 +78,7 @@ static int open_fetch(struct copy_from *f, struct err *e)
 	return image_fetch_start(f->s, &src, &f->fetch, e);
 }
 
-int copy_from_open(struct store *s, struct stage *stage, const struct copy_end *end,
+int copy_from_open(struct store *s, struct stage *stage, const struct copy_end *end, bool whole,
 		   struct copy_from **out, struct err *e)
 {
 	struct copy_from *f = calloc(1, sizeof(*f));
@@ -79,7 +87,7 @@ int copy_from_open(struct store *s, struct stage *stage, const struct copy_end *
 	if (!f)
 		abort();
 	*f = (struct copy_from){.s = s, .stage = stage, .end = end};
-	r = end->kind == COPY_STORE ? open_store(f, e) : open_fetch(f, e);
+	r = end->kind == COPY_STORE ? open_store(f, whole, e) : open_fetch(f, e);
 	if (r < 0) {
 		copy_from_close(f);
 		return r;

@@ -6,12 +6,15 @@
 #include "engine/copy_end.h"
 #include "engine/image_fetch.h"
 
+#include <stdbool.h>
+
 struct copy_from;
 struct stage;
 struct store;
 
-/* ERR_NOT_FOUND, ERR_USAGE. */
-int copy_from_open(struct store *s, struct stage *stage, const struct copy_end *end,
+/* whole: of the store an image for several platforms with all of them, which must be there.
+ * ERR_NOT_FOUND, ERR_USAGE. */
+int copy_from_open(struct store *s, struct stage *stage, const struct copy_end *end, bool whole,
 		   struct copy_from **out, struct err *e);
 void copy_from_close(struct copy_from *f);
 

@@ -191,7 +191,7 @@ static int between(struct store *s, const struct copy_end *from, const struct co
 	int r = stage_new(s, &stage, e);
 
 	if (r >= 0)
-		r = copy_from_open(s, stage, from, &c.from, e);
+		r = copy_from_open(s, stage, from, o->all, &c.from, e);
 	if (r >= 0)
 		r = copy_to_open(s, stage, &t, &c.to, e);
 	if (r >= 0)
@@ -227,12 +227,10 @@ static int into_store(struct store *s, const struct copy_end *from, const struct
 	struct image_pulled done;
 	int r;
 
-	if (o->all)
-		return err_set(e, ERR_UNSUPPORTED,
-			       "the store keeps one platform of an image; not --all");
 	if (from->kind == COPY_STORE)
 		return tag(s, from->ref, to->ref, a, digest, e);
 	p.as = to->ref;
+	p.all_platforms = o->all;
 	r = image_pull_run(
 	    s, from->kind == COPY_REGISTRY ? str_after(from->text, "docker://") : from->text, &p, a,
 	    &done, e);

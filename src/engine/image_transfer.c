@@ -19,6 +19,7 @@
 #include "base/fault.h"
 #include "base/str.h"
 #include "engine/image_fetch.h"
+#include "engine/image_others.h"
 #include "engine/signature_gate.h"
 #include "fmt/digest.h"
 #include "fmt/oci_image.h"
@@ -65,6 +66,7 @@ struct transfer {
 	struct arena arena;
 	struct image_fetch_doc manifest_doc, config_doc;
 	const char *source_digest;
+	struct strs others; /* digests of other platforms' blobs */
 	struct oci_manifest manifest;
 	struct oci_config config;
 	enum layer_form form;
@@ -500,8 +502,8 @@ static int record(struct transfer *t, struct arena *a, struct image_pulled *out,
 	if (r >= 0 && fault_point("transfer-record") < 0)
 		return err_sys(e, "image record");
 	if (r >= 0)
-		r = image_commit(t->s, t->stage, t->manifest_doc.digest, t->source_digest,
-				 &t->in->names, id, e);
+		r = image_commit_whole(t->s, t->stage, t->manifest_doc.digest, t->source_digest,
+				       &t->others, &t->in->names, id, e);
 	if (r < 0)
 		return r;
 	*out = (struct image_pulled){
@@ -509,6 +511,21 @@ static int record(struct transfer *t, struct arena *a, struct image_pulled *out,
 	for (size_t i = 0; i < t->in->names.n; i++)
 		arena_strs_add(a, &out->names, arena_dup(a, t->in->names.v[i]));
 	return 0;
+}
+
+static int get_others(struct transfer *t, struct err *e)
+{
+	struct image_others o = {.store = t->s,
+				 .stage = t->stage,
+				 .fetch = t->in->fetch,
+				 .opts = t->in->opts,
+				 .source = t->in->source,
+				 .index = t->source_digest,
+				 .chosen = t->manifest_doc.digest};
+
+	if (!t->in->opts->all_platforms || streq(t->source_digest, t->manifest_doc.digest))
+		return 0;
+	return image_others_fetch(&o, &t->arena, &t->others, e);
 }
 
 static int run(struct transfer *t, struct arena *a, struct image_pulled *out, struct err *e)
@@ -529,6 +546,8 @@ static int run(struct transfer *t, struct arena *a, struct image_pulled *out, st
 	r = plan_jobs(t, e);
 	if (r >= 0)
 		r = run_jobs(t, e);
+	if (r >= 0)
+		r = get_others(t, e);
 	return r < 0 ? r : record(t, a, out, e);
 }
 

@@ -78,7 +78,7 @@ static const char *owner(struct audit *t, const char *digest)
 
 		if (streq(r->id, digest) || streq(r->manifest, digest) ||
 		    (r->source && streq(r->source, digest)) || listed(&r->blobs, digest) ||
-		    listed(&r->layers, digest))
+		    listed(&r->others, digest) || listed(&r->layers, digest))
 			return shown(t, r);
 	}
 	return NULL;
@@ -621,6 +621,15 @@ static void one_image(struct audit *t, const struct image_record *rec)
 		    !listed(&t->bad_blobs, rec->blobs.v[i])) {
 			say(t, AUDIT_WRONG, "image '%s': blob %s is missing", shown(t, rec),
 			    rec->blobs.v[i]);
+			if (!broken)
+				say(t, AUDIT_LOST, "image '%s': it runs; pull it again to save it",
+				    shown(t, rec));
+		}
+	for (size_t i = 0; i < rec->others.n; i++)
+		if (!blob_have(t->s, rec->others.v[i], 0) &&
+		    !listed(&t->bad_blobs, rec->others.v[i])) {
+			say(t, AUDIT_WRONG, "image '%s': blob %s of another platform is missing",
+			    shown(t, rec), rec->others.v[i]);
 			if (!broken)
 				say(t, AUDIT_LOST, "image '%s': it runs; pull it again to save it",
 				    shown(t, rec));

@@ -302,8 +302,17 @@ static int read_manifest(struct store *s, const char *digest, struct arena *a,
 int image_commit(struct store *s, struct stage *st, const char *manifest, const char *source,
 		 const struct strs *names, char *id_out, struct err *e)
 {
+	static const struct strs none;
+
+	return image_commit_whole(s, st, manifest, source, &none, names, id_out, e);
+}
+
+int image_commit_whole(struct store *s, struct stage *st, const char *manifest, const char *source,
+		       const struct strs *others, const struct strs *names, char *id_out,
+		       struct err *e)
+{
 	auto_arena struct arena a = ARENA_INIT;
-	struct image_record rec = {.manifest = manifest, .source = source};
+	struct image_record rec = {.manifest = manifest, .source = source, .others = *others};
 	struct oci_manifest m;
 	struct oci_config c;
 	int r = read_manifest(s, manifest, &a, &m, &c, e);

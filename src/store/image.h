@@ -33,6 +33,7 @@ struct image_record {
 	uint64_t size;	      /* bytes of all layers unpacked */
 	struct strs layers;   /* diff ids, bottom first */
 	struct strs blobs;    /* digests of the compressed layers, bottom first */
+	struct strs others;   /* digests of what else belongs to `source`: the other platforms */
 };
 struct image_records {
 	struct image_record *v;
@@ -68,6 +69,12 @@ int image_list(struct store *s, struct arena *a, struct image_records *out, stru
  * bytes). */
 int image_commit(struct store *s, struct stage *st, const char *manifest, const char *source,
 		 const struct strs *names, char *id_out, struct err *e);
+
+/* The same, where everything that the index `source` names is in the store: others are the digests
+ * of what the image itself does not need. */
+int image_commit_whole(struct store *s, struct stage *st, const char *manifest, const char *source,
+		       const struct strs *others, const struct strs *names, char *id_out,
+		       struct err *e);
 
 /* Give an image one more name. */
 int image_tag(struct store *s, const struct image *i, const char *name, struct err *e);

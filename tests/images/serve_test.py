@@ -162,6 +162,10 @@ def images_are_pushed_to_it(env):
         skopeo("copy", "-q", "--all", "--preserve-digests", "--dest-tls-verify=false", f"oci:{both.path}:multi", f"docker://{s.address}/multi:1")
         i = env.run("image", "inspect", "multi:1").ok().json()[0]
         same(i["Architecture"], "amd64", "platform")
+        o.run("pull", "-q", "--all-platforms", f"{s.address}/multi:1").ok()
+        o.run("copy", "-q", "--all", f"{s.address}/multi:1", f"docker://{s.address}/multi:2").ok(out=both.manifests[0]["digest"] + "\n")
+    env.run("image", "prune", "-f").ok()
+    env.run("copy", "-q", "--all", "multi:2", f"oci:{env.tmp}/whole").ok()
     same(sorted(os.listdir(env.root / "tmp")), [], "what uploads left")
     env.run("system", "check").ok()
     clean(o)
