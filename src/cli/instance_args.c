@@ -99,6 +99,25 @@ static int volumes(const struct opt_list *l, struct arena *a, struct strs *out, 
 	return 0;
 }
 
+/* The same for --mount source=./data. */
+static int mounts(const struct opt_list *l, struct arena *a, struct strs *out, struct err *e)
+{
+	char cwd[PATH_MAX];
+
+	for (size_t i = 0; i < l->n; i++) {
+		const char *v = l->v[i], *at = strstr(v, "source=.") ?: strstr(v, "src=.");
+
+		if (at && (at == v || at[-1] == ',')) {
+			at = strchr(at, '=') + 1;
+			if (!getcwd(cwd, sizeof(cwd)))
+				return err_sys(e, "working directory");
+			v = arena_printf(a, "%.*s%s/%s", (int)(at - v), v, cwd, at);
+		}
+		arena_strs_add(a, out, v);
+	}
+	return 0;
+}
+
 /* Files first: what is said on the command line wins. */
 static int labels(const struct instance_args *i, struct arena *a, struct strs *out, struct err *e)
 {
@@ -219,7 +238,6 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 	    .auto_remove = i->rm,
 	    .read_only = i->read_only,
 	    .restart = i->restart,
-	    .mounts = strs_of(&i->mount),
 	    .tmpfs = strs_of(&i->tmpfs),
 	    .shm_bytes = i->shm,
 	    .network = i->network,
@@ -227,6 +245,9 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 	    .expose = strs_of(&i->expose),
 	    .publish_all = i->publish_all,
 	    .dns = strs_of(&i->dns),
+	    .dns_search = strs_of(&i->dns_search),
+	    .dns_options = strs_of(&i->dns_option),
+	    .storage_opts = strs_of(&i->storage_opt),
 	    .hosts = strs_of(&i->add_host),
 	    .cap_add = strs_of(&i->cap_add),
 	    .cap_drop = strs_of(&i->cap_drop),
@@ -261,6 +282,8 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 		r = labels(i, a, &q->labels, e);
 	if (r == 0)
 		r = instance_args_env(&i->env, &i->env_file, s, a, &q->env, e);
+	if (r == 0)
+		r = mounts(&i->mount, a, &q->mounts, e);
 	return r < 0 ? r : volumes(&i->volume, a, &q->volumes, e);
 }
 

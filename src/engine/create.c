@@ -69,6 +69,7 @@ static int check_parts(const struct request *q, struct arena *a, struct err *e)
 	struct plan_caisson ours = {0};
 	struct plan plan = {.process = &process, .linux_ = &linux_part, .caisson = &ours};
 	const char *cgroup;
+	uint64_t disk;
 	struct publish p;
 	int r = request_check(q, e);
 
@@ -78,6 +79,8 @@ static int check_parts(const struct request *q, struct arena *a, struct err *e)
 		r = limits_build(q, a, &limits, e);
 	if (r == 0)
 		r = limits_ulimits(q, a, &ulimits, e);
+	if (r == 0)
+		r = limits_disk(q, &disk, e);
 	if (r == 0)
 		r = devspec_build(q, a, &devices, &rules, e);
 	if (r == 0)

@@ -226,6 +226,8 @@ void hostconfig_write(struct members *w, const struct request *q, const struct p
 	members_yes(w, "AutoRemove", q->auto_remove);
 	members_str(w, "VolumeDriver", "");
 	members_list(w, "Dns", &q->dns, "[]");
+	members_list(w, "DnsOptions", &q->dns_options, "[]");
+	members_list(w, "DnsSearch", &q->dns_search, "[]");
 	members_list(w, "ExtraHosts", &q->hosts, "null");
 	modes(w, q);
 	members_num(w, "OomScoreAdj", q->oom_score.set ? q->oom_score.v : 0);
@@ -233,6 +235,7 @@ void hostconfig_write(struct members *w, const struct request *q, const struct p
 	security(w, q, p);
 	tmpfs(w, q, a);
 	members_num(w, "ShmSize", (int64_t)q->shm_bytes);
+	members_map(w, "StorageOpt", &q->storage_opts, a);
 	members_map(w, "Sysctls", &q->sysctls, a);
 	members_map(w, "Annotations", &q->annotations, a);
 	members_str(w, "Runtime", q->isolation == PLAN_VM ? "caisson-vm" : "caisson");

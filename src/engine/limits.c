@@ -23,6 +23,8 @@
 #define VM_MEMORY_MIN (96ull << 20)
 #define WEIGHT_MIN    10
 #define WEIGHT_MAX    1000
+#define DISK_MIN      (64ull << 20) /* what mkfs makes a usable ext4 of */
+#define DISK_MAX      (16ull << 40)
 
 static bool is_vm(const struct request *q)
 {
@@ -345,5 +347,32 @@ int limits_ulimits(const struct request *q, struct arena *a, struct plan_rlimits
 					       q->ulimits.v[i]);
 		out->n++;
 	}
+	return 0;
+}
+
+/* ---- of the root ---- */
+
+int limits_disk(const struct request *q, uint64_t *bytes, struct err *e)
+{
+	*bytes = 0;
+	for (size_t i = 0; i < q->storage_opts.n; i++) {
+		const char *said = q->storage_opts.v[i], *size = str_after(said, "size=");
+
+		if (!size)
+			return err_set(e, ERR_UNSUPPORTED,
+				       "--storage-opt '%.60s' is not possible: only size= is",
+				       said);
+		if (!is_vm(q))
+			return err_set(
+			    e, ERR_UNSUPPORTED,
+			    "--storage-opt size= is not possible for a container: it "
+			    "would need quotas of the host's file system; a vm has a disk "
+			    "of its own");
+		if (opt_parse_bytes(size, bytes) < 0 || *bytes < DISK_MIN || *bytes > DISK_MAX)
+			return err_set(e, ERR_USAGE,
+				       "--storage-opt '%.60s': wants a size from 64m to 16t", said);
+	}
+	/* Whole blocks. */
+	*bytes &= ~(uint64_t)4095;
 	return 0;
 }

@@ -9,6 +9,8 @@
 #ifndef ENGINE_LIMITS_H
 #define ENGINE_LIMITS_H
 
+#include <stdint.h>
+
 #include <stdbool.h>
 
 struct arena;
@@ -23,12 +25,15 @@ struct request;
 int limits_build(const struct request *q, struct arena *a, struct plan_resources *out,
 		 struct err *e);
 
-/* Whether the limit of processes is the one that everybody has, or none at all: nobody would miss it
- * where no limit can be set. */
+/* Whether the limit of processes is the one that everybody has, or none at all: nobody would miss
+ * it where no limit can be set. */
 bool limits_default_pids(const struct request *q);
 
 /* --ulimit.  ERR_USAGE naming what was typed. */
 int limits_ulimits(const struct request *q, struct arena *a, struct plan_rlimits *out,
 		   struct err *e);
+
+/* --storage-opt: the size of the writable disk, 0 for the normal one. */
+int limits_disk(const struct request *q, uint64_t *bytes, struct err *e);
 
 #endif

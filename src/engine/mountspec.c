@@ -4,6 +4,7 @@
 #include "base/opt.h"
 #include "base/str.h"
 #include "engine/request.h"
+#include "spec/plan.h"
 #include "store/instance.h"
 
 #include <errno.h>
@@ -83,31 +84,91 @@ static void use_volume(struct spec *s, struct instance_mount *m, const char *nam
 	m->source = arena_printf(s->a, "%s/volumes/%s/_data", s->root, m->name);
 }
 
-static int option(struct spec *s, struct instance_mount *m, const char *o, const char *said,
-		  struct err *e)
-{
-	static const char *const known[] = {
-	    "ro",    "rw",     "nocopy", "rprivate", "private", "rshared", "shared",   "rslave",
-	    "slave", "nosuid", "nodev",	 "noexec",   "z",	"Z",	   "readonly", NULL};
+/* ---- the options of -v ---- */
 
-	for (const char *const *k = known; *k; k++) {
-		if (!streq(*k, o))
-			continue;
-		/* z and Z relabel for SELinux; the engine sets no labels, so there is nothing to
-		 * relabel for. */
-		if (!streq(o, "z") && !streq(o, "Z") && !streq(o, "rw"))
-			arena_strs_add(s->a, &m->options, streq(o, "readonly") ? "ro" : *k);
-		return 0;
-	}
-	return err_set(e, ERR_USAGE, "invalid mount '%.120s': unknown option '%.40s'", said, o);
+enum class { ACCESS, RELABEL, COPY, PROPAGATION, CONSISTENCY, FLAG, CLASS_MAX_ };
+
+static const struct word {
+	const char *name;
+	enum class class;
+	const char *option; /* what the record says; NULL: nothing */
+} words[] = {
+    {"ro", ACCESS, "ro"},
+    {"readonly", ACCESS, "ro"},
+    {"rw", ACCESS, NULL},
+    /* They relabel for SELinux; the engine sets no labels, so there is nothing to relabel for. */
+    {"z", RELABEL, NULL},
+    {"Z", RELABEL, NULL},
+    {"nocopy", COPY, "nocopy"},
+    {"private", PROPAGATION, "private"},
+    {"rprivate", PROPAGATION, "rprivate"},
+    {"shared", PROPAGATION, "shared"},
+    {"rshared", PROPAGATION, "rshared"},
+    {"slave", PROPAGATION, "slave"},
+    {"rslave", PROPAGATION, "rslave"},
+    /* Of docker for other systems, where files are not the same at once on both sides. */
+    {"consistent", CONSISTENCY, NULL},
+    {"cached", CONSISTENCY, NULL},
+    {"delegated", CONSISTENCY, NULL},
+    {"default", CONSISTENCY, NULL},
+    {"nosuid", FLAG, "nosuid"},
+    {"nodev", FLAG, "nodev"},
+    {"noexec", FLAG, "noexec"},
+};
+
+static int wrong(const char *said, const char *why, const char *what, struct err *e)
+{
+	return err_set(e, ERR_USAGE, "invalid mount '%.120s': %s '%.60s'", said, why, what);
+}
+
+static int propagate(struct spec *s, const char *word, const char *said, struct err *e)
+{
+	if (s->q->isolation == PLAN_VM && !strstr(word, "private"))
+		return err_set(
+		    e, ERR_UNSUPPORTED,
+		    "mount '%.120s': '%s' is not possible with --isolation vm: mounts do "
+		    "not travel between kernels",
+		    said, word);
+	return 0;
+}
+
+static int option(struct spec *s, struct instance_mount *m, const char *o, bool seen[CLASS_MAX_],
+		  const char *said, struct err *e)
+{
+	const struct word *w = words, *end = words + sizeof(words) / sizeof(words[0]);
+
+	while (w < end && !streq(w->name, o))
+		w++;
+	if (streq(o, "U"))
+		return err_set(
+		    e, ERR_UNSUPPORTED,
+		    "mount '%.120s': 'U' is not possible: files keep their owners, chown "
+		    "them on the host",
+		    said);
+	if (w == end)
+		return wrong(said, "unknown option", o, e);
+	if (w->class != FLAG && seen[w->class])
+		return wrong(said, "one too many of a kind:", o, e);
+	seen[w->class] = true;
+	if (streq(m->type, "bind") ? w->class == COPY : w->class == PROPAGATION)
+		return wrong(said,
+			     streq(m->type, "bind") ? "for a volume and not a host path:"
+						    : "for a host path and not a volume:",
+			     o, e);
+	if (w->option)
+		arena_strs_add(s->a, &m->options, w->option);
+	return w->class == PROPAGATION ? propagate(s, o, said, e) : 0;
 }
 
 static int options(struct spec *s, struct instance_mount *m, const char *list, const char *said,
 		   struct err *e)
 {
+	bool seen[CLASS_MAX_] = {false};
+
+	m->mode = list;
 	while (list && *list) {
 		size_t n = strcspn(list, ",");
-		int r = option(s, m, arena_dupn(s->a, list, n), said, e);
+		int r = option(s, m, arena_dupn(s->a, list, n), seen, said, e);
 
 		if (r < 0)
 			return r;
@@ -146,12 +207,16 @@ static int one_volume(struct spec *s, const char *said, struct err *e)
 	return options(s, m, second ? second + 1 : NULL, said, e);
 }
 
+/* ---- --mount ---- */
+
 struct parts {
-	const char *type, *source, *target, *propagation;
+	const char *type, *source, *target, *propagation, *recursive, *mode;
 	uint64_t size;
-	const char *mode;
-	bool ro, nocopy;
+	bool ro, nocopy, nonrecursive;
+	const char *of[3]; /* a key that only type bind, volume, tmpfs takes */
 };
+enum { OF_BIND, OF_VOLUME, OF_TMPFS };
+static const char *const types[] = {"bind", "volume", "tmpfs"};
 
 static bool truth(const char *v, bool *out)
 {
@@ -164,12 +229,57 @@ static bool truth(const char *v, bool *out)
 	return true;
 }
 
+static bool one_of(const char *v, const char *const *list, const char **out)
+{
+	for (; *list; list++)
+		if (streq(*list, v))
+			*out = *list;
+	return *out != NULL;
+}
+
+static bool bind_part(struct parts *p, const char *key, const char *v)
+{
+	static const char *const propagation[] = {"private", "rprivate", "shared", "rshared",
+						  "slave",   "rslave",	 NULL};
+	static const char *const recursive[] = {"enabled", "disabled", "writable", "readonly",
+						NULL};
+
+	if (streq(key, "bind-nonrecursive"))
+		return truth(v, &p->nonrecursive);
+	if (streq(key, "bind-recursive"))
+		return v && one_of(v, recursive, &p->recursive);
+	return streq(key, "bind-propagation") && v && one_of(v, propagation, &p->propagation);
+}
+
+static bool tmpfs_part(struct parts *p, const char *key, const char *v)
+{
+	if (streq(key, "tmpfs-size"))
+		return v && opt_parse_bytes(v, &p->size) == 0;
+	p->mode = v;
+	return streq(key, "tmpfs-mode") && v && *v && strlen(v) <= 5 &&
+	       v[strspn(v, "01234567")] == '\0';
+}
+
 static bool one_part(struct parts *p, const char *key, const char *v)
 {
+	static const char *const consistency[] = {"default", "consistent", "cached", "delegated",
+						  NULL};
+	const char *ignored = NULL;
+
+	for (int i = 0; i < 3; i++) {
+		const char *rest = str_after(key, types[i]);
+
+		if (rest && *rest == '-')
+			p->of[i] = key;
+	}
 	if (streq(key, "readonly") || streq(key, "ro"))
 		return truth(v, &p->ro);
 	if (streq(key, "volume-nocopy"))
 		return truth(v, &p->nocopy);
+	if (p->of[OF_BIND] == key)
+		return bind_part(p, key, v);
+	if (p->of[OF_TMPFS] == key)
+		return tmpfs_part(p, key, v);
 	if (!v || !*v)
 		return false;
 	if (streq(key, "type"))
@@ -178,18 +288,39 @@ static bool one_part(struct parts *p, const char *key, const char *v)
 		p->source = v;
 	else if (streq(key, "target") || streq(key, "dst") || streq(key, "destination"))
 		p->target = v;
-	else if (streq(key, "bind-propagation"))
-		p->propagation = v;
-	else if (streq(key, "tmpfs-mode") && v[strspn(v, "01234567")] == '\0')
-		p->mode = v;
-	else
-		return streq(key, "tmpfs-size") && opt_parse_bytes(v, &p->size) == 0;
+	else /* as in words[]: nothing is delayed */
+		return streq(key, "consistency") && one_of(v, consistency, &ignored);
 	return true;
+}
+
+/* bind-recursive and its older form: which of the mounts below the source come along, and how. */
+static int recursion(struct spec *s, const struct parts *p, struct instance_mount *m,
+		     const char *said, struct err *e)
+{
+	const char *how = p->recursive ? p->recursive : p->nonrecursive ? "disabled" : "enabled";
+
+	if (p->recursive && p->nonrecursive && !streq(how, "disabled"))
+		return wrong(said, "bind-nonrecursive and bind-recursive", how, e);
+	if (streq(how, "enabled"))
+		return 0;
+	if (s->q->isolation == PLAN_VM)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "mount '%.120s': bind-recursive=%s is not possible with --isolation "
+			       "vm: a directory is shared with all that lies in it",
+			       said, how);
+	if (!streq(how, "disabled") && !p->ro)
+		return wrong(said, "without readonly it means nothing: bind-recursive", how, e);
+	if (streq(how, "readonly") && !(p->propagation && streq(p->propagation, "rprivate")))
+		return wrong(said, "bind-recursive=readonly wants", "bind-propagation=rprivate", e);
+	arena_strs_add(s->a, &m->options, arena_printf(s->a, "recursive=%s", how));
+	return 0;
 }
 
 static int mount_bind(struct spec *s, const struct parts *p, struct instance_mount *m,
 		      const char *said, struct err *e)
 {
+	int r;
+
 	m->type = "bind";
 	if (!p->source || *p->source != '/')
 		return err_set(e, ERR_USAGE,
@@ -198,27 +329,55 @@ static int mount_bind(struct spec *s, const struct parts *p, struct instance_mou
 	/* Unlike -v, --mount makes no directory on the host. */
 	if (access(m->source, F_OK) < 0)
 		return err_sys(e, "invalid mount '%.120s': source", said);
-	return p->propagation ? option(s, m, p->propagation, said, e) : 0;
+	r = recursion(s, p, m, said, e);
+	if (r < 0 || !p->propagation)
+		return r;
+	arena_strs_add(s->a, &m->options, p->propagation);
+	return propagate(s, p->propagation, said, e);
+}
+
+static int mount_tmpfs(struct spec *s, const struct parts *p, struct instance_mount *m,
+		       const char *said, struct err *e)
+{
+	m->type = "tmpfs";
+	if (p->source)
+		return wrong(said, "type=tmpfs has no source:", p->source, e);
+	if (p->size)
+		arena_strs_add(s->a, &m->options,
+			       arena_printf(s->a, "size=%llu", (unsigned long long)p->size));
+	if (p->mode)
+		arena_strs_add(s->a, &m->options, arena_printf(s->a, "mode=%s", p->mode));
+	return 0;
+}
+
+static int read_parts(struct spec *s, const char *said, struct parts *p, struct err *e)
+{
+	for (const char *at = said; *at;) {
+		size_t n = strcspn(at, ",");
+		char *part = arena_dupn(s->a, at, n), *eq = strchr(part, '=');
+
+		if (eq)
+			*eq++ = '\0';
+		if (!one_part(p, part, eq))
+			return wrong(said, "unknown, or a wrong value:", part, e);
+		at += n + (at[n] == ',');
+	}
+	if (!p->target)
+		return err_set(e, ERR_USAGE, "invalid mount '%.120s': no target", said);
+	for (int i = 0; i < 3; i++)
+		if (p->of[i] && !streq(types[i], p->type))
+			return wrong(said, "not for this type:", p->of[i], e);
+	return 0;
 }
 
 static int one_mount(struct spec *s, const char *said, struct err *e)
 {
 	struct parts p = {.type = "volume"};
 	struct instance_mount *m;
-	const char *at = said;
+	int r = read_parts(s, said, &p, e);
 
-	while (*at) {
-		size_t n = strcspn(at, ",");
-		char *part = arena_dupn(s->a, at, n), *eq = strchr(part, '=');
-
-		if (eq)
-			*eq++ = '\0';
-		if (!one_part(&p, part, eq))
-			return err_set(e, ERR_USAGE, "invalid mount '%.120s': '%.40s'", said, part);
-		at += n + (at[n] == ',');
-	}
-	if (!p.target)
-		return err_set(e, ERR_USAGE, "invalid mount '%.120s': no target", said);
+	if (r < 0)
+		return r;
 	m = add(s, p.target, said, e);
 	if (!m)
 		return -EINVAL;
@@ -228,22 +387,35 @@ static int one_mount(struct spec *s, const char *said, struct err *e)
 		arena_strs_add(s->a, &m->options, "nocopy");
 	if (streq(p.type, "bind"))
 		return mount_bind(s, &p, m, said, e);
-	if (streq(p.type, "tmpfs")) {
-		m->type = "tmpfs";
-		if (p.size)
-			arena_strs_add(s->a, &m->options,
-				       arena_printf(s->a, "size=%llu", (unsigned long long)p.size));
-		if (p.mode)
-			arena_strs_add(s->a, &m->options, arena_printf(s->a, "mode=%s", p.mode));
-		return 0;
-	}
+	if (streq(p.type, "tmpfs"))
+		return mount_tmpfs(s, &p, m, said, e);
 	if (!streq(p.type, "volume"))
-		return err_set(e, ERR_USAGE, "invalid mount '%.120s': unknown type '%.40s'", said,
-			       p.type);
+		return wrong(said, "unknown type", p.type, e);
 	if (p.source && instance_check_name(p.source, NULL) < 0)
 		return err_set(e, ERR_USAGE, "invalid mount '%.120s': bad volume name", said);
 	use_volume(s, m, p.source);
 	return 0;
+}
+
+/* Options of mount(8) that make sense for a tmpfs: a misspelt one is found before anything is made
+ * and not by the kernel. */
+static bool tmpfs_knows(const char *o)
+{
+	static const char *const flags[] = {
+	    "ro",    "rw",	   "exec",    "noexec",	     "suid",	 "nosuid",    "dev",
+	    "nodev", "atime",	   "noatime", "diratime",    "sync",	 "relatime",  "norelatime",
+	    "async", "nodiratime", "dirsync", "strictatime", "defaults", "tmpcopyup", NULL};
+	static const char *const keys[] = {
+	    "size=", "mode=", "uid=", "gid=", "nr_inodes=", "nr_blocks=", "huge=", "mpol=", NULL};
+	const char *rest;
+
+	for (const char *const *k = flags; *k; k++)
+		if (streq(*k, o))
+			return true;
+	for (const char *const *k = keys; *k; k++)
+		if ((rest = str_after(o, *k)) && *rest)
+			return true;
+	return false;
 }
 
 /* --tmpfs DST[:OPTIONS], the options being those of mount(8). */
@@ -258,8 +430,12 @@ static int one_tmpfs(struct spec *s, const char *said, struct err *e)
 	m->type = "tmpfs";
 	while (*list) {
 		size_t n = strcspn(list, ",");
+		const char *o = arena_dupn(s->a, list, n);
 
-		arena_strs_add(s->a, &m->options, arena_dupn(s->a, list, n));
+		if (!tmpfs_knows(o))
+			return err_set(e, ERR_USAGE,
+				       "invalid --tmpfs '%.120s': unknown option '%.40s'", said, o);
+		arena_strs_add(s->a, &m->options, o);
 		list += n + (list[n] == ',');
 	}
 	return 0;

@@ -15,6 +15,7 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -206,44 +207,88 @@ static void etc_mounts(struct build *b)
 	}
 }
 
-static void instance_mounts(struct build *b)
+/* mount_setattr() reaches the mounts below one since Linux 5.12. */
+static bool recursive_readonly(void)
 {
-	const struct instance_mounts *l = &b->in->instance->mounts;
+	unsigned int major = 0, minor = 0;
+	struct utsname u;
 
-	for (size_t i = 0; i < l->n; i++) {
-		const struct instance_mount *v = &l->v[i];
-		bool tmpfs = streq(v->type, "tmpfs"), propagation = false;
-		bool copy = streq(v->type, "volume");
-		struct plan_mount *m = mount_at(b, v->destination, tmpfs ? "tmpfs" : "bind",
-						tmpfs ? "tmpfs" : v->source);
-
-		/* Docker's defaults for --tmpfs; what was said comes behind and wins. */
-		mount_options(b, m, tmpfs ? "nosuid,nodev,noexec" : "rbind");
-		for (size_t k = 0; k < v->options.n; k++) {
-			const char *o = v->options.v[k];
-
-			propagation |=
-			    !!strstr(o, "private") || !!strstr(o, "shared") || !!strstr(o, "slave");
-			copy &= !streq(o, "nocopy");
-			if (!streq(o, "nocopy"))
-				arena_strs_add(b->a, &m->options, o);
-		}
-		/* For a bind mount the runtime reads it as: when it is empty. */
-		if (copy)
-			arena_strs_add(b->a, &m->options, "tmpcopyup");
-		if (!tmpfs && !propagation)
-			arena_strs_add(b->a, &m->options, "rprivate");
-	}
+	return uname(&u) == 0 && sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
+	       (major > 5 || (major == 5 && minor >= 12));
 }
 
-static void mounts(struct build *b)
+/* What lies below a read-only mount is read-only too, unless one says otherwise (docker since 25).
+ * A VM's share is read-only as a whole. */
+static int recursive(struct build *b, struct plan_mount *m, const char *how, struct err *e)
+{
+	bool can = recursive_readonly();
+
+	if (b->q->isolation == PLAN_VM || streq(how, "writable") || streq(how, "disabled"))
+		return 0;
+	if (!can && streq(how, "readonly"))
+		return err_set(e, ERR_UNSUPPORTED,
+			       "mount at '%.120s': bind-recursive=readonly needs Linux 5.12",
+			       m->destination);
+	if (can)
+		arena_strs_add(b->a, &m->options, "rro");
+	return 0;
+}
+
+static int one_mount(struct build *b, const struct instance_mount *v, struct err *e)
+{
+	bool tmpfs = streq(v->type, "tmpfs"), propagation = false, ro = false;
+	bool copy = streq(v->type, "volume");
+	const char *how = "enabled";
+	struct plan_mount *m =
+	    mount_at(b, v->destination, tmpfs ? "tmpfs" : "bind", tmpfs ? "tmpfs" : v->source);
+
+	for (size_t k = 0; k < v->options.n; k++)
+		how = str_after(v->options.v[k], "recursive=") ?: how;
+	/* Docker's defaults for --tmpfs; what was said comes behind and wins. */
+	mount_options(b, m,
+		      tmpfs		       ? "nosuid,nodev,noexec"
+		      : streq(how, "disabled") ? "bind"
+					       : "rbind");
+	for (size_t k = 0; k < v->options.n; k++) {
+		const char *o = v->options.v[k];
+
+		propagation |=
+		    !tmpfs && (strstr(o, "private") || strstr(o, "shared") || strstr(o, "slave"));
+		/* Without it the runtime would cut the root off from the host's mounts. */
+		if (!tmpfs && (strstr(o, "shared") || strstr(o, "slave")) &&
+		    !streq(b->p->linux_->rootfs_propagation, "shared"))
+			b->p->linux_->rootfs_propagation = strstr(o, "shared") ? "shared" : "slave";
+		copy &= !streq(o, "nocopy");
+		ro |= streq(o, "ro");
+		if (!streq(o, "nocopy") && !str_after(o, "recursive="))
+			arena_strs_add(b->a, &m->options, o);
+	}
+	/* For a bind mount the runtime reads it as: when it is empty. */
+	if (copy)
+		arena_strs_add(b->a, &m->options, "tmpcopyup");
+	if (!tmpfs && !propagation)
+		arena_strs_add(b->a, &m->options, "rprivate");
+	return ro && !tmpfs ? recursive(b, m, how, e) : 0;
+}
+
+static int instance_mounts(struct build *b, struct err *e)
+{
+	const struct instance_mounts *l = &b->in->instance->mounts;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < l->n; i++)
+		r = one_mount(b, &l->v[i], e);
+	return r;
+}
+
+static int mounts(struct build *b, struct err *e)
 {
 	b->p->mounts.v =
 	    arena_array(b->a, 16 + b->in->instance->mounts.n, sizeof(struct plan_mount));
 	default_mounts(b);
 	if (b->in->etc_files)
 		etc_mounts(b);
-	instance_mounts(b);
+	return instance_mounts(b, e);
 }
 
 static void namespaces(struct build *b)
@@ -399,13 +444,16 @@ int plan_build(const struct plan_input *in, struct arena *a, struct plan *out, s
 	out->root = arena_alloc(a, sizeof(*out->root));
 	out->root->readonly = b.q->read_only;
 	out->linux_ = arena_alloc(a, sizeof(*out->linux_));
+	out->linux_->rootfs_propagation = "private";
 	out->caisson = arena_alloc(a, sizeof(*out->caisson));
 	out->hostname = plan_build_hostname(b.q, in->instance->id, a);
 	caisson(&b);
 	r = process(&b, e);
 	if (r < 0)
 		return r;
-	mounts(&b);
+	r = mounts(&b, e);
+	if (r < 0)
+		return r;
 	namespaces(&b);
 	r = resources(&b, e);
 	if (r == 0)
@@ -419,6 +467,5 @@ int plan_build(const struct plan_input *in, struct arena *a, struct plan *out, s
 	out->domainname = b.q->domainname;
 	if (b.q->uts_host)
 		out->hostname = NULL;
-	out->linux_->rootfs_propagation = "private";
 	return wall_paths(b.q, a, out, e);
 }

@@ -34,11 +34,12 @@ struct request {
 	struct strs tmpfs;   /* DST[:OPTIONS] */
 	uint64_t shm_bytes;
 
-	const char *network;	/* "bridge", "none", "host" or a network's name */
-	struct strs publish;	/* [IP:][HOST:]INSTANCE[/PROTO] */
-	struct strs expose;	/* PORT[-PORT][/PROTO] */
-	bool publish_all;	/* those of .expose and of the image, too */
-	struct strs dns, hosts; /* hosts: NAME:ADDRESS */
+	const char *network; /* "bridge", "none", "host" or a network's name */
+	struct strs publish; /* [IP:][HOST:]INSTANCE[/PROTO] */
+	struct strs expose;  /* PORT[-PORT][/PROTO] */
+	bool publish_all;    /* those of .expose and of the image, too */
+	struct strs dns, dns_search, dns_options;
+	struct strs hosts; /* NAME:ADDRESS */
 
 	uint64_t memory_bytes;	     /* 0: no limit, or a VM's default */
 	uint64_t memory_reservation; /* 0: none */
@@ -62,6 +63,7 @@ struct request {
 	struct strs device_rules;	 /* "c 10:* rw" */
 	struct strs sysctls;		 /* KEY=VALUE */
 	const char *cgroup_parent;
+	struct strs storage_opts; /* size=SIZE */
 	bool cgroupns_host, uts_host;
 	struct strs labels, annotations; /* KEY=VALUE */
 	const char *restart;		 /* "on-failure:3"; NULL: no */

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "engine/forward.h"
 #include "engine/join.h"
+#include "engine/limits.h"
 #include "engine/plan_build.h"
 #include "engine/request.h"
 #include "engine/session.h"
@@ -95,6 +96,8 @@ static int network(struct starting *st, struct err *e)
 	    .publish = ports,
 	    .extra_hosts = st->q.hosts,
 	    .dns = st->q.dns,
+	    .dns_search = st->q.dns_search,
+	    .dns_options = st->q.dns_options,
 	};
 	int r = 0;
 
@@ -144,6 +147,7 @@ static int port_file(struct starting *st, struct err *e)
 
 static int prepare(struct starting *st, struct err *e)
 {
+	uint64_t disk = 0;
 	int r;
 
 	trace_begin(TRACE_RESOLVE);
@@ -151,12 +155,14 @@ static int prepare(struct starting *st, struct err *e)
 			"request", e);
 	if (r == 0)
 		r = image_find_id(st->store, st->i->image_id, &st->image, e);
+	if (r == 0)
+		r = limits_disk(&st->q, &disk, e);
 	trace_end(TRACE_RESOLVE);
 	if (r < 0)
 		return r;
 	trace_begin(TRACE_ROOTFS);
-	r = rootfs_prepare(st->store, st->image, st->i->id, st->q.isolation, st->q.read_only,
-			   &st->arena, &st->rootfs, e);
+	r = rootfs_prepare_sized(st->store, st->image, st->i->id, st->q.isolation, st->q.read_only,
+				 disk ? disk : ROOTFS_DISK_BYTES, &st->arena, &st->rootfs, e);
 	trace_end(TRACE_ROOTFS);
 	return r < 0 ? r : network(st, e);
 }

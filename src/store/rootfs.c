@@ -171,7 +171,8 @@ static const char *find_program(const char *name, struct arena *a)
 
 /* The empty file system is made once; everything lazy, because the guest finishes it when it needs
  * to.  No journal: a crashed guest's writable layer is worth no more than its instance. */
-static int make_template(struct store *s, const char *name, struct arena *a, struct err *e)
+static int make_template(struct store *s, const char *name, uint64_t bytes, struct arena *a,
+			 struct err *e)
 {
 	const char *program = find_program("mke2fs", a), *tmp, *path;
 	const char *argv[] = {"mke2fs",
@@ -206,7 +207,7 @@ static int make_template(struct store *s, const char *name, struct arena *a, str
 	path = arena_printf(a, "%s/%s", s->root, tmp);
 	argv[13] = path;
 	fd = openat(s->root_fd, tmp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0 || ftruncate(fd, ROOTFS_DISK_BYTES) < 0) {
+	if (fd < 0 || ftruncate(fd, (off_t)bytes) < 0) {
 		r = err_sys(e, "'%s'", path);
 	} else {
 		pid = child_start(&o);
@@ -244,10 +245,10 @@ static int copy_sparse(int from, int to)
 	return ftruncate(to, end) < 0 ? -errno : 0;
 }
 
-static int make_disk(struct store *s, const char *id, struct arena *a, struct plan_rootfs *out,
-		     struct err *e)
+static int make_disk(struct store *s, const char *id, uint64_t bytes, struct arena *a,
+		     struct plan_rootfs *out, struct err *e)
 {
-	const char *name = arena_printf(a, "rw-%llu.ext4", (unsigned long long)ROOTFS_DISK_BYTES);
+	const char *name = arena_printf(a, "rw-%llu.ext4", (unsigned long long)bytes);
 	const char *disk = arena_printf(a, "instances/%s/disk.ext4", id);
 	const char *dirs[] = {arena_printf(a, "instances/%s", id), NULL};
 	auto_fd int from =
@@ -261,7 +262,7 @@ static int make_disk(struct store *s, const char *id, struct arena *a, struct pl
 		return 0; /* a stopped VM starts again on what it wrote */
 	}
 	if (from < 0) {
-		r = make_template(s, name, a, e);
+		r = make_template(s, name, bytes, a, e);
 		if (r < 0)
 			return r;
 		from = openat(s->root_fd, arena_printf(a, "cache/%s", name), O_RDONLY | O_CLOEXEC);
@@ -273,6 +274,9 @@ static int make_disk(struct store *s, const char *id, struct arena *a, struct pl
 	if (from < 0 || to < 0)
 		return err_sys(e, "'%s/%s'", s->root, disk);
 	r = ioctl(to, FICLONE, from) == 0 ? 0 : copy_sparse(from, to);
+	/* Sizes of people's own are not kept: there would be one for each. */
+	if (bytes != ROOTFS_DISK_BYTES)
+		unlinkat(s->root_fd, arena_printf(a, "cache/%s", name), 0);
 	if (r < 0) {
 		unlinkat(s->root_fd, disk, 0);
 		errno = -r;
@@ -306,13 +310,21 @@ static int vm(struct store *s, const struct image *i, struct arena *a, struct pl
 int rootfs_prepare(struct store *s, const struct image *i, const char *instance_id, int isolation,
 		   bool readonly, struct arena *a, struct plan_rootfs *out, struct err *e)
 {
+	return rootfs_prepare_sized(s, i, instance_id, isolation, readonly, ROOTFS_DISK_BYTES, a,
+				    out, e);
+}
+
+int rootfs_prepare_sized(struct store *s, const struct image *i, const char *instance_id,
+			 int isolation, bool readonly, uint64_t disk_bytes, struct arena *a,
+			 struct plan_rootfs *out, struct err *e)
+{
 	struct plan_rootfs fs = {0};
 	int r;
 
 	if (isolation == PLAN_VM) {
 		r = vm(s, i, a, &fs, e);
 		if (r >= 0 && !readonly)
-			r = make_disk(s, instance_id, a, &fs, e);
+			r = make_disk(s, instance_id, disk_bytes, a, &fs, e);
 	} else {
 		r = container(s, i, a, &fs, e);
 		if (r >= 0 && !readonly)

@@ -30,6 +30,10 @@ struct store;
  * readonly).  isolation: enum plan_isolation.  Strings go into a. */
 int rootfs_prepare(struct store *s, const struct image *i, const char *instance_id, int isolation,
 		   bool readonly, struct arena *a, struct plan_rootfs *out, struct err *e);
+/* With a writable disk of another size for a VM, when it is made now. */
+int rootfs_prepare_sized(struct store *s, const struct image *i, const char *instance_id,
+			 int isolation, bool readonly, uint64_t disk_bytes, struct arena *a,
+			 struct plan_rootfs *out, struct err *e);
 /* Remove the writable root of an instance.  Absent is fine. */
 int rootfs_remove(struct store *s, const char *instance_id, struct err *e);
 

@@ -215,3 +215,21 @@ def detach_keys_of_one_s_own(env):
     t.finish().expect(0)
     env.run("exec", name, "true").ok()
     env.run("rm", "-f", name).ok()
+
+
+@case
+def mounts_in_the_long_form(env):
+    d = env.tmp / f"mount-{env.isolation}"
+    d.mkdir(exist_ok=True)
+    (d / "f").write_text("host\n")
+    env.run("run", "--rm", "--mount", f"type=bind,source={d},target=/b,readonly,bind-propagation=rprivate,consistency=cached", "--mount", "type=tmpfs,dst=/t,tmpfs-size=2m,tmpfs-mode=1770",
+            "--mount", f"type=volume,src=long-{env.isolation},destination=/etc,volume-nocopy", "-v", f"{d}:/rw:rw,z,nosuid", T, "sh", "-c",
+            "cat /b/f; (echo x >/b/f) 2>/dev/null || echo read-only; stat -c %a /t; df -k /t | tail -1 | tr -s ' ' | cut -d' ' -f2; ls /etc | grep -c passwd; echo inside >/rw/g; "
+            "grep -c ' /rw .*nosuid' /proc/mounts").ok(out="host\nread-only\n1770\n2048\n0\n1\n")
+    same((d / "g").read_text(), "inside\n", "written through -v")
+
+
+@case
+def resolver_options(env):
+    env.run("run", "--rm", "--dns", "192.0.2.53", "--dns-search", "a.example", "--dns-search", "b.example", "--dns-option", "ndots:3", "--dns-opt", "timeout:1", "--net", "bridge", T,
+            "sh", "-c", "grep -e search -e options /etc/resolv.conf").ok(out="search a.example b.example\noptions ndots:3 timeout:1\n")

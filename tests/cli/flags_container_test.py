@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 300
 """What each option does, as containers, and what only a container can have."""
-import os, pathlib
+import os, pathlib, subprocess
 
 import flags_cases  # noqa: F401, its cases register themselves
 from caisson_test import check, main, same, test
@@ -111,6 +111,45 @@ def privileged_sees_the_devices_of_the_host(env):
     env.run("run", "--rm", "--privileged", T, "sh", "-c", "test -c /dev/kmsg && test -c /dev/loop-control && head -c 0 /dev/kmsg && echo ok").ok(out="ok\n")
     env.run("run", "--rm", "--privileged", "--security-opt", "seccomp=builtin", "--cap-drop", "NET_RAW", T, "sh", "-c",
             "grep Seccomp: /proc/self/status").ok(out="Seccomp:\t2\n")
+
+
+@test(needs=NEEDS)
+def what_is_mounted_below_and_later(env):
+    d = env.tmp / "below"
+    (d / "sub").mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(d / "sub")], check=True)
+    (d / "sub/f").write_text("below\n")
+    probe = "cat /m/sub/f 2>/dev/null || echo none; (echo x >/m/sub/g) 2>/dev/null && echo written; true"
+    try:
+        for spec, want in (("", "below\nwritten\n"), (",readonly", "below\n"), (",readonly,bind-recursive=writable", "below\nwritten\n"), (",bind-recursive=disabled", "none\nwritten\n"),
+                           (",bind-nonrecursive", "none\nwritten\n"), (",readonly,bind-recursive=readonly,bind-propagation=rprivate", "below\n")):
+            env.run("run", "--rm", "--mount", f"type=bind,source={d},target=/m{spec}", T, "sh", "-c", probe).ok(out=want)
+        env.run("run", "--rm", "-v", f"{d}:/m:ro", T, "sh", "-c", probe).ok(out="below\n")
+    finally:
+        subprocess.run(["umount", str(d / "sub")], check=True)
+    # Mounts made later: by the host into a slave, by the instance to the host of a shared one.
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(d)], check=True)
+    subprocess.run(["mount", "--make-shared", str(d)], check=True)
+    for name in ("host", "own"):
+        (d / name).mkdir()
+    try:
+        env.run("run", "-d", "--name", "slave", "-v", f"{d}:/m:rslave", T, "sleep", "1000").ok()
+        env.run("run", "-d", "--name", "shared", "--cap-add", "SYS_ADMIN", "-v", f"{d}:/m:rshared", T, "sleep", "1000").ok()
+        env.run("run", "-d", "--name", "private", "-v", f"{d}:/m", T, "sleep", "1000").ok()
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(d / "host")], check=True)
+        (d / "host/f").write_text("later\n")
+        env.run("exec", "slave", "cat", "/m/host/f").ok(out="later\n")
+        env.run("exec", "shared", "cat", "/m/host/f").ok(out="later\n")
+        env.run("exec", "private", "ls", "/m/host").ok(out="")
+        env.run("exec", "shared", "mount", "-t", "tmpfs", "tmpfs", "/m/own").ok()
+        check(os.path.ismount(d / "own"), "a mount of a shared one does not reach the host")
+        env.run("exec", "shared", "umount", "/m/own").ok()
+        env.run("rm", "-f", "slave", "shared", "private").ok()
+    finally:
+        subprocess.run(["umount", "-R", str(d)], check=True)
+    # Relative sources are the caller's.
+    (d / "here").write_text("here\n")
+    env.run("run", "--rm", "--mount", "type=bind,src=./here,dst=/m", "-v", "./here:/n", T, "cat", "/m", "/n", cwd=d).ok(out="here\nhere\n")
 
 
 main(isolation="container")

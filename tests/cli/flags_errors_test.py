@@ -66,6 +66,29 @@ def values_that_are_wrong(env):
         (["--memory", "5m"], ["--memory"]),
         (["--memory-reservation", "1m"], ["--memory-reservation"]),
         (["--memory-swappiness", "101"], ["--memory-swappiness"]),
+        (["-v", "/a:/b:ro,rw"], ["rw"]),
+        (["-v", "/a:/b:rshared,private"], ["private"]),
+        (["-v", "/a:/b:z,Z"], ["Z"]),
+        (["-v", "/a:/b:nocopy"], ["nocopy"]),
+        (["-v", "vol:/b:rshared"], ["rshared"]),
+        (["-v", "/a:/b:sideways"], ["sideways"]),
+        (["-v", "../a:b"], ["absolute"]),
+        (["-v", "/a:/b", "-v", "/c:/b/"], ["duplicate", "/b"]),
+        (["-v", "/a:/"], ["/a:/"]),
+        (["--mount", "type=bind,source=/tmp"], ["no target"]),
+        (["--mount", "type=nfs,target=/x"], ["nfs"]),
+        (["--mount", "type=bind,target=/x"], ["source"]),
+        (["--mount", "type=tmpfs,source=/tmp,target=/x"], ["source"]),
+        (["--mount", "type=volume,target=/x,tmpfs-size=1m"], ["tmpfs-size"]),
+        (["--mount", "type=bind,source=/tmp,target=/x,volume-nocopy"], ["volume-nocopy"]),
+        (["--mount", "type=tmpfs,target=/x,tmpfs-mode=9"], ["tmpfs-mode"]),
+        (["--mount", "type=bind,source=/tmp,target=/x,bind-propagation=up"], ["bind-propagation"]),
+        (["--mount", "type=bind,source=/tmp,target=/x,bind-recursive=readonly"], ["readonly"]),
+        (["--mount", "type=bind,source=/tmp,target=/x,readonly,bind-recursive=readonly"], ["bind-propagation=rprivate"]),
+        (["--mount", "type=bind,source=/tmp,target=/x,bind-nonrecursive,bind-recursive=writable"], ["bind-nonrecursive"]),
+        (["--mount", "type=bind,source=/tmp,target=/x,what=ever"], ["what"]),
+        (["--tmpfs", "/t:sizee=1m"], ["sizee"]),
+        (["--tmpfs", "t"], ["absolute"]),
         (["--name", "../x"], ["../x"]),
         (["--name", "a/b"], ["a/b"]),
         (["--name", "a\nb"], []),
@@ -99,6 +122,7 @@ def values_that_are_wrong(env):
         (["--security-opt", "apparmor=none-such"], ["apparmor"]),
         (["--security-opt", "label=type:x"], ["--security-opt", "label"]),
         (["--security-opt", "seccomp=/no/such"], ["--security-opt", "/no/such"])))
+    env.run("create", "--mount", "type=bind,source=/no/such,target=/x", T).error(125, "/no/such")
     env.run("create", "--device", "/dev/no-such", T).error(125, "--device", "/dev/no-such")
     env.run("create", "--env-file", "/no/such/file", T).error(125, "--env-file", "/no/such/file")
     nothing_made(env)
@@ -124,6 +148,13 @@ def options_that_exclude_each_other(env):
 @test(needs="root")
 def what_is_known_and_not_possible(env):
     refuse(env, 125, (
+        (["-v", "/tmp:/x:U"], ["'U'"]),
+        (["--cpu-count", "1"], ["--cpu-count", "Windows"]),
+        (["--cpu-percent", "1"], ["--cpu-percent"]),
+        (["--io-maxbandwidth", "1m"], ["--io-maxbandwidth"]),
+        (["--io-maxiops", "1"], ["--io-maxiops"]),
+        (["--storage-opt", "size=1g"], ["--storage-opt", "size="]),
+        (["--storage-opt", "dm.fs=xfs"], ["--storage-opt", "dm.fs"]),
         (["--gpus", "all"], ["--gpus", "--device"]),
         (["--kernel-memory", "64m"], ["--kernel-memory"]),
         (["--link", "other:alias"], ["--link", "network"]),

@@ -14,11 +14,17 @@ from flags_cases import T  # noqa: E402
 def what_a_vm_cannot_have_is_refused_before_anything_is_made(env):
     for flags in (["--memory", "128m", "--memory-swap", "256m"], ["--memory-reservation", "64m"], ["--memory-swappiness", "3"], ["--oom-kill-disable"],
                   ["--uts", "host"], ["--cgroupns", "host"], ["--network", "host"], ["--device", "/dev/loop-control"],
-                  ["--pid", "host"], ["--ipc", "host"], ["--ipc", "shareable"], ["--pid", "container:x"], ["--security-opt", "apparmor=x"]):
-        env.run("create", *flags, T, "true").error(125, flags[-2] if flags[-1][0] != "-" else flags[-1])
+                  ["-v", "/tmp:/x:rshared"], ["-v", "/tmp:/x:slave"], ["--mount", "type=bind,src=/tmp,dst=/x,bind-recursive=disabled"], ["--pid", "host"], ["--ipc", "host"], ["--ipc", "shareable"], ["--pid", "container:x"], ["--security-opt", "apparmor=x"]):
+        env.run("create", *flags, T, "true").error(125, "not possible" if flags[0] in ("-v", "--mount") else flags[-2] if flags[-1][0] != "-" else flags[-1])
     env.run("create", "--memory", "32m", T, "true").error(2, "--memory")
     d = env.root / "instances"
     same(os.listdir(d) if d.is_dir() else [], [], "instances")
+
+
+@test(needs="root,qemu,kernel")
+def the_writable_disk_has_the_size_asked_for(env):
+    env.run("run", "--rm", "--storage-opt", "size=200m", T, "sh", "-c", "s=$(df -k / | tail -1 | tr -s ' ' | cut -d' ' -f2); test $s -gt 100000 && test $s -lt 204800 && echo ok").ok(out="ok\n")
+    env.run("create", "--storage-opt", "size=1m", T).error(2, "--storage-opt")
 
 
 main(isolation="vm")
