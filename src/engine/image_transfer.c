@@ -40,7 +40,12 @@
 #include <stdio.h>
 #include <sys/statvfs.h>
 
-#define JOBS_MAX    4 /* at once */
+#define JOBS_MAX 4 /* at once */
+/* What the layers that unpack at once may weigh, so that all of it stays under 64 MiB: a process
+ * takes up to 11 MiB, with zstd 8 more for the window that all but `zstd --ultra` and `--long` stay
+ * in. */
+#define WEIGHT_MAX  4
+#define WEIGHT_ZSTD 2
 #define PIPE_SIZE   (1 << 20)
 #define BUSY_MS	    50	       /* between two looks at another command's download */
 #define ROOM_WANTED (64 << 20) /* bytes free below which a disk counts as full */
@@ -72,6 +77,7 @@ struct transfer {
 	enum layer_form form;
 	struct job jobs[OCI_LAYERS_MAX];
 	size_t njobs, running, busy;
+	unsigned int weight; /* of those running */
 	bool fresh;
 	struct err unpack_err; /* kept until the fetcher's verdict */
 	const struct job *unpack_err_of;
@@ -257,13 +263,33 @@ static int start_unpacker(struct transfer *t, struct job *j, int in, struct err 
 	return unpacker_start(t->s, t->stage, &u, &j->unpacker, e);
 }
 
+static unsigned int weight_of(const struct job *j)
+{
+	const char *type = j->blob->media_type;
+
+	return j->unpack && type && strstr(type, "zstd") ? WEIGHT_ZSTD : 1;
+}
+
+static void begin(struct transfer *t, struct job *j)
+{
+	j->state = RUNNING;
+	t->running++;
+	t->weight += weight_of(j);
+}
+
+static void end(struct transfer *t, struct job *j, enum job_state state)
+{
+	j->state = (int)state;
+	t->running--;
+	t->weight -= weight_of(j);
+}
+
 static void settle(struct transfer *t, struct job *j)
 {
 	if (j->fetching || j->unpacker)
 		return;
 	part_close(t->s, &j->part);
-	j->state = OVER;
-	t->running--;
+	end(t, j, OVER);
 	tell(t, IMAGE_EVENT_DONE, j, j->blob->size);
 }
 
@@ -331,8 +357,7 @@ static int start_job(struct transfer *t, struct job *j, struct err *e)
 		if (r <= 0)
 			return r;
 	}
-	j->state = RUNNING;
-	t->running++;
+	begin(t, j);
 	if (j->fetch)
 		return start_fetch(t, j, e);
 	if (j->unpack)
@@ -348,7 +373,7 @@ static int start_jobs(struct transfer *t, struct err *e)
 		struct job *j = &t->jobs[i];
 		int r;
 
-		if (j->state != WAITING)
+		if (j->state != WAITING || (t->running && t->weight + weight_of(j) > WEIGHT_MAX))
 			continue;
 		r = start_job(t, j, e);
 		if (r < 0)
@@ -425,8 +450,7 @@ static int not_fetched(struct transfer *t, struct job *j, const struct fetch_msg
 	}
 	j->part.have = 0;
 	j->fetching = false;
-	j->state = WAITING;
-	t->running--;
+	end(t, j, WAITING);
 	return 0;
 }
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A pull stays under 64 MiB, all its processes together with what they have in the page cache, whatever the layers hold."""
-import contextlib, os, pathlib
+import contextlib, json, os, pathlib, subprocess, time
 
 from caisson_test import cgroup_trees, check, main, same, skip, test
-from oci_image import Layout
+from oci_image import LAYER, Layout, digest
 
 LIMIT = 64 << 20
 
@@ -53,7 +53,7 @@ def many_files(n):
 @test(needs="root", timeout=180)
 def layers_of_many_files_in_64_mib(env):
     layout = Layout(env.tmp / "many")
-    layers = [(many_files(120000), "gzip"), (many_files(40000), "zstd"), (header(b"big", 256 << 20) + bytes((256 << 20) + 1024), None)]
+    layers = [(many_files(80000), "gzip"), (many_files(30000), "zstd"), (header(b"big", 256 << 20) + bytes((256 << 20) + 1024), None)]
     layout.image(layers)
     del layers
     with cgroup(LIMIT) as enter:
@@ -61,6 +61,45 @@ def layers_of_many_files_in_64_mib(env):
     env.run("system", "check").ok()
     same(sum(1 for _ in (env.root / "layers").glob("*.erofs")), 3, "number of layers")
     check(not list((env.root / "tmp").iterdir()), "something is left in tmp")
+
+
+def pss(pid):
+    """KiB of a process and all below it: the proportional share of everything that is mapped."""
+    total, todo = 0, [pid]
+    while todo:
+        p = todo.pop()
+        try:
+            for t in os.listdir(f"/proc/{p}/task"):
+                todo += map(int, pathlib.Path(f"/proc/{p}/task/{t}/children").read_text().split())
+            rollup = pathlib.Path(f"/proc/{p}/smaps_rollup").read_text()
+        except OSError:
+            continue
+        total += next((int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")), 0)
+    return total
+
+
+@test(needs="root", timeout=180)
+def four_zstd_layers_at_once(env):
+    """With the largest window that zstd takes without being told to; all processes at one moment."""
+    layout, diffs, layers = Layout(env.tmp / "zstd"), [], []
+    for i in range(4):
+        data = many_files(15000) + header(b"more", 0)
+        data = data[:-512 - 1024] + header(b"big%d" % i, 24 << 20) + os.urandom(1 << 20) * 24 + bytes(1024)
+        blob = subprocess.run(["zstd", "-q", "-1", "--zstd=wlog=23", "-c"], input=data, capture_output=True, check=True).stdout
+        diffs.append(digest(data))
+        layers.append(layout.blob(blob, LAYER + "+zstd"))
+    config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": diffs}}).encode()
+    m = layout.blob(json.dumps({"schemaVersion": 2, "layers": layers, "config": layout.blob(config, "application/vnd.oci.image.config.v1+json")}).encode(),
+                    "application/vnd.oci.image.manifest.v1+json")
+    (layout.path / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [m]}))
+    peak = 0
+    p = env.start("pull", "-q", f"oci:{layout.path}")
+    while p.p.poll() is None:
+        peak = max(peak, pss(p.pid))
+        time.sleep(0.005)
+    p.finish().ok()
+    print(f"# {peak / 1024:.1f} MiB at most")
+    check(10 << 10 < peak < 64 << 10, f"{peak} KiB")
 
 
 main()
