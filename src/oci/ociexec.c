@@ -24,8 +24,8 @@
 
 struct args {
 	const char *console_socket, *pidfd_socket, *cwd, *user, *process, *pid_file, *label,
-	    *apparmor, *cgroup;
-	struct opt_list env, gids, caps;
+	    *apparmor;
+	struct opt_list env, gids, caps, cgroups;
 	int64_t preserve_fds;
 	bool tty, detach, no_new_privs, ignore_paused, no_subreaper;
 };
@@ -61,8 +61,8 @@ const struct opt ociexec_opts[] = {
 	.help = "add a capability"),
     OPT(struct args, preserve_fds, .name = "preserve-fds", .type = OPT_INT, .arg = "N", .min = 0,
 	.max = 4096, .help = "pass this many descriptors after stdio and LISTEN_FDS"),
-    OPT(struct args, cgroup, .name = "cgroup", .type = OPT_STR, .arg = "PATH",
-	.help = "run in a sub-cgroup of the instance's"),
+    OPT(struct args, cgroups, .name = "cgroup", .type = OPT_LIST, .arg = "[CTRL,...:]SUB",
+	.help = "run in a sub-cgroup of the instance's; may be repeated for other controllers"),
     OPT(struct args, ignore_paused, .name = "ignore-paused", .type = OPT_BOOL,
 	.help = "also when the instance is paused"),
     OPT(struct args, no_subreaper, .name = "no-subreaper", .type = OPT_BOOL,
@@ -210,7 +210,7 @@ static int start(const struct ocicmd_globals *g, const struct args *x, const str
 {
 	struct launch_opts o = LAUNCH_OPTS_INIT;
 	char cache[4096];
-	const char *sub = x->cgroup;
+	struct strs subs = {.v = x->cgroups.v, .n = x->cgroups.n};
 	int r;
 
 	snprintf(cache, sizeof(cache), "%s/.seccomp", g->root);
@@ -218,7 +218,7 @@ static int start(const struct ocicmd_globals *g, const struct args *x, const str
 	o.id = s->id;
 	o.seccomp_cache = cache;
 	o.preserve_fds = (int)x->preserve_fds + g->listen_fds;
-	o.cgroup_sub = sub;
+	o.cgroup_subs = subs.n ? &subs : NULL;
 	o.cgroup_saved = s->cgroup;
 	o.flags = s->systemd_cgroup ? LAUNCH_SYSTEMD_CGROUP : 0;
 	if (!x->console_socket)

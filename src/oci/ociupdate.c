@@ -358,11 +358,11 @@ static void print_stats(const char *id, const struct cgroup_stats *s, struct buf
 	    "\"memory\":{\"cache\":%llu,\"usage\":{\"limit\":%llu,\"usage\":%llu,\"max\":%llu,"
 	    "\"failcnt\":%llu},\"swap\":{\"limit\":%llu,\"usage\":%llu,\"failcnt\":0},"
 	    "\"kernel\":{\"limit\":0,\"usage\":%llu,\"failcnt\":0},\"raw\":{\"rss\":%llu,"
-	    "\"inactive_file\":%llu,\"oom_kill\":%llu}},",
+	    "\"inactive_file\":%llu}},",
 	    u(s->memory_cache_bytes), u(s->memory_limit_bytes), u(s->memory_bytes),
 	    u(s->memory_peak_bytes), u(s->memory_failures), u(s->memory_swap_limit_bytes),
 	    u(s->memory_swap_bytes), u(s->memory_kernel_bytes), u(s->memory_anon_bytes),
-	    u(s->memory_inactive_bytes), u(s->oom_kills));
+	    u(s->memory_inactive_bytes));
 	buf_printf(
 	    b,
 	    "\"pids\":{\"current\":%llu,\"limit\":%llu},\"blkio\":{\"ioServiceBytesRecursive\":"

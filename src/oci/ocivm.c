@@ -403,7 +403,7 @@ int ocivm_exec(int dir, const struct plan_process *process, const struct launch_
 		return err_set(e, ERR_UNSUPPORTED,
 			       "--preserve-fds and LISTEN_FDS with isolation vm: a descriptor of "
 			       "the host cannot enter the machine");
-	if (opts->cgroup_sub)
+	if (opts->cgroup_subs)
 		return err_set(e, ERR_UNSUPPORTED,
 			       "--cgroup with isolation vm: cgroups of the guest are its own");
 	/* As in vmm/guestplan.c: the guest's kernel has neither. */

@@ -101,9 +101,12 @@ int cgroup_enter_sub(const struct cgroup *cg, const char *controllers, const cha
 		     struct err *e)
 {
 	struct arena a = ARENA_INIT;
-	const char *clean;
-	int r = cgroup_path_clean(&a, sub, &clean, e), found = 0;
+	const char *clean = "";
+	int r = 0, found = 0;
 
+	/* "/" is the instance's own. */
+	if (sub[strspn(sub, "/")])
+		r = cgroup_path_clean(&a, sub, &clean, e);
 	if (r < 0)
 		r = err_wrap(e, r, "bad sub cgroup path: %s is not a sub cgroup path", sub);
 
@@ -115,7 +118,8 @@ int cgroup_enter_sub(const struct cgroup *cg, const char *controllers, const cha
 		    !mountinfo_has(p->controllers, controllers))
 			continue;
 		found++;
-		dir = path_open(p->fd, clean, O_PATH | O_DIRECTORY, 0, PATH_NO_LINKS);
+		dir =
+		    path_open(p->fd, *clean ? clean : ".", O_PATH | O_DIRECTORY, 0, PATH_NO_LINKS);
 		r = dir < 0 ? dir : enter_dir(dir, p->version);
 		/* Callers look for this text. */
 		if (r == -ENOENT) {

@@ -57,19 +57,32 @@ int entry_become_root(struct err *e)
 	return 0;
 }
 
-/* "SUB", or "CONTROLLERS:SUB" for those alone; the others are entered as without it. */
-static int enter_sub(struct job *j, struct err *e)
+/* "SUB", or "CONTROLLERS:SUB" for those alone, each of which may lie in a tree of its own. */
+static int enter_one(struct job *j, const char *sub, struct err *e)
 {
-	const char *sub = j->opts->cgroup_sub, *colon = strchr(sub, ':');
-	int r;
+	const char *colon = strchr(sub, ':');
+	int r = 0;
 
 	if (!colon)
 		return cgroup_enter_sub(j->cgroup, NULL, sub, e);
-	r = cgroup_enter(j->cgroup, e);
-	return r < 0
-		   ? r
-		   : cgroup_enter_sub(j->cgroup, arena_dupn(&j->arena, sub, (size_t)(colon - sub)),
-				      colon + 1, e);
+	for (const char *w = sub; r == 0 && w < colon; w += w < colon) {
+		size_t n = strcspn(w, ",:");
+
+		r = cgroup_enter_sub(j->cgroup, arena_dupn(&j->arena, w, n), colon + 1, e);
+		w += n;
+	}
+	return r;
+}
+
+/* What no word names is entered as without them. */
+static int enter_subs(struct job *j, struct err *e)
+{
+	const struct strs *s = j->opts->cgroup_subs;
+	int r = s->n == 1 && !strchr(s->v[0], ':') ? 0 : cgroup_enter(j->cgroup, e);
+
+	for (size_t i = 0; r == 0 && i < s->n; i++)
+		r = enter_one(j, s->v[i], e);
+	return r;
 }
 
 int entry_cgroup(struct job *j, struct err *e)
@@ -80,7 +93,7 @@ int entry_cgroup(struct job *j, struct err *e)
 	j->in_cgroup = true;
 	if (j->placed_by_parent)
 		return 0;
-	return j->exec && j->opts->cgroup_sub ? enter_sub(j, e) : cgroup_enter(j->cgroup, e);
+	return j->exec && j->opts->cgroup_subs ? enter_subs(j, e) : cgroup_enter(j->cgroup, e);
 }
 
 static int names(const struct job *j, struct err *e)

@@ -141,7 +141,7 @@ static pid_t clone_it(unsigned int flags, int cgroup_fd, int *pidfd)
 static int v2_fd(const struct job *j)
 {
 	if (!j->cgroup || j->placed_by_parent || j->no_clone_into ||
-	    (j->exec && j->opts->cgroup_sub))
+	    (j->exec && j->opts->cgroup_subs))
 		return -1;
 	return cgroup_dir_fd(j->cgroup);
 }

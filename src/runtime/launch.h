@@ -22,6 +22,7 @@ struct err;
 struct plan;
 struct plan_hook_list;
 struct plan_process;
+struct strs;
 
 enum launch_flags {
 	LAUNCH_SYSTEMD_CGROUP = 1, /* cgroupsPath is "slice:prefix:name", made by systemd */
@@ -46,8 +47,9 @@ struct launch_opts {
 	 * for days, must not hold it too.  0 or -1: none. */
 	int lock;
 	const char *cgroup_saved; /* exec: what cgroup_save() gave; NULL: by the plan's path */
-	const char *cgroup_sub; /* exec: a cgroup below the instance's, NULL: the instance's own */
-	int flags;		/* enum launch_flags */
+	/* exec: cgroups below the instance's, "SUB" or "CONTROLLER,...:SUB"; none: its own */
+	const struct strs *cgroup_subs;
+	int flags; /* enum launch_flags */
 };
 #define LAUNCH_OPTS_INIT ((struct launch_opts){.stdio = {0, 1, 2}, .listener = -1})
 

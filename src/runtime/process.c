@@ -13,8 +13,8 @@
 #include "runtime/user.h"
 #include "sys/fd.h"
 #include "sys/path.h"
-#include "sys/userns.h"
 #include "sys/sock.h"
+#include "sys/userns.h"
 
 #include <fcntl.h>
 #include <grp.h>

@@ -188,6 +188,10 @@ def exec_in_a_sub_cgroup(env):
     pids = pathlib.Path(f"/sys/fs/cgroup/pids/caisson-test-sub-{os.getpid()}")
     if pids.exists():
         (pids / "down").mkdir()
+        for top in ("/", "pids:/"):
+            check("/down" not in oci("exec", "--cgroup", top, "c1", "cat", "/proc/self/cgroup").ok().out, top)
+        both = oci("exec", "--cgroup", "pids:down", "--cgroup", "devices:/", "c1", "cat", "/proc/self/cgroup").ok().out.splitlines()
+        same([l for l in both if "down" in l], [l for l in both if ":pids:" in l], "places by controller")
         r = oci("exec", "-d", "--pid-file", oci.base / "x.pid", "--cgroup", "pids:down", "c1", "sleep", "100",
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).ok()
         same((pids / "down/cgroup.procs").read_text(), (oci.base / "x.pid").read_text().strip() + "\n", "where it is")

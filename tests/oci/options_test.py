@@ -169,7 +169,8 @@ def an_oom_kill_is_an_event(env):
                          for n in os.listdir(f"/proc/{p.pid}/fd")), what="events listens")
     os.write(go, b"\n")
     same(json.loads(p.until("{[^\n]*\n").group(0)), {"type": "oom", "id": "c1"}, "the event")
-    check(json.loads(oci("events", "--stats", "c1").ok().out)["data"]["memory"]["raw"]["oom_kill"] >= 1, "the count in --stats")
+    # Readers find the event by this word.
+    check("oom" not in oci("events", "--stats", "c1").ok().out, "a word of the event in the statistics")
     oci("delete", "-f", "c1").ok()
     same(p.finish().code, 0, "events at the end")
     os.close(go)
