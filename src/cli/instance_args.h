@@ -23,11 +23,15 @@ struct instance_args {
 	bool rm, interactive, tty, read_only, publish_all, quiet, content_trust, oom_kill_disable,
 	    init, privileged;
 	const char *name, *hostname, *domainname, *workdir, *user, *network, *platform, *cidfile;
-	const char *entrypoint, *stop_signal, *restart, *cgroup_parent, *cpuset_cpus, *cpuset_mems,
-	    *uts, *runtime, *pid, *ipc;
+	const char *entrypoint, *stop_signal, *restart, *health_cmd, *cgroup_parent, *cpuset_cpus,
+	    *cpuset_mems, *uts, *runtime, *pid, *ipc;
 	int isolation, pull; /* pull: enum image_pull_policy */
 	int cgroupns, volume_driver;
 	uint64_t memory, shm, memory_reservation, memory_swap; /* swap: UINT64_MAX is no limit */
+	bool no_healthcheck;
+	int64_t health_interval, health_timeout, health_start_period,
+	    health_start_interval; /* ns */
+	int64_t health_retries;
 	int64_t cpus, pids, stop_timeout, oom_score, memory_swappiness, blkio_weight;
 	int64_t cpu_period, cpu_quota, cpu_rt_period, cpu_rt_runtime, cpu_shares;
 	struct opt_list env, env_file, volume, mount, tmpfs, publish, dns, add_host, expose;

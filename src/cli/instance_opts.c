@@ -18,6 +18,8 @@ static const char *const drivers[] = {"local", NULL};
 #define INT(member, name_, low, high, preset_, help_)                                              \
 	O(member, .name = name_, .type = OPT_INT, .arg = "N", .min = low, .max = high,             \
 	  .preset = preset_, .help = help_)
+#define TIME(member, name_, help_)                                                                 \
+	O(member, .name = name_, .type = OPT_DURATION, .arg = "TIME", .help = help_)
 #define FLAG(member, name_, help_) O(member, .name = name_, .type = OPT_BOOL, .help = help_)
 
 const struct opt instance_opts_table[] = {
@@ -70,6 +72,15 @@ const struct opt instance_opts_table[] = {
     LIST(expose, "expose", "PORT[/PROTO]", "a port that --publish-all publishes, too"),
     OPT_NO("gpus", "GPUS", "no vendor's hook runs here; give the device nodes with --device"),
     LIST(group_add, "group-add", "GROUP", "one more group for the process, by name or id"),
+    STR(health_cmd, "health-cmd", "COMMAND", "ask by this whether it is well, in a shell"),
+    TIME(health_interval, "health-interval", "between two checks, 30s by default"),
+    INT(health_retries, "health-retries", 0, 1000000, NULL,
+	"failures in a row that make it unhealthy, 3 by default"),
+    TIME(health_start_interval, "health-start-interval",
+	 "between two checks in the start period, 5s by default"),
+    TIME(health_start_period, "health-start-period",
+	 "time to come up, in which failures do not count"),
+    TIME(health_timeout, "health-timeout", "how long one check may take, 30s by default"),
     O(hostname, .name = "hostname", .letter = 'h', .type = OPT_STR, .arg = "NAME",
       .help = "host name inside, the short id by default"),
     FLAG(init, "init", "a process 1 that reaps orphans and passes signals on"),
@@ -98,6 +109,7 @@ const struct opt instance_opts_table[] = {
       .help = "the same as --network"),
     O(network, .name = "network", .type = OPT_STR, .arg = "NET", .complete = "network",
       .preset = "bridge", .help = "bridge, none, host, or a network's name"),
+    FLAG(no_healthcheck, "no-healthcheck", "do not run the image's health check"),
     FLAG(oom_kill_disable, "oom-kill-disable", "wait instead of being killed (cgroup v1)"),
     INT(oom_score, "oom-score-adj", -1000, 1000, NULL,
 	"how likely the kernel kills it for want of memory, -1000 to 1000"),

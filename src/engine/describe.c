@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/describe.h"
 #include "base/arena.h"
+#include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -10,19 +11,23 @@
 #include "engine/plan_build.h"
 #include "engine/request.h"
 #include "engine/session.h"
+#include "fmt/json.h"
 #include "fmt/oci_image.h"
 #include "fmt/publish.h"
 #include "spec/plan.h"
 #include "store/image.h"
 #include "store/store.h"
+#include "sys/file.h"
 
 #include <inttypes.h>
 #include <string.h>
 
+#define HEALTH_MAX  (256u << 10)
 #define COMMAND_CUT 20
 #define PORTS_SHOWN 1024 /* an image may expose all of them */
 
-static void state(struct members *w, const struct lookup *l)
+/* health: JSON, or NULL. */
+static void state(struct members *w, const struct lookup *l, const char *health)
 {
 	const struct instance_state *st = &l->state;
 
@@ -40,6 +45,8 @@ static void state(struct members *w, const struct lookup *l)
 	members_str(w, "Error", st->error);
 	members_stamp(w, "StartedAt", st->started_ns);
 	members_stamp(w, "FinishedAt", st->finished_ns);
+	if (health)
+		members_raw(w, "Health", health);
 	members_close(w);
 }
 
@@ -151,6 +158,12 @@ static void config(struct members *w, const struct lookup *l, const struct reque
 	members_str(w, "WorkingDir", p->process->cwd);
 	members_list(w, "OnBuild", &image->on_build, "null");
 	members_map(w, "Labels", &l->i.labels, a);
+	if (p->caisson->health) {
+		auto_buf struct buf text = BUF_INIT(1 << 20);
+
+		jbind_write(&health_table, p->caisson->health, &text);
+		members_raw(w, "Healthcheck", text.p);
+	}
 	members_str(w, "StopSignal", p->caisson->stop_signal);
 	members_num(w, "StopTimeout", p->caisson->stop_timeout_s);
 	members_close(w);
@@ -168,6 +181,22 @@ static void networks(struct members *w, const struct lookup *l, const struct req
 	members_close(w);
 	members_close(w);
 	members_close(w);
+}
+
+/* As the monitor wrote it, read strictly before it is passed on. */
+static const char *read_health(struct store *store, const struct instance *i, struct arena *a)
+{
+	auto_buf struct buf b = BUF_INIT(HEALTH_MAX);
+	auto_free char *text = NULL;
+	auto_json struct json *j = NULL;
+	ssize_t n =
+	    file_read(store_root_fd(store), arena_printf(a, "instances/%s/health.json", i->id),
+		      HEALTH_MAX, &text);
+
+	if (n <= 0 || json_parse(text, (size_t)n, "health", &j, NULL) < 0)
+		return NULL;
+	json_dump(j, &b);
+	return arena_dupn(a, b.p, b.len);
 }
 
 int describe_inspect(struct session *s, const struct lookup *l, struct buf *out, struct err *e)
@@ -203,7 +232,7 @@ int describe_inspect(struct session *s, const struct lookup *l, struct buf *out,
 		members_stamp(&w, "Created", l->i.created_ns);
 		members_str(&w, "Path", l->i.command.n ? l->i.command.v[0] : "");
 		members_list(&w, "Args", &args, "[]");
-		state(&w, l);
+		state(&w, l, read_health(store, &l->i, &a));
 		members_str(&w, "Image", l->i.image_id);
 		members_str(&w, "ResolvConfPath",
 			    arena_printf(&a, "%s/instances/%s/resolv.conf", s->root, l->i.id));

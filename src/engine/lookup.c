@@ -3,6 +3,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "engine/session.h"
+#include "spec/health.h"
 #include "store/instance.h"
 #include "store/store.h"
 #include "sys/file.h"
@@ -139,6 +140,9 @@ const char *lookup_duration(int64_t ns, struct arena *a)
 	return arena_printf(a, "%" PRId64 " years", h / 24 / 365);
 }
 
+static const char *const healths[] = {" (health: starting)", " (healthy)", " (unhealthy)"};
+_Static_assert(sizeof(healths) / sizeof(*healths) == HEALTH_STATUS_MAX_, "a text per status");
+
 const char *lookup_status_text(const struct lookup *l, int64_t now, struct arena *a)
 {
 	const struct instance_state *st = &l->state;
@@ -147,7 +151,9 @@ const char *lookup_status_text(const struct lookup *l, int64_t now, struct arena
 	case INSTANCE_RUNNING:
 	case INSTANCE_PAUSED:
 		return arena_printf(a, "Up %s%s", lookup_duration(now - st->started_ns, a),
-				    st->status == INSTANCE_PAUSED ? " (Paused)" : "");
+				    st->status == INSTANCE_PAUSED ? " (Paused)"
+				    : st->health < 0		  ? ""
+								  : healths[st->health]);
 	case INSTANCE_RESTARTING:
 		return arena_printf(a, "Restarting (%" PRId64 ") %s ago", st->exit_code,
 				    lookup_duration(now - st->finished_ns, a));

@@ -31,6 +31,7 @@ struct build {
 	const struct request *q;
 	struct arena *a;
 	struct plan *p;
+	struct health *health; /* NULL: none */
 };
 
 void plan_build_setenv(struct strs *env, const char *pair, struct arena *a)
@@ -403,6 +404,7 @@ static void caisson(struct build *b)
 	c->image = i->image;
 	c->labels = i->labels;
 	c->restart = b->q->restart;
+	c->health = b->health;
 	c->state_dir = arena_printf(b->a, "%s/instances/%s", b->in->root, i->id);
 	c->run_dir = arena_printf(b->a, "%s/instances/%s", b->in->run_root, i->id);
 	c->rootfs = *b->in->rootfs;
@@ -435,6 +437,37 @@ const char *plan_build_hostname(const struct request *q, const char *id, struct 
 	return arena_dupn(a, id, INSTANCE_SHORT_ID);
 }
 
+/* The image's check with what the request says instead; NULL: none. */
+static int health(struct build *b, struct err *e)
+{
+	const struct request *q = b->q;
+	const char *image = b->in->image->healthcheck;
+	struct health *h = arena_alloc(b->a, sizeof(*h));
+	int r = 0;
+
+	if (q->no_healthcheck)
+		return 0;
+	if (image)
+		r = jbind_parse(&health_table, image, strlen(image), h, b->a,
+				"health check of the image", e);
+	if (r < 0)
+		return r;
+	if (q->health_cmd && *q->health_cmd) {
+		h->test = (struct strs){0};
+		arena_strs_add(b->a, &h->test, "CMD-SHELL");
+		arena_strs_add(b->a, &h->test, q->health_cmd);
+	}
+	h->interval_ns = q->health_interval_ns ?: h->interval_ns;
+	h->timeout_ns = q->health_timeout_ns ?: h->timeout_ns;
+	h->start_period_ns = q->health_start_period_ns ?: h->start_period_ns;
+	h->start_interval_ns = q->health_start_interval_ns ?: h->start_interval_ns;
+	h->retries = q->health_retries ?: h->retries;
+	r = health_check(h, e);
+	if (r == 0 && health_wanted(h))
+		b->health = h;
+	return r;
+}
+
 int plan_build(const struct plan_input *in, struct arena *a, struct plan *out, struct err *e)
 {
 	struct build b = {.in = in, .q = in->request, .a = a, .p = out};
@@ -447,6 +480,9 @@ int plan_build(const struct plan_input *in, struct arena *a, struct plan *out, s
 	out->linux_->rootfs_propagation = "private";
 	out->caisson = arena_alloc(a, sizeof(*out->caisson));
 	out->hostname = plan_build_hostname(b.q, in->instance->id, a);
+	r = health(&b, e);
+	if (r < 0)
+		return r;
 	caisson(&b);
 	r = process(&b, e);
 	if (r < 0)

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "engine/lookup.h"
 #include "engine/request.h"
+#include "spec/health.h"
 #include "spec/plan.h"
 
 #include <stdlib.h>
@@ -52,6 +53,11 @@ static bool ancestor(const struct lookup *l, const char *want)
 static bool exited(const struct lookup *l, const char *want)
 {
 	return l->state.status == INSTANCE_EXITED && l->state.exit_code == strtol(want, NULL, 10);
+}
+
+static bool health(const struct lookup *l, const char *want)
+{
+	return streq(want, l->state.health < 0 ? "none" : health_status_names[l->state.health]);
 }
 
 static bool isolation(const struct lookup *l, const char *want)
@@ -139,6 +145,7 @@ static const struct key keys[] = {
     {"status", status, .states = true},
     {"ancestor", ancestor},
     {"exited", exited, .states = true},
+    {"health", health},
     {"isolation", isolation},
     {"volume", volume},
     {"network", network},
@@ -172,6 +179,13 @@ static int check_value(const struct key *k, const char *v, struct err *e)
 			known |= streq(v, lookup_status_names[i]);
 		if (!known)
 			return err_set(e, ERR_USAGE, "--filter status does not know '%.40s'", v);
+	}
+	if (streq(k->name, "health")) {
+		known = streq(v, "none");
+		for (int i = 0; health_status_names[i]; i++)
+			known |= streq(v, health_status_names[i]);
+		if (!known)
+			return err_set(e, ERR_USAGE, "--filter health does not know '%.40s'", v);
 	}
 	if (streq(k->name, "exited")) {
 		strtol(v, &end, 10);

@@ -87,6 +87,13 @@ static const struct jbind_field fields[] = {
     F(uts_host, JBIND_BOOL),
     F(labels, JBIND_STRS),
     F(annotations, JBIND_STRS),
+    F(health_cmd, JBIND_STR),
+    F(no_healthcheck, JBIND_BOOL),
+    F(health_interval_ns, JBIND_INT),
+    F(health_timeout_ns, JBIND_INT),
+    F(health_start_period_ns, JBIND_INT),
+    F(health_start_interval_ns, JBIND_INT),
+    F(health_retries, JBIND_INT),
     F(restart, JBIND_STR),
     F(stop_signal, JBIND_STR),
     F(stop_timeout_s, JBIND_OPTINT),
@@ -291,6 +298,11 @@ int request_check(const struct request *q, struct err *e)
 		return r;
 	if (q->isolation == PLAN_VM && (r = check_vm(q, e)) < 0)
 		return r;
+	if (q->no_healthcheck &&
+	    (q->health_cmd || q->health_interval_ns || q->health_timeout_ns ||
+	     q->health_start_period_ns || q->health_start_interval_ns || q->health_retries))
+		return err_set(e, ERR_USAGE,
+			       "conflicting options: --no-healthcheck and --health-*");
 	if ((r = policy_parse(q->restart, &policy, e)) < 0)
 		return r;
 	if (q->auto_remove && policy.restart != POLICY_NO)

@@ -66,7 +66,11 @@ struct request {
 	struct strs storage_opts; /* size=SIZE */
 	bool cgroupns_host, uts_host;
 	struct strs labels, annotations; /* KEY=VALUE */
-	const char *restart;		 /* "on-failure:3"; NULL: no */
+	const char *health_cmd;		 /* for a shell; NULL: the image's */
+	bool no_healthcheck;
+	int64_t health_interval_ns, health_timeout_ns, health_start_period_ns,
+	    health_start_interval_ns, health_retries; /* 0: not said */
+	const char *restart;			      /* "on-failure:3"; NULL: no */
 	const char *stop_signal;
 	struct jbind_optint stop_timeout_s;
 };

@@ -143,7 +143,10 @@ static bool wanted(const struct instance *i, const struct instance_state *st)
 		return false;
 	/* As docker: a boot counts as a start of its own for "always". */
 	end.stopped &= p.restart != POLICY_ALWAYS;
-	return st->restarting || (st->status == INSTANCE_EXITED && policy_again(&p, &end));
+	/* Killed within a start, it looks as if it never had run. */
+	if (st->restarting && st->status == INSTANCE_CREATED)
+		return true;
+	return st->status == INSTANCE_EXITED && (st->restarting || policy_again(&p, &end));
 }
 
 static int boot_one(const char *id, void *arg)
@@ -156,8 +159,8 @@ static int boot_one(const char *id, void *arg)
 	struct instance i;
 	int r;
 
-	if (instance_alive(store_run_fd(store), id) ||
-	    instance_load(store_root_fd(store), id, &a, &i, NULL) < 0 ||
+	/* Not asked whether a monitor lives: one of an instance that has ended is about to go. */
+	if (instance_load(store_root_fd(store), id, &a, &i, NULL) < 0 ||
 	    instance_state(store_root_fd(store), store_run_fd(store), id, &a, &st, NULL) < 0 ||
 	    !wanted(&i, &st))
 		return 0;

@@ -36,11 +36,14 @@
 #include <unistd.h>
 
 #define STREAMS_MAX 128
+#define FIXED_POLLS 3 /* port, signals, want of memory */
 #define OUT_HIGH    (1u << 20)
 #define OUT_MAX	    (16u << 20)
 
 struct agent {
 	int port, signals;
+	int oom;	   /* readable when something was killed for want of memory; -1 */
+	uint64_t oom_told; /* how many the host knows of */
 	struct wire_reader in;
 	struct buf out;
 	size_t out_off;
@@ -125,6 +128,20 @@ static void load_late(void)
 		_exit(boot_modules("late", NULL) < 0);
 }
 
+/* The host writes it into the instance's record, so it comes before the EXIT of what was killed. */
+static void tell_oom(struct agent *s)
+{
+	uint64_t n = 0;
+	uint32_t v;
+
+	if (!s->main_ready || cgroup_oom_kills(s->streams[0].launch.cgroup, &n, NULL) < 0 ||
+	    n <= s->oom_told)
+		return;
+	s->oom_told = n;
+	v = htole32(n < UINT32_MAX ? (uint32_t)n : UINT32_MAX);
+	wire_put(&s->out, WIRE_OOM, 1, &v, sizeof(v));
+}
+
 static int start(struct agent *s, const struct message *m, struct err *e)
 {
 	struct procio *st = &s->streams[0];
@@ -145,6 +162,7 @@ static int start(struct agent *s, const struct message *m, struct err *e)
 		return r;
 	}
 	s->main_ready = true;
+	s->oom = cgroup_oom_fd(st->launch.cgroup, NULL);
 	put_started(s, st);
 	load_late();
 	return 0;
@@ -369,6 +387,7 @@ static void reap(struct agent *s)
 
 	while (read(s->signals, &info, sizeof(info)) > 0)
 		;
+	tell_oom(s);
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		for (size_t i = 0; i < STREAMS_MAX; i++)
 			if (s->streams[i].id && !s->streams[i].ended &&
@@ -433,16 +452,20 @@ static void move_streams(struct agent *s, const struct pollfd *p)
 		procio_move(st, p + i * PROCIO_POLLS, has_room(s), &s->out);
 		if (!has_room(s) || !procio_finish(st, &s->out))
 			continue;
-		if (st->id == 1)
+		if (st->id == 1) {
 			s->main_ready = false;
+			fd_close(s->oom); /* the cgroup goes with the stream */
+			s->oom = -1;
+		}
 		procio_close(st);
 	}
 }
 
 static int turn(struct agent *s, struct err *e)
 {
-	static struct pollfd p[2 + STREAMS_MAX * PROCIO_POLLS];
-	size_t n = 2 + STREAMS_MAX * PROCIO_POLLS;
+	static struct pollfd p[FIXED_POLLS + STREAMS_MAX * PROCIO_POLLS];
+	size_t n = FIXED_POLLS + STREAMS_MAX * PROCIO_POLLS;
+	char drop[4096];
 	bool room = has_room(s);
 	int r = 0;
 
@@ -450,20 +473,23 @@ static int turn(struct agent *s, struct err *e)
 	    .fd = s->port,
 	    .events = (short)((room ? POLLIN : 0) | (s->out.len > s->out_off ? POLLOUT : 0))};
 	p[1] = (struct pollfd){.fd = s->signals, .events = POLLIN};
+	p[2] = (struct pollfd){.fd = s->oom, .events = POLLIN | POLLPRI};
 	for (size_t i = 0; i < STREAMS_MAX; i++)
 		if (s->streams[i].id)
-			procio_poll(&s->streams[i], room, p + 2 + i * PROCIO_POLLS);
+			procio_poll(&s->streams[i], room, p + FIXED_POLLS + i * PROCIO_POLLS);
 		else
 			for (size_t j = 0; j < PROCIO_POLLS; j++)
-				p[2 + i * PROCIO_POLLS + j] = (struct pollfd){.fd = -1};
+				p[FIXED_POLLS + i * PROCIO_POLLS + j] = (struct pollfd){.fd = -1};
 	if (poll(p, n, -1) < 0)
 		return errno == EINTR ? 0 : err_sys(e, "poll");
+	if (p[2].revents && read(s->oom, drop, sizeof(drop)) >= 0)
+		tell_oom(s);
 	if (p[1].revents)
 		reap(s);
 	if (p[0].revents & (POLLIN | POLLHUP | POLLERR))
 		r = read_port(s, e);
 	if (r == 0)
-		move_streams(s, p + 2);
+		move_streams(s, p + FIXED_POLLS);
 	if (r == 0)
 		r = write_port(s, e);
 	return r;
@@ -475,7 +501,8 @@ int agent_run(int port, struct err *e)
 	sigset_t mask;
 	int r = 0;
 
-	s = (struct agent){.port = port, .out = BUF_INIT(OUT_MAX), .in = WIRE_READER_INIT};
+	s = (struct agent){
+	    .port = port, .out = BUF_INIT(OUT_MAX), .in = WIRE_READER_INIT, .oom = -1};
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGCHLD);
 	sigaddset(&mask, SIGPIPE);

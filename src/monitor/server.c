@@ -167,6 +167,7 @@ void server_started(struct proc *p, int64_t pid)
 		s->started = true;
 		write_start(s, pid);
 		teller_event(&s->teller, "start", NULL, NULL);
+		checkup_begin(&s->checkup);
 		for (struct client *c = s->clients; c; c = c->next)
 			if (c->first)
 				client_send(c, WIRE_STARTED, 0, &n, sizeof(n));
@@ -185,6 +186,8 @@ void server_failed(struct proc *p, const struct err *why)
 	for (struct link *l = p->links; l; l = l->next_of_proc)
 		client_send_err(l->client, l->stream, why);
 	p->ended = true;
+	if (p == s->checkup.probe)
+		checkup_failed(&s->checkup, why);
 	if (p->number != 1) {
 		server_drop_proc(p);
 		return;
@@ -209,6 +212,10 @@ void server_output(struct proc *p, enum logfile_stream stream, const char *data,
 	static bool seen;
 	bool err = stream == LOGFILE_STDERR;
 
+	if (p == p->server->checkup.probe) {
+		checkup_output(&p->server->checkup, data, len);
+		return;
+	}
 	if (!seen)
 		trace_mark(TRACE_FIRST_OUTPUT);
 	seen = true;
@@ -287,12 +294,18 @@ void server_stay_ended(struct server *s)
 	server_settle(s);
 }
 
+void server_oom(struct server *s)
+{
+	s->oom_told = true;
+	teller_event(&s->teller, "oom", NULL, NULL);
+}
+
 static void tell_end(struct server *s, int code, bool oom)
 {
 	char text[16];
 
 	snprintf(text, sizeof(text), "%d", code);
-	if (oom)
+	if (oom && !s->oom_told)
 		teller_event(&s->teller, "oom", NULL, NULL);
 	teller_event(&s->teller, "die", "exitCode", text);
 	if (s->stop_asked)
@@ -307,6 +320,11 @@ void server_exited(struct proc *p, int status)
 
 	p->status = status;
 	p->ended = true;
+	if (p == s->checkup.probe) {
+		checkup_ended(&s->checkup, status);
+		server_drop_proc(p);
+		return;
+	}
 	if (p->number != 1) {
 		snprintf(code, sizeof(code), "%d", exit_code(status));
 		teller_event(&s->teller, "exec_die", "exitCode", code);
@@ -316,6 +334,7 @@ void server_exited(struct proc *p, int status)
 	}
 	trace_begin(TRACE_CLEANUP);
 	loop_drop(&s->stop_timer);
+	checkup_end(&s->checkup);
 	logfile_flush(&s->log);
 	oom = s->ops->oom(s);
 	s->ops->end(s);
@@ -451,6 +470,7 @@ static int adopt_plan(struct server *s, struct err *e)
 		return err_set(e, ERR_CORRUPT, "plan: not one of the engine's");
 	s->ops = c->isolation == PLAN_VM ? &workload_vm_ops : &workload_container_ops;
 	teller_init(&s->teller, s->setup->run_root, p);
+	checkup_init(&s->checkup, s, p);
 	r = policy_parse(c->restart, &s->policy, e);
 	if (r < 0)
 		return r;
@@ -521,6 +541,7 @@ static void finish(struct server *s)
 		client_close(s->clients);
 	unlinkat(s->run_fd, "ctl", 0);
 	logfile_done(&s->log);
+	checkup_end(&s->checkup);
 	teller_done(&s->teller);
 	loop_done(&s->loop);
 }
@@ -545,6 +566,7 @@ int server_run(const struct server_setup *setup, struct err *e)
 			   .stop_timer = WATCH_INIT,
 			   .restart_timer = WATCH_INIT,
 			   .term = WATCH_INIT,
+			   .checkup = CHECKUP_INIT,
 			   .log = LOGFILE_INIT};
 	auto_arena struct arena a = ARENA_INIT;
 	struct plan *plan;

@@ -19,6 +19,7 @@
 #define MONITOR_SERVER_H
 
 #include "base/err.h"
+#include "monitor/checkup.h"
 #include "monitor/logfile.h"
 #include "monitor/loop.h"
 #include "monitor/outq.h"
@@ -113,6 +114,7 @@ struct server {
 	struct watch listener, stop_timer, restart_timer, term;
 	struct logfile log;
 	struct teller teller;
+	struct checkup checkup;
 	struct proc *procs; /* the main one is last */
 	struct client *clients;
 	uint32_t last_number, last_serial;
@@ -120,6 +122,7 @@ struct server {
 	bool stop_asked; /* by a client: its end is a stop, and no policy starts it again */
 	bool going_down; /* the host stops: no policy starts it again now */
 	bool waiting;	 /* it has ended and is to be started again when restart_timer is due */
+	bool oom_told;	 /* by an event */
 	bool oom;	 /* something of it was killed for want of memory */
 	bool again;	 /* the wait is over */
 	struct policy policy;
@@ -149,6 +152,8 @@ void server_failed(struct proc *p, const struct err *why);
 /* data: len > 0 bytes of output. */
 void server_output(struct proc *p, enum logfile_stream s, const char *data, size_t len);
 void server_exited(struct proc *p, int status);
+/* Something of it was killed for want of memory. */
+void server_oom(struct server *s);
 /* n bytes of .in were passed on (and removed by the caller). */
 void server_took(struct proc *p, size_t n);
 

@@ -40,7 +40,9 @@
 struct box {
 	struct proc *proc;
 	struct launch launch;
-	bool host_net;			  /* of the main process: it has no network of its own */
+	bool host_net;	  /* of the main process: it has no network of its own */
+	struct watch oom; /* of the main process: the cgroup's */
+	uint64_t oom_kills;
 	struct watch in, out, err, ended; /* with a terminal only in and out, both its master */
 };
 
@@ -231,7 +233,8 @@ static struct box *box_new(struct proc *p)
 			  .in = WATCH_INIT,
 			  .out = WATCH_INIT,
 			  .err = WATCH_INIT,
-			  .ended = WATCH_INIT};
+			  .ended = WATCH_INIT,
+			  .oom = WATCH_INIT};
 	p->work = b;
 	return b;
 }
@@ -318,6 +321,35 @@ static void reap_failed(struct box *b)
 	b->launch.pid = 0;
 }
 
+static void oom_ready(struct watch *w, uint32_t events)
+{
+	struct box *b = loop_owner(w, struct box, oom);
+	char drop[4096];
+	uint64_t n = 0;
+
+	ssize_t got = read(w->fd, drop, sizeof(drop));
+
+	/* It also wakes when the cgroup goes away. */
+	if (got <= 0 || cgroup_oom_kills(b->launch.cgroup, &n, NULL) < 0) {
+		loop_drop(w);
+		return;
+	}
+	/* v2 wakes at every change of memory.events, so what counts is the count; v1 (an eventfd,
+	 * eight bytes) wakes for this alone, but before the killing is counted. */
+	if (n > b->oom_kills || got == sizeof(uint64_t))
+		server_oom(b->proc->server);
+	b->oom_kills = n;
+}
+
+/* Without it the end of the main process still says whether there was one. */
+static void watch_oom(struct box *b)
+{
+	int fd = b->launch.cgroup ? cgroup_oom_fd(b->launch.cgroup, NULL) : -1;
+
+	if (fd >= 0 && loop_watch(&b->proc->server->loop, &b->oom, fd, EPOLLIN, oom_ready) < 0)
+		fd_close(fd);
+}
+
 static void start(struct server *s)
 {
 	struct box *b = main_box(s);
@@ -331,6 +363,7 @@ static void start(struct server *s)
 		server_failed(b->proc, &e);
 		return;
 	}
+	watch_oom(b);
 	server_started(b->proc, b->launch.pid);
 }
 
@@ -477,6 +510,7 @@ static void forget(struct proc *p)
 	loop_drop(&b->out);
 	loop_drop(&b->err);
 	loop_drop(&b->ended);
+	loop_drop(&b->oom);
 	launch_done(&b->launch);
 	free(b);
 	p->work = NULL;

@@ -62,6 +62,7 @@ struct machine {
 	struct wire_reader reader;
 	struct outq out;
 	bool greeted, dying;
+	bool oom; /* in the guest */
 	struct asked *asked;
 	uint32_t asked_last, asked_count;
 	/* What it booted with; a running machine cannot have more. */
@@ -416,6 +417,12 @@ static int on_frame(struct machine *m, const struct wire_frame *f, struct err *e
 		gate_of(p)->may_send += v;
 		input(p);
 		return 0;
+	case WIRE_OOM:
+		if (f->stream != 1 || f->len != sizeof(v))
+			return broken(e, f);
+		m->oom = true;
+		server_oom(s);
+		return 0;
 	case WIRE_EXIT:
 		if (!p->started || f->len != sizeof(v))
 			return broken(e, f);
@@ -750,7 +757,7 @@ static bool oom(struct server *s)
 	struct machine *m = machine_of(s);
 	uint64_t n = 0;
 
-	return m->cgroup && cgroup_oom_kills(m->cgroup, &n, NULL) == 0 && n > 0;
+	return m->oom || (m->cgroup && cgroup_oom_kills(m->cgroup, &n, NULL) == 0 && n > 0);
 }
 
 static void forget(struct proc *p)

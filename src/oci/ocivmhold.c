@@ -387,6 +387,8 @@ static int on_frame(struct hold *h, const struct wire_frame *f, struct err *e)
 			return broken(e, f);
 		p->io.may_send += v;
 		return 0;
+	case WIRE_OOM: /* for a record that an OCI runtime does not keep */
+		return 0;
 	case WIRE_EXIT:
 		if (!p->started || f->len != sizeof(v))
 			return broken(e, f);

@@ -18,6 +18,7 @@
 
 #include "base/arena.h"
 #include "fmt/jbind.h"
+#include "spec/health.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -354,11 +355,12 @@ struct plan_caisson {
 	struct plan_vm *vm;
 	const char *net_ns; /* path of the instance's network namespace, NULL: the host's */
 	bool open_stdin, stdin_once, auto_remove;
-	const char *init;    /* program to start as process 1 (runtime/reaper.h), or NULL */
-	const char *image;   /* as the user called it, for events */
-	struct strs labels;  /* KEY=VALUE, likewise */
-	bool default_pids;   /* nobody asked for the pids limit: none where none can be set */
-	const char *restart; /* as of policy_parse() */
+	const char *init;      /* program to start as process 1 (runtime/reaper.h), or NULL */
+	const char *image;     /* as the user called it, for events */
+	struct strs labels;    /* KEY=VALUE, likewise */
+	bool default_pids;     /* nobody asked for the pids limit: none where none can be set */
+	struct health *health; /* NULL: none */
+	const char *restart;   /* as of policy_parse() */
 	int64_t restarts, restart_wait_ms; /* how often it was, and the wait before this run */
 	const char *stop_signal;	   /* "SIGTERM" */
 	int64_t stop_timeout_s;

@@ -59,6 +59,7 @@ struct instance_state {
 	bool restarting; /* it is to be started again; maybe nobody is left to do it */
 	int64_t restarts, restart_wait_ms;
 	bool unseen;	     /* nobody saw the end: exit_code is 255 and means nothing */
+	int health;	     /* enum health_status; -1: it is not asked */
 	const char *error;   /* why it could not start, or NULL */
 	const char *address; /* on its network, or NULL */
 };

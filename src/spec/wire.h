@@ -53,7 +53,8 @@ struct err;
 	X(POWEROFF, 23) /* [] guest: end the machine */                                            \
 	X(STARTED, 24)	/* [u32 pid] the stream's process runs (execve succeeded) */               \
 	X(FILE, 25)	/* [u16 length, name, bytes] guest: keep a small file for a bind mount */  \
-	X(TOP, 26)	/* [] answered by OK with JSON top_list */
+	X(TOP, 26)	/* [] answered by OK with JSON top_list */                                 \
+	X(OOM, 27)	/* [u32] guest: so many processes were killed for want of memory so far */
 
 enum wire_type {
 #define X(name, number) WIRE_##name = number,

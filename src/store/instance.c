@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "fmt/json.h"
+#include "spec/health.h"
 #include "spec/plan.h"
 #include "sys/fd.h"
 #include "sys/file.h"
@@ -20,6 +21,7 @@
 #include <sys/stat.h>
 
 #define RECORD_MAX (4u << 20)
+#define DOC_MAX	   (256u << 10) /* health.json is the largest */
 #define PATH_LEN   (16 + INSTANCE_NAME_MAX + 32)
 
 const char *const instance_status_names[] = {"created",	   "running", "paused",
@@ -482,7 +484,7 @@ static int read_doc(int root_fd, const char *id, const char *name, const struct 
 	int r;
 
 	snprintf(path, sizeof(path), "instances/%.64s/%s", id, name);
-	n = file_read(root_fd, path, 64 << 10, &text);
+	n = file_read(root_fd, path, DOC_MAX, &text);
 	if (n == -ENOENT)
 		return 0;
 	if (n < 0)
@@ -501,7 +503,8 @@ int instance_state(int root_fd, int run_fd, const char *id, struct arena *a,
 	char path[PATH_LEN];
 	/* Looked at before the files: a monitor writes exit.json and then lets go. */
 	bool alive = instance_alive(run_fd, id);
-	int started, ended, owed;
+	struct health_report health = {0};
+	int started, ended, owed, asked;
 
 	started = read_doc(root_fd, id, "start.json", &instance_start_table, a, &start, e);
 	if (started < 0)
@@ -511,6 +514,11 @@ int instance_state(int root_fd, int run_fd, const char *id, struct arena *a,
 		return ended;
 	s.started_ns = start.started_ns;
 	s.restarts = start.restarts;
+	asked =
+	    started ? read_doc(root_fd, id, "health.json", &health_report_table, a, &health, e) : 0;
+	if (asked < 0)
+		return asked;
+	s.health = asked ? health.status : -1;
 	owed = read_doc(root_fd, id, "again.json", &instance_again_table, a, &again, e);
 	if (owed < 0)
 		return owed;

@@ -457,6 +457,36 @@ def a_policy_starts_it_again_and_stop_does_not(env):
 
 
 @case
+def want_of_memory_is_told(env):
+    name = name_of(env, "oom")
+    env.run("run", "-d", "--name", name, "--memory", "128m", T, "sh", "-c",
+            "for i in 1 2 3 4; do tail -c 60m /dev/zero >/dev/null & done; until test -e /tmp/end; do sleep 0.1; done").ok()
+    past = lambda: env.run("events", "--since", "10m", "--until", "0s", "--filter", f"container={name}", "--filter", "event=oom", "--format", "{{.Action}}").out
+    wait_for(lambda: "oom" in past(), 60, "an event while it runs")
+    env.run("exec", name, "touch", "/tmp/end").ok()
+    env.run("wait", name).ok(out="0\n")
+    same(env.run("inspect", "-f", "{{.State.OOMKilled}}", name).ok().out, "true\n")
+    env.run("rm", name).ok()
+
+
+@case
+def health_is_asked_in_intervals(env):
+    name = detached(env, "health", "sleep", "1000", flags=("--health-cmd", "echo looked; test -e /tmp/well", "--health-interval", "400ms", "--health-retries", "2"))
+    same(env.run("inspect", "-f", "{{.State.Health.Status}}", name).ok().out, "starting\n")
+    check("(health: starting)" in env.run("ps").out, env.run("ps").out)
+    wait_for(lambda: "(unhealthy)" in env.run("ps").out, 30, "unhealthy")
+    env.run("exec", name, "touch", "/tmp/well").ok()
+    wait_for(lambda: "(healthy)" in env.run("ps").out, 30, "healthy")
+    same(env.run("ps", "-q", "--filter", "health=healthy", "--filter", f"name={name}").ok().out.count("\n"), 1, "ps --filter health")
+    doc = env.run("inspect", "-f", "{{json .State.Health}}", name).ok().json()
+    same((doc["FailingStreak"], doc["Log"][-1]["ExitCode"], doc["Log"][-1]["Output"]), (0, 0, "looked\n"), "health")
+    check(len(doc["Log"]) <= 5, "more results than are kept")
+    out = env.run("events", "--since", "10m", "--until", "0s", "--filter", f"container={name}", "--filter", "event=health_status", "--format", "{{.Action}}").ok().out
+    same(out, "health_status: unhealthy\nhealth_status: healthy\n", "events")
+    env.run("rm", "-f", name).ok()
+
+
+@case
 def rename_moves_the_name(env):
     name = detached(env, "rename", "sleep", "1000")
     env.run("rename", name, name + "-2").ok(out="")
