@@ -15,7 +15,8 @@
 static void arguments(const struct plan_rootfs *fs, const struct strs *places, struct arena *a,
 		      struct strs *args)
 {
-	arena_strs_add(a, args, arena_printf(a, "--changes=%s", fs->upper));
+	arena_strs_add(a, args, "--changes");
+	arena_strs_add(a, args, arena_printf(a, "--of=%s", fs->upper));
 	if (fs->layer_ns)
 		arena_strs_add(a, args, arena_printf(a, "--layer-ns=%s", fs->layer_ns));
 	for (size_t i = 0; i < fs->lower.n; i++)

@@ -14,8 +14,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/opt.h"
+#include "files/packtree.h"
 #include "pack/packout.h"
-#include "pack/packtree.h"
 #include "sys/fd.h"
 #include "unpack/jail.h"
 
@@ -56,6 +56,11 @@ static const struct opt opts[] = {
     OPT_END,
 };
 
+static int write_out(void *arg, const void *data, size_t len, struct err *e)
+{
+	return packout_write(arg, data, len, e);
+}
+
 static int pack(const struct args *a, struct err *e)
 {
 	int keep[] = {(int)a->dir, (int)a->err_fd};
@@ -78,7 +83,8 @@ static int pack(const struct args *a, struct err *e)
 		return r;
 	r = jail_enter(&jo, e);
 	if (r >= 0)
-		r = packtree_write((int)a->dir, &po, out, &stats, e);
+		r = packtree_write((int)a->dir, &po, &(struct packtree_sink){write_out, out},
+				   &stats, e);
 	if (r >= 0)
 		r = packout_finish(out, e);
 	packout_free(out);

@@ -6,8 +6,8 @@
  * The upper directory is a workload's and may change meanwhile: nothing is followed, what goes away
  * is passed over.
  */
-#ifndef COPY_CHANGES_H
-#define COPY_CHANGES_H
+#ifndef FILES_CHANGES_H
+#define FILES_CHANGES_H
 
 #include "base/arena.h"
 

@@ -10,15 +10,21 @@
  * The tree is a workload's: nothing is followed, a file that changes while it is read is an error,
  * and depth is limited.  Sockets are left out: a tar has no place for them.
  */
-#ifndef PACK_PACKTREE_H
-#define PACK_PACKTREE_H
+#ifndef FILES_PACKTREE_H
+#define FILES_PACKTREE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct err;
-struct packout;
 struct strs;
+
+/* Where the archive goes: all of it, or a negative errno with *e. */
+struct packtree_sink {
+	int (*write)(void *arg, const void *data, size_t len, struct err *e);
+	void *arg;
+};
 
 struct packtree_opts {
 	bool overlay;		 /* an upper directory */
@@ -36,12 +42,12 @@ struct packtree_stats {
 /* Write all that is in the directory (not itself), and the archive's end.  It becomes the working
  * directory meanwhile.  Errors: ERR_CONFLICT changed, ERR_UNSUPPORTED what no layer can say, naming
  * the path. */
-int packtree_write(int dir_fd, const struct packtree_opts *o, struct packout *to,
+int packtree_write(int dir_fd, const struct packtree_opts *o, const struct packtree_sink *to,
 		   struct packtree_stats *stats, struct err *e);
 
 /* The same for one name of a directory ("." for itself), which is called `as` in the archive.
  * ERR_NOT_FOUND. */
 int packtree_item(int dir_fd, const char *name, const char *as, const struct packtree_opts *o,
-		  struct packout *to, struct packtree_stats *stats, struct err *e);
+		  const struct packtree_sink *to, struct packtree_stats *stats, struct err *e);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rootview - the root of an instance that does not run, and the bare root of one that does. */
-#ifndef COPY_ROOTVIEW_H
-#define COPY_ROOTVIEW_H
+#ifndef FILES_ROOTVIEW_H
+#define FILES_ROOTVIEW_H
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "copy/copyin.h"
+#include "files/copyin.h"
 #include "base/arena.h"
 #include "base/auto.h"
 #include "base/err.h"

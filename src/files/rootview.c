@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "copy/rootview.h"
+#include "files/rootview.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "sys/mountfd.h"

@@ -7,8 +7,8 @@
  * that was just made, and nothing that exists is opened for writing (CVE-2018-15664,
  * CVE-2019-14271).
  */
-#ifndef COPY_COPYIN_H
-#define COPY_COPYIN_H
+#ifndef FILES_COPYIN_H
+#define FILES_COPYIN_H
 
 #include <stdbool.h>
 #include <stdint.h>

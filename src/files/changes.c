@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "copy/changes.h"
+#include "files/changes.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pack/packtree.h"
+#include "files/packtree.h"
 #include "base/arena.h"
 #include "base/auto.h"
 #include "base/buf.h"
@@ -7,7 +7,6 @@
 #include "base/str.h"
 #include "fmt/limits.h"
 #include "fmt/tarwrite.h"
-#include "pack/packout.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -30,7 +29,7 @@ struct link_seen {
 
 struct pack {
 	const struct packtree_opts *o;
-	struct packout *to;
+	const struct packtree_sink *to;
 	struct packtree_stats *stats;
 	struct arena names; /* paths of files with several links */
 	struct link_seen *links;
@@ -57,7 +56,7 @@ static int put(struct pack *p, const struct tarwrite_entry *t)
 	if (r >= 0)
 		r = buf_fail(&p->header, "the entry's header", p->e);
 	if (r >= 0)
-		r = packout_write(p->to, p->header.p, p->header.len, p->e);
+		r = p->to->write(p->to->arg, p->header.p, p->header.len, p->e);
 	p->stats->entries++;
 	return r < 0 ? err_wrap(p->e, r, "'%s'", p->path.p) : 0;
 }
@@ -66,7 +65,7 @@ static int pad(struct pack *p, uint64_t size)
 {
 	p->header.len = 0;
 	tarwrite_pad(size, &p->header);
-	return packout_write(p->to, p->header.p, p->header.len, p->e);
+	return p->to->write(p->to->arg, p->header.p, p->header.len, p->e);
 }
 
 static int64_t clamp(const struct pack *p, int64_t mtime)
@@ -252,7 +251,7 @@ static int copy_content(struct pack *p, int fd, uint64_t size)
 			return err_sys(p->e, "'%s'", p->path.p);
 		if (n == 0)
 			return changed(p);
-		r = packout_write(p->to, p->chunk, (size_t)n, p->e);
+		r = p->to->write(p->to->arg, p->chunk, (size_t)n, p->e);
 		if (r < 0)
 			return r;
 		left -= (uint64_t)n;
@@ -490,7 +489,7 @@ static int pack_dir_content(struct pack *p, int fd, unsigned int depth)
 
 /* All of it: a directory's content, or one name of it called `as`. */
 static int write_tree(int dir_fd, const char *name, const char *as, const struct packtree_opts *o,
-		      struct packout *to, struct packtree_stats *stats, struct err *e)
+		      const struct packtree_sink *to, struct packtree_stats *stats, struct err *e)
 {
 	struct pack p = {.o = o,
 			 .to = to,
@@ -514,7 +513,7 @@ static int write_tree(int dir_fd, const char *name, const char *as, const struct
 	if (r >= 0) {
 		p.header.len = 0;
 		tarwrite_end(&p.header);
-		r = packout_write(to, p.header.p, p.header.len, e);
+		r = to->write(to->arg, p.header.p, p.header.len, e);
 	}
 	arena_free(&p.names);
 	buf_free(&p.path);
@@ -524,14 +523,14 @@ static int write_tree(int dir_fd, const char *name, const char *as, const struct
 	return r;
 }
 
-int packtree_write(int dir_fd, const struct packtree_opts *o, struct packout *to,
+int packtree_write(int dir_fd, const struct packtree_opts *o, const struct packtree_sink *to,
 		   struct packtree_stats *stats, struct err *e)
 {
 	return write_tree(dir_fd, NULL, NULL, o, to, stats, e);
 }
 
 int packtree_item(int dir_fd, const char *name, const char *as, const struct packtree_opts *o,
-		  struct packout *to, struct packtree_stats *stats, struct err *e)
+		  const struct packtree_sink *to, struct packtree_stats *stats, struct err *e)
 {
 	struct stat st;
 
