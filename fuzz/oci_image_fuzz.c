@@ -47,6 +47,23 @@ static void config(const char *text, size_t len, struct arena *a)
 			abort();
 }
 
+/* A descriptor that we write of it can be read as part of an index. */
+static void referrer(const char *text, size_t len, struct arena *a)
+{
+	static const char subject[] =
+	    "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+	auto_buf struct buf b = BUF_INIT(OCI_MANIFEST_MAX * 8);
+	struct oci_index x;
+
+	buf_puts(&b, "{\"schemaVersion\":2,\"manifests\":[");
+	if (!oci_image_referrer(text, len, subject, subject, NULL, false, &b))
+		return;
+	buf_puts(&b, "]}");
+	if (b.len <= OCI_MANIFEST_MAX && !b.failed &&
+	    oci_image_index(b.p, b.len, "list", a, &x, NULL) < 0)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	auto_arena struct arena a = ARENA_INIT;
@@ -57,6 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	manifest(text, size, &a);
 	config(text, size, &a);
+	referrer(text, size, &a);
 	oci_image_host(&want);
 	if (oci_image_index(text, size, "input", &a, &x, NULL) == 0 &&
 	    oci_image_choose(&x, &want, "input", &d, NULL) == 0 && !digest_valid(d->digest))

@@ -4,10 +4,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "engine/tarout.h"
 #include "fmt/digest.h"
 #include "fmt/json.h"
 #include "fmt/oci_image.h"
-#include "fmt/tarwrite.h"
 #include "store/stage.h"
 #include "sys/fd.h"
 #include "sys/file.h"
@@ -272,36 +272,22 @@ int copy_files_manifest(struct copy_files *f, const struct copy_to_doc *d, struc
 
 /* ---- archives ---- */
 
-static int add(int to, const char *name, int type, uint64_t size, struct err *e)
-{
-	auto_buf struct buf b = BUF_INIT(1 << 16);
-	struct tarwrite_entry t = {
-	    .type = type, .name = name, .mode = type == TARWRITE_DIR ? 0755 : 0644, .size = size};
-	int r = tarwrite_header(&t, &b, e);
-
-	if (r < 0)
-		return r;
-	errno = -fd_write_all(to, b.p, b.len);
-	return errno ? err_sys(e, "cannot write the archive") : 0;
-}
-
 static int add_file(struct copy_files *f, int to, const char *name, struct err *e)
 {
 	auto_fd int from = openat(f->dir, name, O_RDONLY | O_CLOEXEC);
-	auto_buf struct buf pad = BUF_INIT(TARWRITE_BLOCK);
 	struct stat st;
 	ssize_t n;
 	int r;
 
 	if (from < 0 || fstat(from, &st) < 0)
 		return err_sys(e, "'%s'", name);
-	r = add(to, name, TARWRITE_FILE, (uint64_t)st.st_size, e);
+	r = tarout_file(to, name, (uint64_t)st.st_size, e);
 	if (r < 0)
 		return r;
 	n = fd_copy(from, to);
-	tarwrite_pad((uint64_t)st.st_size, &pad);
-	errno = n < 0 ? (int)-n : -fd_write_all(to, pad.p, pad.len);
-	return errno ? err_sys(e, "cannot write the archive") : 0;
+	errno = n < 0 ? (int)-n : 0;
+	return n < 0 ? err_sys(e, "cannot write the archive")
+		     : tarout_pad(to, (uint64_t)st.st_size, e);
 }
 
 static int by_text(const void *a, const void *b)
@@ -311,21 +297,16 @@ static int by_text(const void *a, const void *b)
 
 static int pack(struct copy_files *f, int to, struct err *e)
 {
-	auto_buf struct buf end = BUF_INIT(4096);
-	int r = add(to, "blobs/", TARWRITE_DIR, 0, e);
+	int r = tarout_dir(to, "blobs/", e);
 
 	if (r >= 0)
-		r = add(to, "blobs/sha256/", TARWRITE_DIR, 0, e);
+		r = tarout_dir(to, "blobs/sha256/", e);
 	/* In order of names, each once, so that the same image gives the same archive. */
 	qsort(f->names.v, f->names.n, sizeof(*f->names.v), by_text);
 	for (size_t i = 0; r >= 0 && i < f->names.n; i++)
 		if (!i || !streq(f->names.v[i - 1], f->names.v[i]))
 			r = add_file(f, to, f->names.v[i], e);
-	tarwrite_end(&end);
-	if (r < 0)
-		return r;
-	errno = -fd_write_all(to, end.p, end.len);
-	return errno ? err_sys(e, "cannot write the archive") : 0;
+	return r < 0 ? r : tarout_end(to, e);
 }
 
 int copy_files_finish(struct copy_files *f, struct err *e)

@@ -167,9 +167,7 @@ static int stored_blob(struct copy_from *f, const char *digest, uint64_t size, s
 int copy_from_blob(struct copy_from *f, const char *digest, uint64_t size,
 		   void (*report)(void *arg, uint64_t got), void *arg, struct err *e)
 {
-	auto_arena struct arena a = ARENA_INIT;
 	auto_fd int file = -1;
-	struct fetch_msg m = {0};
 	int r;
 
 	if (!f->fetch)
@@ -178,14 +176,7 @@ int copy_from_blob(struct copy_from *f, const char *digest, uint64_t size,
 	if (file < 0)
 		return err_sys(e, "cannot write to the store");
 	r = image_fetch_blob(f->fetch, 0, digest, size, 0, file, -1, e);
-	while (r >= 0) {
-		r = image_fetch_next(f->fetch, &a, &m, e);
-		if (r >= 0 && m.id == 0 && !streq(m.op, "got"))
-			break;
-		if (r >= 0 && report)
-			report(arg, m.size);
-	}
-	if (r >= 0 && !streq(m.op, "ok"))
-		r = fetch_to_err(&m, e);
+	if (r >= 0)
+		r = image_fetch_wait(f->fetch, 0, report, arg, e);
 	return r < 0 ? r : take_fd(&file);
 }

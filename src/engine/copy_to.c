@@ -73,18 +73,9 @@ int copy_to_have(struct copy_to *t, const char *digest, uint64_t size, struct er
 static int push(struct copy_to *t, const struct image_fetch_push *p,
 		void (*report)(void *arg, uint64_t sent), void *arg, struct err *e)
 {
-	auto_arena struct arena a = ARENA_INIT;
-	struct fetch_msg m = {0};
 	int r = image_fetch_push(t->fetch, 0, p, e);
 
-	while (r >= 0) {
-		r = image_fetch_next(t->fetch, &a, &m, e);
-		if (r >= 0 && m.id == 0 && !streq(m.op, "got"))
-			break;
-		if (r >= 0 && report)
-			report(arg, m.size);
-	}
-	return r < 0 || streq(m.op, "ok") ? r : fetch_to_err(&m, e);
+	return r < 0 ? r : image_fetch_wait(t->fetch, 0, report, arg, e);
 }
 
 int copy_to_blob(struct copy_to *t, const char *digest, uint64_t size, int file,

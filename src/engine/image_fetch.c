@@ -289,3 +289,21 @@ int image_fetch_have(struct image_fetch *f, const char *digest, uint64_t size, c
 		r = fetch_to_err(&answer, e);
 	return r < 0 ? r : !answer.how || !streq(answer.how, "absent");
 }
+
+int image_fetch_wait(struct image_fetch *f, uint64_t id, void (*report)(void *arg, uint64_t moved),
+		     void *arg, struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct fetch_msg m;
+	int r;
+
+	for (;;) {
+		r = image_fetch_next(f, &a, &m, e);
+		if (r < 0)
+			return r;
+		if (m.id == id && !streq(m.op, "got"))
+			return streq(m.op, "ok") ? 0 : fetch_to_err(&m, e);
+		if (m.id == id && report)
+			report(arg, m.size);
+	}
+}

@@ -70,6 +70,10 @@ int image_fetch_referrers(struct image_fetch *f, const char *digest, const char 
 /* Remove a tag or, by digest, a manifest from the registry; *removed: what went. */
 int image_fetch_remove(struct image_fetch *f, const char *ref, struct arena *a,
 		       const char **removed, struct err *e);
+/* Wait for the answer to what was asked under this id, nothing else being under way; report: of
+ * bytes that moved meanwhile, may be NULL. */
+int image_fetch_wait(struct image_fetch *f, uint64_t id, void (*report)(void *arg, uint64_t moved),
+		     void *arg, struct err *e);
 /* The next packet, waiting for it; strings in a.  ERR_SYSTEM when the program is gone. */
 int image_fetch_next(struct image_fetch *f, struct arena *a, struct fetch_msg *out, struct err *e);
 

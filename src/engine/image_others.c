@@ -45,25 +45,29 @@ static int here(struct walk *w, const char *digest, uint64_t size, struct err *e
 	return blob_have(w->o->store, digest, size);
 }
 
+struct moving {
+	const struct walk *w;
+	const struct oci_descriptor *blob;
+};
+
+static void came(void *arg, uint64_t got)
+{
+	const struct moving *m = arg;
+
+	tell(m->w, IMAGE_EVENT_BYTES, m->blob->digest, got, m->blob->size);
+}
+
 static int fetch_blob(struct walk *w, const struct oci_descriptor *d, struct err *e)
 {
-	auto_arena struct arena a = ARENA_INIT;
 	auto_fd int file = blob_stage(w->o->stage, d->digest, e);
-	struct fetch_msg m = {0};
+	struct moving m = {w, d};
 	int r = file;
 
 	tell(w, IMAGE_EVENT_START, d->digest, 0, d->size);
 	if (r >= 0)
 		r = image_fetch_blob(w->o->fetch, 0, d->digest, d->size, 0, file, -1, e);
-	while (r >= 0) {
-		r = image_fetch_next(w->o->fetch, &a, &m, e);
-		if (r >= 0 && m.id == 0 && !streq(m.op, "got"))
-			break;
-		if (r >= 0)
-			tell(w, IMAGE_EVENT_BYTES, d->digest, m.size, d->size);
-	}
-	if (r >= 0 && !streq(m.op, "ok"))
-		r = fetch_to_err(&m, e);
+	if (r >= 0)
+		r = image_fetch_wait(w->o->fetch, 0, came, &m, e);
 	if (r >= 0)
 		r = blob_commit(w->o->store, w->o->stage, d->digest, d->size, e);
 	if (r >= 0)

@@ -221,18 +221,14 @@ static int send_blobs(struct push *p, struct err *e)
 static int send_manifest(struct push *p, struct err *e)
 {
 	auto_fd int file = blob_open(p->s, p->record->manifest, e);
-	auto_arena struct arena a = ARENA_INIT;
 	struct image_fetch_push out = {.digest = p->record->manifest,
 				       .ref = p->ref.tag,
 				       .media_type = oci_image_type(&p->manifest),
 				       .size = p->len,
 				       .file = file};
-	struct fetch_msg m = {0};
 	int r = file < 0 ? file : image_fetch_push(p->fetch, BLOBS_MAX, &out, e);
 
-	while (r >= 0 && (!m.op || m.id != BLOBS_MAX || streq(m.op, "got")))
-		r = image_fetch_next(p->fetch, &a, &m, e);
-	return r < 0 || streq(m.op, "ok") ? r : fetch_to_err(&m, e);
+	return r < 0 ? r : image_fetch_wait(p->fetch, BLOBS_MAX, NULL, NULL, e);
 }
 
 static int push_record(struct push *p, struct err *e)

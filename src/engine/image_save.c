@@ -6,10 +6,10 @@
 #include "base/sha256.h"
 #include "base/str.h"
 #include "engine/session.h"
+#include "engine/tarout.h"
 #include "fmt/digest.h"
 #include "fmt/json.h"
 #include "fmt/reference.h"
-#include "fmt/tarwrite.h"
 #include "store/blob.h"
 #include "store/image.h"
 #include "store/stage.h"
@@ -141,41 +141,6 @@ static int collect(struct save *w, const struct strs *names, struct err *e)
 
 /* ---- writing ---- */
 
-static int put(struct save *w, const void *data, size_t len, struct err *e)
-{
-	int r = fd_write_all(w->fd, data, len);
-
-	if (r >= 0)
-		return 0;
-	errno = -r;
-	return err_sys(e, "cannot write the archive");
-}
-
-static int put_buf(struct save *w, const struct buf *b, struct err *e)
-{
-	int r = buf_fail(b, "archive", e);
-
-	return r < 0 ? r : put(w, b->p, b->len, e);
-}
-
-static int put_header(struct save *w, int type, const char *name, uint64_t size, struct err *e)
-{
-	auto_buf struct buf b = BUF_INIT(1 << 16);
-	struct tarwrite_entry t = {
-	    .type = type, .name = name, .mode = type == TARWRITE_DIR ? 0755 : 0644, .size = size};
-	int r = tarwrite_header(&t, &b, e);
-
-	return r < 0 ? r : put_buf(w, &b, e);
-}
-
-static int put_pad(struct save *w, uint64_t size, struct err *e)
-{
-	auto_buf struct buf b = BUF_INIT(TARWRITE_BLOCK);
-
-	tarwrite_pad(size, &b);
-	return put_buf(w, &b, e);
-}
-
 /* Exactly size bytes, hashed on the way. */
 static int stream(struct save *w, int from, uint64_t size, unsigned char sum[32], struct err *e)
 {
@@ -195,7 +160,7 @@ static int stream(struct save *w, int from, uint64_t size, unsigned char sum[32]
 		}
 		sha256_add(&h, b, (size_t)n);
 		size -= (uint64_t)n;
-		r = put(w, b, (size_t)n, e);
+		r = tarout_write(w->fd, b, (size_t)n, e);
 	}
 	sha256_done(&h, sum);
 	return r;
@@ -214,7 +179,7 @@ static int put_blob(struct save *w, const char *digest, struct err *e)
 	if (r < 0)
 		return r;
 	snprintf(name, sizeof(name), "blobs/sha256/%s", digest_hex(digest));
-	r = put_header(w, TARWRITE_FILE, name, (uint64_t)st.st_size, e);
+	r = tarout_file(w->fd, name, (uint64_t)st.st_size, e);
 	if (r >= 0)
 		r = stream(w, fd, (uint64_t)st.st_size, sum, e);
 	if (r < 0)
@@ -223,18 +188,7 @@ static int put_blob(struct save *w, const char *digest, struct err *e)
 	if (!streq(have, digest))
 		return err_set(e, ERR_CORRUPT,
 			       "blob %.19s was damaged on disk; see system check --repair", digest);
-	return put_pad(w, (uint64_t)st.st_size, e);
-}
-
-static int put_document(struct save *w, const char *name, const struct buf *text, struct err *e)
-{
-	int r = buf_fail(text, name, e);
-
-	if (r >= 0)
-		r = put_header(w, TARWRITE_FILE, name, text->len, e);
-	if (r >= 0)
-		r = put(w, text->p, text->len, e);
-	return r < 0 ? r : put_pad(w, text->len, e);
+	return tarout_pad(w->fd, (uint64_t)st.st_size, e);
 }
 
 /* Annotations as containerd and docker read them. */
@@ -267,7 +221,7 @@ static int put_index(struct save *w, struct err *e)
 		index_entry(w, &w->v[i], &b);
 	}
 	buf_puts(&b, "]}");
-	return put_document(w, "index.json", &b, e);
+	return tarout_document(w->fd, "index.json", &b, e);
 }
 
 static void path_of(const char *digest, struct buf *out)
@@ -309,26 +263,25 @@ static int put_docker(struct save *w, struct err *e)
 		i += docker_entry(w, i, &b);
 	}
 	buf_puts(&b, "]");
-	return put_document(w, "manifest.json", &b, e);
+	return tarout_document(w->fd, "manifest.json", &b, e);
 }
 
 static int put_layout(struct save *w, struct err *e)
 {
-	auto_buf struct buf b = BUF_INIT(256), end = BUF_INIT(4096);
+	auto_buf struct buf b = BUF_INIT(256);
 	int r;
 
 	buf_puts(&b, "{\"imageLayoutVersion\":\"1.0.0\"}");
-	r = put_document(w, "oci-layout", &b, e);
-	tarwrite_end(&end);
-	return r < 0 ? r : put_buf(w, &end, e);
+	r = tarout_document(w->fd, "oci-layout", &b, e);
+	return r < 0 ? r : tarout_end(w->fd, e);
 }
 
 static int write_all(struct save *w, struct err *e)
 {
-	int r = put_header(w, TARWRITE_DIR, "blobs/", 0, e);
+	int r = tarout_dir(w->fd, "blobs/", e);
 
 	if (r >= 0)
-		r = put_header(w, TARWRITE_DIR, "blobs/sha256/", 0, e);
+		r = tarout_dir(w->fd, "blobs/sha256/", e);
 	for (size_t i = 0; r >= 0 && i < w->blobs.n; i++)
 		r = put_blob(w, w->blobs.v[i], e);
 	if (r >= 0)

@@ -436,11 +436,31 @@ const char *oci_image_type(const struct oci_manifest *m)
 		   : OCI_TYPE_MANIFEST;
 }
 
+struct notes {
+	struct buf *out;
+	unsigned int n;
+};
+
+/* Only strings may be there. */
+static int annotation(const char *key, struct json *value, void *arg)
+{
+	struct notes *n = arg;
+
+	if (!json_string(value))
+		return 0;
+	buf_puts(n->out, n->n++ ? "," : ",\"annotations\":{");
+	json_quote(n->out, key);
+	buf_puts(n->out, ":");
+	json_quote(n->out, json_string(value));
+	return 0;
+}
+
 int oci_image_referrer(const char *text, size_t len, const char *digest, const char *subject,
 		       const char *artifact_type, bool more, struct buf *out)
 {
 	auto_json struct json *j = NULL;
 	const char *about, *type, *artifact;
+	struct notes n = {out, 0};
 
 	if (json_parse(text, len, "manifest", &j, NULL) < 0)
 		return 0;
@@ -460,10 +480,7 @@ int oci_image_referrer(const char *text, size_t len, const char *digest, const c
 		buf_puts(out, ",\"artifactType\":");
 		json_quote(out, artifact);
 	}
-	if (json_is_object(json_member(j, "annotations"))) {
-		buf_puts(out, ",\"annotations\":");
-		json_dump(json_member(j, "annotations"), out);
-	}
-	buf_puts(out, "}");
+	json_each(json_member(j, "annotations"), annotation, &n);
+	buf_puts(out, n.n ? "}}" : "}");
 	return 1;
 }
