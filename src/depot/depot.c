@@ -335,19 +335,25 @@ static void fail(struct exchange *x, const struct err *why, void *arg)
 	depot_refuse(&c, err_http_status(why), "UNKNOWN", why->msg, NULL);
 }
 
+static void ready(void *arg)
+{
+	const struct depot *d = arg;
+
+	if (d->o->ready)
+		d->o->ready(d->address, d->o->arg);
+}
+
 int depot_run(struct store *s, const struct depot_opts *o, struct err *e)
 {
 	char bound[HTTPD_ADDRESS_MAX];
 	auto_fd int fd = httpd_listen(o->listen, true, bound, e);
-	struct depot d = {.s = s};
+	struct depot d = {.s = s, .o = o, .address = bound};
 	struct httpd_opts h = {
-	    .listen = &fd, .nlisten = 1, .handle = handle, .fail = fail, .arg = &d};
+	    .listen = &fd, .nlisten = 1, .handle = handle, .fail = fail, .ready = ready, .arg = &d};
 	int r = fd;
 
 	if (r >= 0 && o->push)
 		r = stage_new(s, &d.stage, e);
-	if (r >= 0 && o->ready)
-		o->ready(bound, o->arg);
 	if (r >= 0)
 		r = httpd_run(&h, e);
 	stage_free(d.stage);

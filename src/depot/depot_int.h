@@ -5,8 +5,12 @@
 
 #include "httpd/exchange.h"
 
+struct depot_opts;
+
 struct depot {
 	struct store *s;
+	const struct depot_opts *o;
+	const char *address; /* where it listens */
 	struct stage
 	    *stage; /* uploads, and leases of what came by them; the server's, NULL: none */
 };

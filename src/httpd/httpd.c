@@ -156,6 +156,8 @@ int httpd_run(const struct httpd_opts *o, struct err *e)
 	s->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (s->signals < 0 || o->nlisten > LISTEN_MAX)
 		r = err_sys(e, "signalfd");
+	else if (o->ready)
+		o->ready(o->arg);
 	while (r > 0)
 		r = turn(s, e);
 	end_all(s);

@@ -27,6 +27,8 @@ struct httpd_opts {
 	/* Answers with an error, also for requests that could not be read (their x->request is
 	 * empty).  NULL: the message as text. */
 	void (*fail)(struct exchange *x, const struct err *why, void *arg);
+	/* From now on SIGTERM ends it properly: the time to say that it is there.  May be NULL. */
+	void (*ready)(void *arg);
 	void *arg;
 	unsigned int connections_max; /* at once, more wait to be accepted; 0: 128 */
 	/* Seconds; 0: the default.  A head must be whole after head_seconds (30) and its connection
