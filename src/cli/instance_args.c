@@ -268,6 +268,7 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 	    .cgroup_parent = i->cgroup_parent,
 	    .cgroupns_host = i->cgroupns == CGROUPNS_HOST,
 	    .uts_host = i->uts && *i->uts,
+	    .userns_mode = i->userns,
 	    .annotations = strs_of(&i->annotation),
 	    .stop_signal = i->stop_signal,
 	    .stop_timeout_s = {true, i->stop_timeout},

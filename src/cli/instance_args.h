@@ -24,7 +24,7 @@ struct instance_args {
 	    init, privileged;
 	const char *name, *hostname, *domainname, *workdir, *user, *network, *platform, *cidfile;
 	const char *entrypoint, *stop_signal, *restart, *health_cmd, *cgroup_parent, *cpuset_cpus,
-	    *cpuset_mems, *uts, *runtime, *pid, *ipc;
+	    *cpuset_mems, *uts, *userns, *runtime, *pid, *ipc;
 	int isolation, pull; /* pull: enum image_pull_policy */
 	int cgroupns, volume_driver;
 	uint64_t memory, shm, memory_reservation, memory_swap; /* swap: UINT64_MAX is no limit */

@@ -145,6 +145,7 @@ const struct opt instance_opts_table[] = {
     OPT_NO("use-api-socket", NULL, "an engine's socket inside is root on the host"),
     O(user, .name = "user", .letter = 'u', .type = OPT_STR, .arg = "USER[:GROUP]",
       .help = "user by name or id"),
+    STR(userns, "userns", "MODE", "ids of its own: auto[:size=N]; host: the engine's (default)"),
     STR(uts, "uts", "host", "host name and domain name of the host"),
     O(volume, .name = "volume", .letter = 'v', .type = OPT_LIST, .arg = "[SOURCE:]DIR[:ro]",
       .help = "mount a host path or a volume"),

@@ -193,6 +193,7 @@ static void modes(struct members *w, const struct request *q)
 	members_str(w, "CgroupnsMode", q->cgroupns_host ? "host" : "private");
 	members_str(w, "IpcMode", q->ipc_mode && *q->ipc_mode ? q->ipc_mode : "private");
 	members_str(w, "PidMode", q->pid_mode);
+	members_str(w, "UsernsMode", q->userns_mode ? q->userns_mode : "");
 	members_str(w, "UTSMode", q->uts_host ? "host" : "");
 }
 

@@ -7,6 +7,7 @@
 #include "engine/devspec.h"
 #include "engine/limits.h"
 #include "engine/request.h"
+#include "engine/usernsmode.h"
 #include "engine/wall.h"
 #include "fmt/oci_image.h"
 #include "spec/plan.h"
@@ -97,7 +98,8 @@ static int process(struct build *b, struct err *e)
 {
 	struct plan_process *pr = arena_alloc(b->a, sizeof(*pr));
 	const struct oci_process *image = b->in->image;
-	const char *user = b->q->user && *b->q->user ? b->q->user : image->user;
+	const char *keep = b->in->userns ? b->in->userns->user : NULL;
+	const char *user = b->q->user && *b->q->user ? b->q->user : keep ? keep : image->user;
 	int r;
 
 	b->p->process = pr;
@@ -235,6 +237,11 @@ static int recursive(struct build *b, struct plan_mount *m, const char *how, str
 	return 0;
 }
 
+static bool own_ids(const struct build *b)
+{
+	return b->in->userns && b->in->userns->uids.n;
+}
+
 static int one_mount(struct build *b, const struct instance_mount *v, struct err *e)
 {
 	bool tmpfs = streq(v->type, "tmpfs"), propagation = false, ro = false;
@@ -264,6 +271,9 @@ static int one_mount(struct build *b, const struct instance_mount *v, struct err
 		if (!streq(o, "nocopy") && !str_after(o, "recursive="))
 			arena_strs_add(b->a, &m->options, o);
 	}
+	/* A volume of ours has the owners that instances know, whatever their range. */
+	if (own_ids(b) && streq(v->type, "volume"))
+		arena_strs_add(b->a, &m->options, "idmap");
 	/* For a bind mount the runtime reads it as: when it is empty. */
 	if (copy)
 		arena_strs_add(b->a, &m->options, "tmpcopyup");
@@ -310,6 +320,11 @@ static void namespaces(struct build *b)
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (!types[i].host)
 			l->v[l->n++] = (struct plan_namespace){types[i].type, types[i].path};
+	if (own_ids(b)) {
+		l->v[l->n++] = (struct plan_namespace){.type = "user"};
+		b->p->linux_->uid_mappings = b->in->userns->uids;
+		b->p->linux_->gid_mappings = b->in->userns->gids;
+	}
 	/* In a VM it stands for the machine's own. */
 	if (b->in->net_ns || q->isolation == PLAN_VM)
 		l->v[l->n++] = (struct plan_namespace){"network", b->in->net_ns};
@@ -497,7 +512,9 @@ int plan_build(const struct plan_input *in, struct arena *a, struct plan *out, s
 	if (r < 0)
 		return r;
 	pairs(&b, &b.q->sysctls, &out->linux_->sysctl);
-	if (in->net_ns || b.q->isolation == PLAN_VM)
+	/* The network was made by the engine, and is not the new user namespace's to change; what
+	 * wall_sysctls() would set it has already. */
+	if ((in->net_ns && !own_ids(&b)) || b.q->isolation == PLAN_VM)
 		wall_sysctls(a, &out->linux_->sysctl);
 	pairs(&b, &b.q->annotations, &out->annotations);
 	out->domainname = b.q->domainname;

@@ -21,6 +21,8 @@ struct plan_nics;
 struct plan_rootfs;
 struct request;
 
+struct usernsmode_maps;
+
 struct plan_input {
 	const char *root, *run_root; /* absolute paths of the store */
 	const struct instance *instance;
@@ -32,6 +34,8 @@ struct plan_input {
 	const char *net_ns;
 	/* Likewise, for what --pid and --ipc join; shm: a detached mount for /dev/shm. */
 	const char *pid_ns, *ipc_ns, *shm;
+	const struct usernsmode_maps
+	    *userns;	  /* of its user namespace; empty or NULL: the engine's */
 	const char *init; /* program that --init starts, on the host */
 	/* Names in the instance's directory of files to show as /etc/resolv.conf, /etc/hosts and
 	 * /etc/hostname. */

@@ -11,6 +11,7 @@
 #include "engine/session.h"
 #include "net/attach.h"
 #include "spec/policy.h"
+#include "store/idpool.h"
 #include "store/instance.h"
 #include "store/rootfs.h"
 #include "store/store.h"
@@ -53,6 +54,8 @@ static int remove_locked(struct session *s, const struct instance *i, bool volum
 			r = volume_remove(root, i->mounts.v[k].name, e);
 	if (r == 0)
 		r = rootfs_remove(s->store, i->id, e);
+	if (r == 0)
+		idpool_free(s->store, i->id);
 	if (r == 0)
 		r = instance_remove(root, run, i, e);
 	if (r == 0)

@@ -2,6 +2,7 @@
 #include "engine/request.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "engine/usernsmode.h"
 #include "fmt/publish.h"
 #include "spec/plan.h"
 #include "spec/policy.h"
@@ -85,6 +86,7 @@ static const struct jbind_field fields[] = {
     F(storage_opts, JBIND_STRS),
     F(cgroupns_host, JBIND_BOOL),
     F(uts_host, JBIND_BOOL),
+    F(userns_mode, JBIND_STR),
     F(labels, JBIND_STRS),
     F(annotations, JBIND_STRS),
     F(health_cmd, JBIND_STR),
@@ -277,6 +279,34 @@ static int check_vm(const struct request *q, struct err *e)
 			       "--%s host is not possible with --isolation vm: a guest kernel has "
 			       "its own",
 			       q->uts_host ? "uts" : "cgroupns");
+	if (q->userns_mode && *q->userns_mode && !streq(q->userns_mode, "host"))
+		return err_set(e, ERR_UNSUPPORTED,
+			       "--userns %.40s is not possible with --isolation vm: a guest kernel "
+			       "has ids of its own",
+			       q->userns_mode);
+	return 0;
+}
+
+/* A namespace of somebody else's user namespace gives a process no rights in it, and its /proc
+ * could not be mounted. */
+static int check_userns(const struct request *q, struct err *e)
+{
+	const char *other = NULL;
+	struct usernsmode mode;
+	int r = usernsmode_parse(q->userns_mode, &mode, e);
+
+	if (r < 0 || mode.kind == USERNSMODE_HOST)
+		return r;
+	if (q->pid_mode && *q->pid_mode)
+		other = "pid";
+	else if (q->ipc_mode &&
+		 (streq(q->ipc_mode, "host") || str_after(q->ipc_mode, "container:")))
+		other = "ipc";
+	else if (q->privileged)
+		other = "privileged";
+	if (other)
+		return err_set(e, ERR_USAGE, "conflicting options: --userns %.40s and --%s",
+			       q->userns_mode, other);
 	return 0;
 }
 
@@ -307,6 +337,8 @@ int request_check(const struct request *q, struct err *e)
 		return r;
 	if (q->auto_remove && policy.restart != POLICY_NO)
 		return err_set(e, ERR_USAGE, "conflicting options: --restart and --rm");
+	if ((r = check_userns(q, e)) < 0)
+		return r;
 	r = check_ports(q, e);
 	return r < 0 ? r : check_sysctls(q, e);
 }

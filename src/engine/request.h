@@ -65,6 +65,7 @@ struct request {
 	const char *cgroup_parent;
 	struct strs storage_opts; /* size=SIZE */
 	bool cgroupns_host, uts_host;
+	const char *userns_mode;	 /* as --userns says it; NULL: host */
 	struct strs labels, annotations; /* KEY=VALUE */
 	const char *health_cmd;		 /* for a shell; NULL: the image's */
 	bool no_healthcheck;

@@ -11,6 +11,7 @@
 #include "engine/plan_build.h"
 #include "engine/request.h"
 #include "engine/session.h"
+#include "engine/usernsmode.h"
 #include "fmt/oci_image.h"
 #include "fmt/publish.h"
 #include "net/attach.h"
@@ -170,6 +171,8 @@ static int prepare(struct starting *st, struct err *e)
 static int make_plan(struct starting *st, const struct start_opts *o, struct err *e)
 {
 	char ns[48];
+	struct usernsmode_maps maps = {0};
+	struct usernsmode mode;
 	struct plan_input in = {
 	    .root = store_root_path(st->store),
 	    .run_root = store_run_path(st->store),
@@ -179,6 +182,7 @@ static int make_plan(struct starting *st, const struct start_opts *o, struct err
 	    .rootfs = &st->rootfs,
 	    .nics = &st->net.nics,
 	    .etc_files = st->net.hosts != NULL,
+	    .userns = &maps,
 	};
 	int r = etc_files(st, e);
 
@@ -186,6 +190,10 @@ static int make_plan(struct starting *st, const struct start_opts *o, struct err
 		r = port_file(st, e);
 	if (r == 0)
 		r = join_open(st->s, &st->q, &st->arena, &st->join, &in, e);
+	if (r == 0)
+		r = usernsmode_parse(st->q.userns_mode, &mode, e);
+	if (r == 0)
+		r = usernsmode_maps(&mode, st->store, st->i->id, &st->arena, &maps, e);
 	if (r < 0)
 		return r;
 	in.init = arena_printf(&st->arena, "%s/caisson-guest", st->s->libexec);

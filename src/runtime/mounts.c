@@ -460,8 +460,18 @@ static int sysfs_one(struct one *o, struct err *e)
 	if (r >= 0)
 		return r;
 	/* sysfs shows the network devices of the mounter's network namespace and may be mounted
-	 * only by who owns that.  With the host's network in a user namespace the host's /sys is
-	 * bound, read-only unless the caller may write there anyway. */
+	 * only by who owns that.  A caller who does mounts it for us; otherwise, with the host's
+	 * network in a user namespace, the host's /sys is bound, read-only unless the caller may
+	 * write there anyway. */
+	if (blocked(r) && o->j->from_parent) {
+		fd = sources_want(o->j, (int)o->index, e);
+		if (fd >= 0) {
+			r = attach(o, fd, target, e);
+			return r < 0 ? r : settle(o, fd, true, e);
+		}
+		if (fd != -ENOTBLK)
+			return fd;
+	}
 	if (blocked(r) && (o->j->userns || o->j->rootless || userns_inside())) {
 		fd = mountfd_clone(AT_FDCWD, "/sys", true);
 		if (fd >= 0 && mountfd_attach(fd, target) == 0)

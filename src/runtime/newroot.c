@@ -32,9 +32,12 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/securebits.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/fsuid.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -76,6 +79,23 @@ static int shift(const char *dir, int userns_fd, struct err *e)
 	return 0;
 }
 
+/* What overlayfs writes by itself (its work directory, copies of files) it writes as who mounted
+ * it, and a shifted file system takes nothing of an id that it does not have: be the owner of the
+ * shifted directory, with all capabilities.  This is a process of its own
+ * (newroot_overlay_aside()). */
+static int become_owner(const char *dir, struct err *e)
+{
+	struct stat st;
+
+	if (stat(dir, &st) < 0)
+		return err_sys(e, "'%s'", dir);
+	if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0)
+		return err_sys(e, "keep capabilities");
+	setfsgid(st.st_gid);
+	setfsuid(st.st_uid);
+	return 0;
+}
+
 /* upper and work must lie on one mount, so the directory that holds both is shifted. */
 static int shift_all(const struct plan_rootfs *r, int userns_fd, struct err *e)
 {
@@ -92,7 +112,8 @@ static int shift_all(const struct plan_rootfs *r, int userns_fd, struct err *e)
 	if (!slash || slash == parent || strncmp(parent, r->work, (size_t)(slash - parent) + 1))
 		return err_set(e, ERR_USAGE, "upper and work directory are not beside each other");
 	*slash = '\0';
-	return shift(parent, userns_fd, e);
+	ret = shift(parent, userns_fd, e);
+	return ret < 0 ? ret : become_owner(parent, e);
 }
 
 /* Upper and work directory in memory: a tmpfs on top of "/", whose root becomes the cwd. */

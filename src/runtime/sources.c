@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/sources.h"
 #include "base/auto.h"
+#include "base/str.h"
 #include "runtime/mounts.h"
 #include "runtime/newroot.h"
 #include "runtime/runtime_int.h"
 #include "sys/fd.h"
+#include "sys/mountfd.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -63,6 +65,28 @@ static int open_root(struct job *j, const struct launch *l, int userns, struct e
 	return bind ? newroot_bind(j, e) : take_fd(&fd);
 }
 
+/* The /sys of the network namespace that the process is in, and which is not its own. */
+static int sysfs_there(const struct launch *l, struct err *e)
+{
+	int fd;
+
+	if (setns(l->pidfd, CLONE_NEWNET) < 0)
+		return err_sys(e, "join the network namespace");
+	fd = mountfd_new("sysfs", NULL, 0, 0, NULL, 0);
+	if (fd < 0) {
+		errno = -fd;
+		return err_sys(e, "mount sysfs");
+	}
+	return fd;
+}
+
+static bool wants_sysfs(const struct job *j, int which)
+{
+	const char *type = which < 0 ? NULL : j->plan->mounts.v[which].type;
+
+	return type && streq(type, "sysfs");
+}
+
 /* EPERM: not ours to copy; the child will try itself. */
 static int answer(struct job *j, const struct launch *l, int which, int userns, struct err *e)
 {
@@ -70,8 +94,9 @@ static int answer(struct job *j, const struct launch *l, int which, int userns, 
 
 	if (which != SOURCES_ROOT && (which < 0 || (size_t)which >= j->plan->mounts.n))
 		return err_set(e, ERR_SYSTEM, "the new process wants mount %d", which);
-	fd = which == SOURCES_ROOT ? open_root(j, l, userns, e)
-				   : mounts_source(j, (size_t)which, userns, e);
+	fd = which == SOURCES_ROOT   ? open_root(j, l, userns, e)
+	     : wants_sysfs(j, which) ? sysfs_there(l, e)
+				     : mounts_source(j, (size_t)which, userns, e);
 	if (fd < 0 && fd != -ENOTBLK && fd != -EPERM)
 		return fd;
 	if (fd < 0) {

@@ -198,6 +198,14 @@ def limits_are_refused_where_no_cgroup_is_the_users(env):
 
 
 @test(needs="rootless")
+def ids_of_its_own_are_refused_where_the_kernel_does_not_shift_them_for_users(env):
+    for mode in ("auto", "keep-id", "keep-id:uid=200,gid=200", "nomap"):
+        r = env.run("run", "--rm", "--userns", mode, "--network", "none", T, "id")
+        check(r.code == 0 or r.code == 125 and "cannot shift ids" in r.err, f"{mode}: {r.code} {r.err}")
+    env.run("run", "--rm", "--userns", "auto:size=70000", "--network", "none", T, "id").error(125, "70000")
+
+
+@test(needs="rootless")
 def without_ranges_there_is_one_id_and_info_says_so(env):
     with hidden("/etc/subuid"):
         other = ["--root", str(env.tmp / "one/root"), "--run-root", str(env.tmp / "one/run")]
