@@ -342,10 +342,8 @@ static int bind_one(struct one *o, struct err *e)
 		fd = open_source(j, o->m, o->o.recursive, e);
 	if (fd < 0)
 		return fd;
-	if (o->o.data.n)
-		return err_set(e, ERR_USAGE,
-			       "mounts[%zu].options: '%s' means nothing to a bind mount", o->index,
-			       o->o.data.v[0]);
+	/* Options of a file system say nothing to a bind mount; the kernel passes over them, and
+	 * so do runc and crun ("mode=755" in generated configurations). */
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, "bind source '%s'", source_of(o->m));
 	target = target_open(j->root, o->path, S_ISDIR(st.st_mode), &made, e);
@@ -688,17 +686,24 @@ static int cgroup_one(struct one *o, struct err *e)
 
 /* ---- all ---- */
 
-static void add_label(struct one *o)
+static int add_label(struct one *o, struct err *e)
 {
 	const char *label = o->j->plan->linux_->mount_label;
 
-	if (label && *label)
-		arena_strs_add(&o->j->arena, &o->o.data,
-			       arena_printf(&o->j->arena, "context=%s", label));
+	if (!label || !*label)
+		return 0;
+	/* Its file system is there, on the host, when it is. */
+	if (access("/sys/fs/selinux/enforce", F_OK) < 0)
+		return err_set(e, ERR_UNSUPPORTED, "linux.mountLabel '%s': SELinux is not enabled",
+			       label);
+	arena_strs_add(&o->j->arena, &o->o.data, arena_printf(&o->j->arena, "context=%s", label));
+	return 0;
 }
 
 static int make_one(struct one *o, struct err *e)
 {
+	int r;
+
 	if (o->o.bind || is_type(o, "bind"))
 		return bind_one(o, e);
 	if (o->o.idmap || o->o.ridmap)
@@ -709,7 +714,9 @@ static int make_one(struct one *o, struct err *e)
 		return sysfs_one(o, e);
 	if (is_type(o, "cgroup") || is_type(o, "cgroup2"))
 		return cgroup_one(o, e);
-	add_label(o);
+	r = add_label(o, e);
+	if (r < 0)
+		return r;
 	if (is_type(o, "tmpfs"))
 		return tmpfs_one(o, e);
 	return other_one(o, e);

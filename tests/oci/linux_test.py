@@ -114,6 +114,11 @@ def labels_without_their_module_are_refused(env):
         c["process"][key] = "something"
         r = oci.run(c)
         check(r.code == 1 and f"process.{key}" in r.err and f"{module} is not enabled" in r.err, r.err)
+        if module == "SELinux":
+            c = spec()
+            c["linux"]["mountLabel"] = "system_u:object_r:x:s0"
+            r = oci.run(c)
+            check(r.code == 1 and "linux.mountLabel" in r.err and "SELinux is not enabled" in r.err, r.err)
 
 
 @test(needs="root")

@@ -87,6 +87,7 @@ def one_named_flag_clears_the_others(env):
     try:
         for options, has, has_not in ((["bind"], {"ro", "nosuid", "nodev", "noexec", "noatime"}, set()),
                                       (["bind", "rprivate"], {"ro", "nosuid", "nodev", "noexec", "noatime"}, set()),
+                                      (["bind", "mode=755", "size=1k"], {"ro", "nosuid", "nodev", "noexec", "noatime"}, set()),
                                       (["bind", "nodev"], {"rw", "nodev", "noatime"}, {"nosuid", "noexec"}),
                                       (["bind", "ro"], {"ro", "noatime"}, {"nosuid", "nodev", "noexec"}),
                                       (["bind", "dev", "atime"], {"rw", "noatime"}, {"nosuid", "nodev"}),
