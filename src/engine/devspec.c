@@ -48,7 +48,8 @@ static bool is_virtual(const struct stat *st)
 	       (n == 3 || n == 5 || n == 7 || n == 8 || n == 9);
 }
 
-static int add_node(struct out *o, const struct stat *st, const char *inside, struct err *e)
+static int add_node(struct out *o, const struct stat *st, const char *host, const char *inside,
+		    struct err *e)
 {
 	struct plan_devices *l = o->devices;
 	struct plan_device *v;
@@ -68,6 +69,7 @@ static int add_node(struct out *o, const struct stat *st, const char *inside, st
 	l->v = v;
 	v[l->n++] = (struct plan_device){
 	    .path = inside,
+	    .source = host,
 	    .type = S_ISBLK(st->st_mode) ? "b" : "c",
 	    .major = major(st->st_rdev),
 	    .minor = minor(st->st_rdev),
@@ -118,7 +120,7 @@ static int add_directory(struct out *o, const char *host, const char *inside, in
 		if (S_ISDIR(st.st_mode))
 			r = add_directory(o, from, to, depth + 1, e);
 		else if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
-			r = add_node(o, &st, to, e);
+			r = add_node(o, &st, from, to, e);
 	}
 	closedir(d);
 	return r;
@@ -175,7 +177,7 @@ static int one_device(struct out *o, struct err *e)
 		return add_directory(o, d.host, d.inside, 0, e);
 	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
 		return err_set(e, ERR_USAGE, "--device '%.80s' is no device", d.host);
-	return add_node(o, &st, d.inside, e);
+	return add_node(o, &st, d.host, d.inside, e);
 }
 
 /* "12" or "*"; *end behind it. */

@@ -26,8 +26,9 @@
 #define PTS_MAJOR_LAST	143
 
 struct node {
-	const char *path; /* inside */
-	mode_t mode;	  /* with S_IFCHR ... */
+	const char *path;   /* inside */
+	const char *source; /* on the host, for where it has to be bound; NULL: the same */
+	mode_t mode;	    /* with S_IFCHR ... */
 	dev_t dev;
 	uid_t uid;
 	gid_t gid;
@@ -54,12 +55,13 @@ int devices_null(struct err *e)
 /* Nodes that may not be made (user namespace, or no CAP_MKNOD) are the host's, bound. */
 static int bind_node(const struct job *j, const struct node *n, struct err *e)
 {
-	auto_fd int fd = mountfd_clone(AT_FDCWD, n->path, false), target = -1;
+	const char *source = n->source ? n->source : n->path;
+	auto_fd int fd = mountfd_clone(AT_FDCWD, source, false), target = -1;
 	int r;
 
 	if (fd < 0) {
 		errno = -fd;
-		return err_sys(e, "device '%s' of the host", n->path);
+		return err_sys(e, "device '%s' of the host", source);
 	}
 	if (!is_device(fd, n->mode & S_IFMT, n->dev))
 		return err_set(e, ERR_UNSUPPORTED,
@@ -164,7 +166,7 @@ static int listed_node(const struct job *j, const struct plan_device *d, struct 
 	static const char kinds[] = "cbup";
 	static const mode_t types[] = {S_IFCHR, S_IFBLK, S_IFCHR, S_IFIFO};
 	const char *kind = d->type && d->type[0] && !d->type[1] ? strchr(kinds, d->type[0]) : NULL;
-	struct node n = {.path = d->path};
+	struct node n = {.path = d->path, .source = d->source};
 	const char *base;
 	auto_fd int dir = -1;
 

@@ -182,7 +182,8 @@ TABLE(device, struct plan_device,
       JB(struct plan_device, minor, "minor", JBIND_INT, .flags = JBIND_KEEP),
       JB(struct plan_device, file_mode, "fileMode", JBIND_OPTINT),
       JB(struct plan_device, uid, "uid", JBIND_OPTINT),
-      JB(struct plan_device, gid, "gid", JBIND_OPTINT));
+      JB(struct plan_device, gid, "gid", JBIND_OPTINT),
+      JB(struct plan_device, source, "caissonSource", JBIND_STR));
 
 TABLE(seccomp_arg, struct plan_seccomp_arg,
       JB(struct plan_seccomp_arg, index, "index", JBIND_U32, .flags = JBIND_KEEP),

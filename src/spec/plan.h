@@ -131,6 +131,7 @@ struct plan_device {
 	const char *type; /* "c" "b" "u" "p" */
 	int64_t major, minor;
 	struct jbind_optint file_mode, uid, gid;
+	const char *source; /* ours: where it is on the host, when not at .path */
 };
 struct plan_devices {
 	struct plan_device *v;

@@ -109,6 +109,7 @@ def ipc_and_processes_of_the_host(env):
 @test(needs=NEEDS)
 def privileged_sees_the_devices_of_the_host(env):
     env.run("run", "--rm", "--privileged", T, "sh", "-c", "test -c /dev/kmsg && test -c /dev/loop-control && head -c 0 /dev/kmsg && echo ok").ok(out="ok\n")
+    env.run("run", "--rm", "--privileged", T, "sh", "-c", "mknod /tmp/kmsg c 1 11 && head -c 0 /tmp/kmsg && echo made").ok(out="made\n")
     env.run("run", "--rm", "--privileged", "--security-opt", "seccomp=builtin", "--cap-drop", "NET_RAW", T, "sh", "-c",
             "grep Seccomp: /proc/self/status").ok(out="Seccomp:\t2\n")
 

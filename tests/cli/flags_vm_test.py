@@ -22,8 +22,8 @@ def what_a_vm_cannot_have_is_refused_before_anything_is_made(env):
 
 
 @test(needs="root,qemu,kernel")
-def the_writable_disk_has_the_size_asked_for(env):
-    env.run("run", "--rm", "--storage-opt", "size=200m", T, "sh", "-c", "s=$(df -k / | tail -1 | tr -s ' ' | cut -d' ' -f2); test $s -gt 100000 && test $s -lt 204800 && echo ok").ok(out="ok\n")
+def the_writable_disk_has_the_size_asked_for_and_devices_can_be_made(env):
+    env.run("run", "--rm", "--privileged", "--storage-opt", "size=200m", T, "sh", "-c", "s=$(df -k / | tail -1 | tr -s ' ' | cut -d' ' -f2); test $s -gt 100000 && test $s -lt 204800 && echo ok; mknod /tmp/kmsg c 1 11 && head -c 0 /tmp/kmsg && echo made").ok(out="ok\nmade\n")
     env.run("create", "--storage-opt", "size=1m", T).error(2, "--storage-opt")
 
 

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 400
+"""What each option does, as containers of an ordinary user."""
+import os
+
+os.environ["CAISSON_TEST_MORE_NEEDS"] = ",rootless"
+import flags_cases  # noqa: E402, F401, its cases register themselves
+from caisson_test import main  # noqa: E402
+
+main(isolation="container", user=True)
