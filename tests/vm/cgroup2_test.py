@@ -75,6 +75,36 @@ def devices_are_denied_by_a_program(g):
     g.ok("for c in c4 c5 c6; do /caisson-oci --root /run/s delete $c || exit 1; done")
 
 
+def the_other_controllers(g):
+    res = {"cpu": {"cpus": "0", "mems": "0", "quota": 50000, "period": 100000, "burst": 20000}, "blockIO": {"weight": 505},
+           "hugepageLimits": [{"pageSize": "2MB", "limit": 4 * MIB}], "unified": {"memory.low": str(MIB), "cpu.weight.nice": "5"}}
+    g.ok(g.config("c7", "/bin/sleep", "1000", resources=res) % "run -d" + " </dev/null >/dev/null 2>&1")
+    want = {"cpuset.cpus": "0", "cpuset.mems": "0", "cpu.max": "50000 100000", "cpu.max.burst": "20000", "hugetlb.2MB.max": str(4 * MIB), "memory.low": str(MIB),
+            "cpu.weight.nice": "5", "io.weight": "default 5000"}
+    got = dict(zip(want, g.ok("; ".join(f"cat {GROUP}/c7/{n}" for n in want)).strip().split("\n")))
+    same(got, want, "limits")
+    check({"cpu", "cpuset", "io", "memory", "hugetlb"} <= set(g.read("cgroup.subtree_control").split()), "controllers handed down")
+    g.ok("/caisson-oci --root /run/s update --cpu-burst 10000 --blkio-weight 10 --memory-reservation 2m c7; /caisson-oci --root /run/s update --cpu-idle 1 c7")
+    names = ["cpu.max.burst", "io.weight", "memory.low", "cpu.idle"]
+    same(g.ok("; ".join(f"cat {GROUP}/c7/{n}" for n in names)).strip().split("\n"), ["10000", "default 1", str(2 * MIB), "1"], "after updates")
+    r = g.sh("/caisson-oci --root /run/s update --cpuset-cpus 99 c7")
+    check(r.code == 1 and "cpuset.cpus" in r.err and g.read("c7/cpuset.cpus") == "0", f"a CPU that is not there: {r.code} {r.err}")
+    r = g.run("c8", "/bin/true", resources={"unified": {"../cgroup.procs": "1"}})
+    check(r.code == 1 and "unified" in r.err, f"a path among the keys: {r.code} {r.err}")
+    r = g.run("c9", "/bin/true", resources={"unified": {"nosuch.limit": "1"}})
+    check(r.code == 1 and "nosuch" in r.err, f"a controller that is not there: {r.code} {r.err}")
+    g.ok("/caisson-oci --root /run/s kill --all c7 KILL; /caisson-oci --root /run/s delete -f c7")
+
+
+def an_oom_kill_is_an_event(g):
+    res = {"memory": {"limit": 16 * MIB, "swap": 16 * MIB}}
+    g.ok("mkfifo /run/go; (sleep 100 > /run/go &) >/dev/null 2>&1; " + g.config("c10", "/bin/sh", "-c", "read x; tail -c 100000000 /dev/zero; sleep 1000", resources=res)
+         % "run -d" + " </run/go >/dev/null 2>&1")
+    got = g.ok("(/caisson-oci --root /run/s events --interval 24h c10 > /run/events &) 2>/dev/null; sleep 1; echo > /run/go; for i in 1 2 3 4 5 6 7 8 9 10; do "
+               "sleep 1; [ -s /run/events ] && break; done; cat /run/events; /caisson-oci --root /run/s delete -f c10")
+    same(json.loads(got), {"type": "oom", "id": "c10"}, "the event")
+
+
 def the_unit_tests(g):
     g.ok("mknod /dev/kmsg c 1 11")  # a device to be refused
     r = g.sh("/runtime-cgroup_test")
@@ -96,7 +126,8 @@ def containers_on_cgroup_v2(env):
         with_libraries(BUILD / "runtime-cgroup_test", g.root)
         controllers = g.ok("cat /sys/fs/cgroup/cgroup.controllers").split()
         check({"cpu", "memory", "pids"} <= set(controllers), f"controllers of the guest: {controllers}")
-        for case in (limits_are_in_the_files, freeze_and_kill, the_oom_killer, pids_are_limited, devices_are_denied_by_a_program, the_unit_tests,
+        for case in (limits_are_in_the_files, freeze_and_kill, the_oom_killer, pids_are_limited, devices_are_denied_by_a_program, the_other_controllers,
+                     an_oom_kill_is_an_event, the_unit_tests,
                      nothing_is_left):
             try:
                 case(g)
