@@ -27,6 +27,7 @@
 #include <time.h>
 
 #define REDIRECTS_MAX	 5
+#define FRUITLESS_MIRROR 2  /* the same of a mirror */
 #define FRUITLESS_MAX	 5  /* attempts in a row that brought nothing */
 #define ATTEMPTS_MAX	 25 /* in all */
 #define WAIT_MAX_SECONDS 60
@@ -38,7 +39,7 @@ struct distribution {
 	const char *name; /* as the user knows the registry */
 	const char *host, *repository, *ca_pem;
 	struct hostconf_tls tls;
-	bool insecure;
+	bool insecure, mirror;
 	long stall_seconds;
 	struct docker_config credentials;
 	pthread_mutex_t lock;
@@ -273,7 +274,8 @@ static int get_run(struct get *g, bool (*complete)(const struct get *g), struct 
 				    g->d->name, g->what, (unsigned long long)g->got);
 		else if (h.t.local || !(h.t.again || distribution_passing(h.t.status)))
 			n = ATTEMPTS_MAX;
-		if (n >= ATTEMPTS_MAX - 1 || fruitless >= FRUITLESS_MAX ||
+		if (n >= ATTEMPTS_MAX - 1 ||
+		    fruitless >= (g->d->mirror ? FRUITLESS_MIRROR : FRUITLESS_MAX) ||
 		    (whole && fruitless > 1) || (h.t.stalled && fruitless > 1)) {
 			if (e)
 				*e = why;
@@ -502,6 +504,7 @@ int distribution_open(const struct distribution_opts *o, struct source **out, st
 	d->repository = o->repository ? arena_dup(&d->arena, o->repository) : NULL;
 	d->stall_seconds = o->stall_seconds;
 	d->insecure = o->insecure;
+	d->mirror = o->mirror;
 	pthread_mutex_init(&d->lock, NULL);
 	r = read_certificates(d, o, e);
 	if (r >= 0)

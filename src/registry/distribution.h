@@ -28,6 +28,7 @@ struct distribution_opts {
 	struct hostconf_tls tls;    /* borrowed */
 	bool insecure;		    /* plain HTTP, or a certificate that cannot be checked */
 	long stall_seconds;	    /* 0: default */
+	bool mirror;		    /* others are asked after it: little patience */
 	bool push, remove;	    /* ask for the right to write, or to remove */
 	struct strs from;	    /* repositories there that blobs may be mounted from */
 	const char *const *environ; /* for a credential helper */

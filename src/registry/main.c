@@ -119,6 +119,7 @@ static int open_targets(const struct args *a, const struct hostconf_opts *h,
 		o->host = a->login ? a->host : t.v[i].host;
 		o->repository = a->login ? NULL : t.v[i].repository;
 		o->insecure = t.v[i].insecure;
+		o->mirror = i + 1 < t.n;
 		places[n].only = t.v[i].only;
 		r = hostconf_tls(h, o->host, &arena, &o->tls, e);
 		if (r >= 0)

@@ -2,6 +2,7 @@
 #include "registry/mirrors.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/sha256.h"
 #include "base/str.h"
 #include "fmt/digest.h"
 #include "fmt/registries_conf.h"
@@ -35,6 +36,21 @@ static bool suits(const struct mirrors_place *p, const char *ref)
 	return p->only == REGISTRIES_ANY || (p->only == REGISTRIES_DIGEST) == digest;
 }
 
+/* What was asked for by digest and is something else does not count as an answer. */
+static bool is_right(const char *ref, const struct buf *text)
+{
+	char digest[DIGEST_LEN + 1];
+	unsigned char sum[32];
+
+	if (text->failed)
+		return false;
+	if (!ref || !digest_valid(ref))
+		return true;
+	sha256_of(text->p, text->len, sum);
+	digest_print(sum, digest);
+	return streq(digest, ref);
+}
+
 static int mirrored_manifest(struct source *s, const char *ref, struct buf *out,
 			     const char **media_type, struct arena *a, struct err *e)
 {
@@ -50,10 +66,10 @@ static int mirrored_manifest(struct source *s, const char *ref, struct buf *out,
 		out->len = 0;
 		out->failed = false;
 		r = place->ops->manifest(place, ref, out, media_type, a, last ? e : NULL);
-		if (r >= 0)
-			atomic_store(&m->first, i);
-		if (r >= 0 || last)
+		if (last || (r >= 0 && is_right(ref, out))) {
+			atomic_store(&m->first, r < 0 ? 0 : i);
 			return r;
+		}
 	}
 }
 

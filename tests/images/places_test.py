@@ -215,6 +215,89 @@ def through_a_proxy(env):
     clean(env)
 
 
+class Front(http.server.BaseHTTPRequestHandler):
+    """In front of .to: notes who asks (client certificate); .answer(path) may say something else."""
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *a):
+        pass
+
+    def do_GET(self):
+        s = self.server
+        cert = self.connection.getpeercert() if isinstance(self.connection, ssl.SSLSocket) else None
+        s.seen.append((self.path, bool(cert)))
+        status, headers, body = s.answer(self.path) or (None, None, None)
+        if not status:
+            c = http.client.HTTPConnection("127.0.0.1", s.to)
+            c.request("GET", self.path)
+            r = c.getresponse()
+            status, body = r.status, r.read()
+            headers = {k: r.headers[k] for k in ("Content-Type", "Docker-Content-Digest") if r.headers[k]}
+        self.send_response(status)
+        for k, v in headers.items():
+            self.send_header(k, v)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def front(to, answer=lambda path: None, tls=None):
+    s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Front)
+    s.daemon_threads, s.seen, s.to, s.answer, s.handle_error = True, [], to, answer, lambda *a: None
+    if tls:
+        c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        c.load_cert_chain(tls / "server.crt", tls / "server.key")
+        c.load_verify_locations(tls / "ca.crt")
+        c.verify_mode = ssl.CERT_OPTIONAL
+        s.socket = c.wrap_socket(s.socket, server_side=True)
+    threading.Thread(target=s.serve_forever, daemon=True).start()
+    return s, s.server_address[1]
+
+
+@test
+def mirrors_that_lie(env):
+    lay = layout(env)
+    want = lay.manifests[0]["digest"]
+    other = layout(env, "other")
+    text = other.blob_path(other.manifests[0]).read_bytes()
+    with Serve(env, "home", lay) as home:
+        def wrong_manifest(path):
+            return (200, {"Content-Type": lay.manifests[0]["mediaType"]}, text) if "/manifests/" in path else None
+
+        def wrong_blobs(path):
+            return (200, {}, b"x" * 100) if "/blobs/" in path else None
+
+        def endless(path):
+            return 200, {"Content-Type": lay.manifests[0]["mediaType"]}, b"{" + b" " * (6 << 20)
+        for answer, ok in ((wrong_manifest, True), (wrong_blobs, False), (endless, True), (lambda path: (500, {}, b""), True)):
+            s, port = front(home.port, answer)
+            conf(env, f'[[registry]]\nprefix = "reg.invalid"\nlocation = "{home.address}"\n[[registry.mirror]]\nlocation = "127.0.0.1:{port}"\n')
+            p = env.run("pull", "-q", f"reg.invalid/app@{want}")
+            p.ok() if ok else p.error(1, "blob")
+            check(s.seen, "the mirror was not asked")
+            clean(env)
+            s.shutdown()
+
+
+@test
+def a_certificate_stays_with_its_host(env):
+    d = certificates(env)
+    lay = layout(env)
+    with Serve(env, "home", lay) as home:
+        far, far_port = front(home.port, tls=d)
+        near, near_port = front(home.port, lambda path: (307, {"Location": f"https://localhost:{far_port}{path}"}, b"") if "/blobs/" in path else None, d)
+        certs = env.base / f".config/containers/certs.d/localhost:{near_port}"
+        certs.mkdir(parents=True)
+        for a, b in (("ca.crt", "ca.crt"), ("client.crt", "client.cert"), ("client.key", "client.key")):
+            shutil.copy(d / a, certs / b)
+        env.run("pull", "-q", f"localhost:{near_port}/app:latest").ok()
+        check(near.seen and all(known for _, known in near.seen), near.seen)
+        check(far.seen and not any(known for _, known in far.seen), far.seen)
+        near.shutdown()
+        far.shutdown()
+    clean(env)
+
+
 class Tokens(http.server.BaseHTTPRequestHandler):
     """A registry's front: everything goes to .to with a token from /token, which wants a POST."""
     protocol_version = "HTTP/1.1"

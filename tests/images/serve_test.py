@@ -172,6 +172,26 @@ def images_are_pushed_to_it(env):
     clean(env)
 
 
+@test(needs="root,podman")
+def podman_pulls_and_pushes(env):
+    lay = image(env)
+    ident = json.loads(lay.blob_path(lay.manifests[0]).read_bytes())["config"]["digest"]
+    pod = ["podman", "--root", str(env.tmp / "p"), "--runroot", str(env.tmp / "pr"), "--storage-driver", "vfs"]
+
+    def podman(*args):
+        r = subprocess.run([*pod, *args], capture_output=True, text=True, env=env.os_env)
+        same(r.returncode, 0, f"podman {args}: {r.stderr[-1000:]}")
+        return r.stdout.strip()
+    with Serve(env, "--push") as s:
+        same("sha256:" + podman("pull", "-q", "--tls-verify=false", f"{s.address}/app:1"), ident, "podman's id")
+        podman("tag", f"{s.address}/app:1", f"{s.address}/from/podman:1")
+        podman("push", "-q", "--tls-verify=false", f"{s.address}/from/podman:1")
+        same(env.run("run", "--rm", "from/podman:1", "cat", "/f0").ok().out[:3], "app", "what podman pushed runs")
+    podman("rmi", "-af")
+    shutil.rmtree(env.tmp / "p", ignore_errors=True)
+    clean(env)
+
+
 @test(needs="root")
 def uploads_step_by_step(env):
     data = os.urandom(100_000)
