@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/opt.h"
 #include "base/str.h"
@@ -7,7 +8,9 @@
 #include "cli/timearg.h"
 #include "engine/logs.h"
 #include "engine/lookup.h"
+#include "fmt/json.h"
 #include "fmt/logline.h"
+#include "fmt/utf8.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,11 +18,13 @@
 #include <string.h>
 
 struct logs_args {
-	bool follow, timestamps;
+	bool details, follow, timestamps;
 	const char *tail, *since, *until;
 };
 
 static const struct opt logs_opts[] = {
+    OPT(struct logs_args, details, .name = "details", .type = OPT_BOOL,
+	.help = "show what --log-opt labels, env and tag made each line carry"),
     OPT(struct logs_args, follow, .name = "follow", .letter = 'f', .type = OPT_BOOL,
 	.help = "go on until the instance ends"),
     OPT(struct logs_args, since, .name = "since", .type = OPT_STR, .arg = "TIME",
@@ -33,6 +38,29 @@ static const struct opt logs_opts[] = {
     OPT_END,
 };
 
+static int detail(const char *key, struct json *value, void *arg)
+{
+	const char *text = json_string(value);
+	struct buf *b = arg;
+
+	buf_puts(b, b->len ? "," : "");
+	utf8_visible(b, key);
+	buf_puts(b, "=");
+	utf8_visible(b, text ? text : "");
+	return 0;
+}
+
+/* "key=value,key=value ", as docker shows them. */
+static void details(const struct logline *l, FILE *f)
+{
+	auto_buf struct buf b = BUF_INIT(1 << 20);
+	auto_json struct json *j = NULL;
+
+	if (json_parse(l->attrs, l->attrs_len, "attrs", &j, NULL) == 0)
+		json_each(j, detail, &b);
+	fprintf(f, "%s ", b.p);
+}
+
 static int print(const struct logline *l, const char *text, size_t len, void *arg)
 {
 	const struct logs_args *a = arg;
@@ -40,6 +68,8 @@ static int print(const struct logline *l, const char *text, size_t len, void *ar
 
 	if (a->timestamps)
 		fprintf(f, "%.*s ", (int)l->time_len, l->time);
+	if (a->details && l->attrs)
+		details(l, f);
 	fwrite(text, 1, len, f);
 	/* A reader that follows sees a line when it is there. */
 	if (a->follow)

@@ -238,6 +238,8 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 	    .auto_remove = i->rm,
 	    .read_only = i->read_only,
 	    .restart = i->restart,
+	    .log_driver = i->log_driver,
+	    .log_opts = strs_of(&i->log_opt),
 	    .health_cmd = i->health_cmd,
 	    .no_healthcheck = i->no_healthcheck,
 	    .health_interval_ns = i->health_interval,

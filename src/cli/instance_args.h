@@ -23,8 +23,8 @@ struct instance_args {
 	bool rm, interactive, tty, read_only, publish_all, quiet, content_trust, oom_kill_disable,
 	    init, privileged;
 	const char *name, *hostname, *domainname, *workdir, *user, *network, *platform, *cidfile;
-	const char *entrypoint, *stop_signal, *restart, *health_cmd, *cgroup_parent, *cpuset_cpus,
-	    *cpuset_mems, *uts, *userns, *runtime, *pid, *ipc;
+	const char *entrypoint, *stop_signal, *restart, *health_cmd, *log_driver, *cgroup_parent,
+	    *cpuset_cpus, *cpuset_mems, *uts, *userns, *runtime, *pid, *ipc;
 	int isolation, pull; /* pull: enum image_pull_policy */
 	int cgroupns, volume_driver;
 	uint64_t memory, shm, memory_reservation, memory_swap; /* swap: UINT64_MAX is no limit */
@@ -34,7 +34,8 @@ struct instance_args {
 	int64_t health_retries;
 	int64_t cpus, pids, stop_timeout, oom_score, memory_swappiness, blkio_weight;
 	int64_t cpu_period, cpu_quota, cpu_rt_period, cpu_rt_runtime, cpu_shares;
-	struct opt_list env, env_file, volume, mount, tmpfs, publish, dns, add_host, expose;
+	struct opt_list log_opt, env, env_file, volume, mount, tmpfs, publish, dns, add_host,
+	    expose;
 	struct opt_list dns_option, dns_search, storage_opt;
 	struct opt_list cap_add, cap_drop, security_opt, label, label_file, annotation, ulimit;
 	struct opt_list group_add, sysctl, device, device_cgroup_rule, blkio_weight_device;

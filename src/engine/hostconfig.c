@@ -216,7 +216,10 @@ void hostconfig_write(struct members *w, const struct request *q, const struct p
 
 	members_open(w, "HostConfig");
 	members_list(w, "Binds", &q->volumes, "null");
-	members_raw(w, "LogConfig", "{\"Type\":\"json-file\",\"Config\":{}}");
+	members_open(w, "LogConfig");
+	members_str(w, "Type", q->log_driver ? q->log_driver : "json-file");
+	members_map(w, "Config", &q->log_opts, a);
+	members_close(w);
 	members_str(w, "NetworkMode", q->network);
 	bindings(w, &q->publish, a);
 	policy_parse(q->restart, &policy, NULL);

@@ -452,6 +452,20 @@ const char *plan_build_hostname(const struct request *q, const char *id, struct 
 	return arena_dupn(a, id, INSTANCE_SHORT_ID);
 }
 
+/* Behind process(): its environment is one of what the log may carry. */
+static int output_log(struct build *b, struct err *e)
+{
+	const struct instance *i = b->in->instance;
+	struct logconf_facts f = {.id = i->id,
+				  .name = i->name,
+				  .image = i->image,
+				  .image_id = i->image_id,
+				  .labels = &i->labels,
+				  .env = &b->p->process->env};
+
+	return logconf_parse(b->q->log_driver, &b->q->log_opts, &f, b->a, &b->p->caisson->log, e);
+}
+
 /* The image's check with what the request says instead; NULL: none. */
 static int health(struct build *b, struct err *e)
 {
@@ -502,7 +516,9 @@ int plan_build(const struct plan_input *in, struct arena *a, struct plan *out, s
 	r = process(&b, e);
 	if (r < 0)
 		return r;
-	r = mounts(&b, e);
+	r = output_log(&b, e);
+	if (r == 0)
+		r = mounts(&b, e);
 	if (r < 0)
 		return r;
 	namespaces(&b);

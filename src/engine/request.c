@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "engine/usernsmode.h"
 #include "fmt/publish.h"
+#include "spec/logconf.h"
 #include "spec/plan.h"
 #include "spec/policy.h"
 #include "spec/sysctl.h"
@@ -89,6 +90,8 @@ static const struct jbind_field fields[] = {
     F(userns_mode, JBIND_STR),
     F(labels, JBIND_STRS),
     F(annotations, JBIND_STRS),
+    F(log_driver, JBIND_STR),
+    F(log_opts, JBIND_STRS),
     F(health_cmd, JBIND_STR),
     F(no_healthcheck, JBIND_BOOL),
     F(health_interval_ns, JBIND_INT),
@@ -310,6 +313,14 @@ static int check_userns(const struct request *q, struct err *e)
 	return 0;
 }
 
+static int check_log(const struct request *q, struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct logconf c;
+
+	return logconf_parse(q->log_driver, &q->log_opts, NULL, &a, &c, e);
+}
+
 int request_check(const struct request *q, struct err *e)
 {
 	struct policy policy;
@@ -327,6 +338,8 @@ int request_check(const struct request *q, struct err *e)
 	if (q->stop_signal && (r = request_signal(q->stop_signal, e)) < 0)
 		return r;
 	if (q->isolation == PLAN_VM && (r = check_vm(q, e)) < 0)
+		return r;
+	if ((r = check_log(q, e)) < 0)
 		return r;
 	if (q->no_healthcheck &&
 	    (q->health_cmd || q->health_interval_ns || q->health_timeout_ns ||

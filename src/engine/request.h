@@ -67,6 +67,8 @@ struct request {
 	bool cgroupns_host, uts_host;
 	const char *userns_mode;	 /* as --userns says it; NULL: host */
 	struct strs labels, annotations; /* KEY=VALUE */
+	const char *log_driver;		 /* NULL: json-file */
+	struct strs log_opts;		 /* KEY=VALUE */
 	const char *health_cmd;		 /* for a shell; NULL: the image's */
 	bool no_healthcheck;
 	int64_t health_interval_ns, health_timeout_ns, health_start_period_ns,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A reader of its own and not fmt/json.h, because logs have millions of lines and one shape.  It
- * takes any order of the three members and nothing else.
+ * takes any order of the three members, and "attrs", an object of strings, and nothing else.
  */
 #include "fmt/logline.h"
 #include "base/buf.h"
@@ -118,6 +118,25 @@ static bool is(const char *p, size_t n, const char *s)
 	return n == strlen(s) && memcmp(p, s, n) == 0;
 }
 
+/* An object of strings; what they say is for who asks. */
+static bool strings(struct in *in, const char **view, size_t *len)
+{
+	const char *from = in->p, *v;
+	size_t n;
+
+	if (!skip(in, '{'))
+		return false;
+	do {
+		auto_buf struct buf key = BUF_INIT(1 << 20), value = BUF_INIT(1 << 20);
+
+		if (!string(in, &key, &v, &n) || !skip(in, ':') || !string(in, &value, &v, &n))
+			return false;
+	} while (skip(in, ','));
+	*view = from;
+	*len = (size_t)(in->p - from) + 1;
+	return skip(in, '}');
+}
+
 static bool member(struct in *in, struct logline *l, struct buf *text)
 {
 	const char *key, *v;
@@ -128,6 +147,8 @@ static bool member(struct in *in, struct logline *l, struct buf *text)
 		return false;
 	if (is(key, n, "log"))
 		return string(in, text, &v, &len);
+	if (is(key, n, "attrs"))
+		return strings(in, &l->attrs, &l->attrs_len);
 	if (!string(in, NULL, &v, &len))
 		return false;
 	if (is(key, n, "stream")) {

@@ -13,6 +13,8 @@ struct logline {
 	bool err;	  /* written to stderr */
 	const char *time; /* as it stands there: a view with its length */
 	size_t time_len;
+	const char *attrs; /* JSON object as it stands there, a view, or NULL */
+	size_t attrs_len;
 	int64_t ns; /* since the epoch */
 };
 

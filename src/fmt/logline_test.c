@@ -42,4 +42,20 @@ TEST(torn_and_foreign_lines_are_refused)
 	}
 }
 
-TEST_MAIN(T(reads_a_line), T(torn_and_foreign_lines_are_refused))
+TEST(attributes_are_a_view)
+{
+	static const char text[] = "{\"log\":\"a\\n\",\"stream\":\"stdout\",\"attrs\":{\"k\":\"v"
+				   "\\n\",\"tag\":\"t\"},\"time\":\"1970-01-01T00:00:01Z\"}";
+	auto_buf struct buf b = BUF_INIT(1024);
+	struct logline l;
+
+	CHECK(parse(text, &l, &b));
+	CHECK_STR(b.p, "a\n");
+	CHECK_INT(l.attrs_len, strlen("{\"k\":\"v\\n\",\"tag\":\"t\"}"));
+	CHECK(*l.attrs == '{');
+	b.len = 0;
+	CHECK(!parse("{\"log\":\"a\",\"attrs\":{\"k\":{}},\"time\":\"1970-01-01T00:00:01Z\"}", &l,
+		     &b));
+}
+
+TEST_MAIN(T(attributes_are_a_view), T(reads_a_line), T(torn_and_foreign_lines_are_refused))

@@ -4,7 +4,9 @@
 #include "base/err.h"
 #include "fmt/timestamp.h"
 #include "fmt/utf8.h"
+#include "spec/logconf.h"
 #include "sys/fd.h"
+#include "sys/journal.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,11 +18,17 @@
 
 static const char *const names[] = {"stdout", "stderr"};
 
-int logfile_open(struct logfile *l, int dir_fd, struct err *e)
+int logfile_open(struct logfile *l, int dir_fd, const struct logconf *c, struct err *e)
 {
 	struct stat st;
 
 	l->dir_fd = dir_fd;
+	l->max_bytes = (uint64_t)c->max_bytes;
+	l->max_files = (unsigned int)c->max_files;
+	if (c->driver == LOGCONF_NONE)
+		return 0;
+	if (c->attrs && !(l->attrs = strdup(c->attrs)))
+		abort();
 	l->fd = openat(dir_fd, "log", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	if (l->fd < 0 || fstat(l->fd, &st) < 0)
 		return err_sys(e, "log of the instance");
@@ -33,7 +41,7 @@ static void rotate(struct logfile *l)
 {
 	int fd;
 
-	if (renameat(l->dir_fd, "log", l->dir_fd, "log.1") < 0)
+	if (journal_rotate(l->dir_fd, "log", l->max_files) < 0)
 		return;
 	fd = openat(l->dir_fd, "log", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -45,7 +53,7 @@ static void rotate(struct logfile *l)
 
 static void put(struct logfile *l, const struct buf *b)
 {
-	if (l->size + b->len > LOGFILE_BYTES)
+	if (l->size && l->size + b->len > l->max_bytes)
 		rotate(l);
 	if (fd_write_all(l->fd, b->p, b->len) == 0) {
 		l->size += b->len;
@@ -57,14 +65,18 @@ static void put(struct logfile *l, const struct buf *b)
 		rotate(l);
 }
 
-static void line(struct buf *b, enum logfile_stream s, const char *data, size_t len)
+static void line(const struct logfile *l, struct buf *b, enum logfile_stream s, const char *data,
+		 size_t len)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	buf_puts(b, "{\"log\":\"");
 	utf8_json(b, data, len);
-	buf_printf(b, "\",\"stream\":\"%s\",\"time\":\"", names[s]);
+	buf_printf(b, "\",\"stream\":\"%s\"", names[s]);
+	if (l->attrs)
+		buf_printf(b, ",\"attrs\":%s", l->attrs);
+	buf_puts(b, ",\"time\":\"");
 	timestamp_print((int64_t)now.tv_sec * 1000000000 + now.tv_nsec, b);
 	buf_puts(b, "\"}\n");
 }
@@ -80,7 +92,7 @@ static void emit(struct logfile *l, struct buf *b, enum logfile_stream s, const 
 				 (unsigned long long)lost);
 
 		l->lost = 0;
-		line(b, LOGFILE_STDERR, note, (size_t)n);
+		line(l, b, LOGFILE_STDERR, note, (size_t)n);
 		put(l, b);
 		b->len = 0;
 		if (l->lost) { /* still no room */
@@ -88,9 +100,9 @@ static void emit(struct logfile *l, struct buf *b, enum logfile_stream s, const 
 			return;
 		}
 	}
-	line(b, s, data, len);
+	line(l, b, s, data, len);
 	/* Lines that came together are written together. */
-	if (b->len > 32u << 10) {
+	if (b->len > 32u << 10 || b->len > l->max_bytes / 4) {
 		put(l, b);
 		b->len = 0;
 	}
@@ -146,5 +158,6 @@ void logfile_done(struct logfile *l)
 	for (int s = 0; s < LOGFILE_STREAM_MAX_; s++)
 		free(l->part[s].p);
 	fd_close(l->fd);
+	free(l->attrs);
 	*l = LOGFILE_INIT;
 }

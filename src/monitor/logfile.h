@@ -4,9 +4,9 @@
  * {"log":"text\n","stream":"stdout","time":"2026-11-21T12:00:00.000000001Z"}.
  *
  * Output is cut at line ends, and at 16 KiB where no end comes (then "log" has no "\n").  The file
- * is bounded: past LOGFILE_BYTES it becomes log.1, replacing the one before.  Bytes that are not
- * UTF-8 become U+FFFD.  Writing never fails the workload: what a full disk does not take is lost,
- * and the count of lost bytes is written as a line when there is room again.
+ * is bounded: past max_bytes it becomes log.1, that one log.2, and so on up to max_files of them.
+ * Bytes that are not UTF-8 become U+FFFD.  Writing never fails the workload: what a full disk does
+ * not take is lost, and the count of lost bytes is written as a line when there is room again.
  */
 #ifndef MONITOR_LOGFILE_H
 #define MONITOR_LOGFILE_H
@@ -16,14 +16,15 @@
 
 struct err;
 
-#define LOGFILE_BYTES (16u << 20)
-#define LOGFILE_LINE  (16u << 10)
+#define LOGFILE_LINE (16u << 10)
 
 enum logfile_stream { LOGFILE_STDOUT, LOGFILE_STDERR, LOGFILE_STREAM_MAX_ };
 
 struct logfile {
 	int dir_fd, fd; /* borrowed; own */
-	uint64_t size, lost;
+	uint64_t size, lost, max_bytes;
+	unsigned int max_files;
+	char *attrs; /* heap: what every line carries, or NULL */
 	struct {
 		char *p; /* an unfinished line */
 		size_t len;
@@ -31,8 +32,9 @@ struct logfile {
 };
 #define LOGFILE_INIT ((struct logfile){.dir_fd = -1, .fd = -1})
 
-/* Appends to dir_fd/log, which stays the caller's. */
-int logfile_open(struct logfile *l, int dir_fd, struct err *e);
+/* Appends to dir_fd/log; dir_fd stays the caller's.  With driver none nothing is written. */
+struct logconf;
+int logfile_open(struct logfile *l, int dir_fd, const struct logconf *c, struct err *e);
 void logfile_write(struct logfile *l, enum logfile_stream s, const char *data, size_t len);
 /* Unfinished lines are written as they are. */
 void logfile_flush(struct logfile *l);

@@ -486,7 +486,7 @@ static int adopt_plan(struct server *s, struct err *e)
 	if (s->run_fd < 0)
 		return err_sys(e, "%s", c->run_dir);
 	server_new_proc(s, p->process->terminal, c->open_stdin);
-	return logfile_open(&s->log, s->state_fd, e);
+	return logfile_open(&s->log, s->state_fd, &c->log, e);
 }
 
 static int watch_outside(struct server *s, struct err *e)

@@ -19,6 +19,7 @@
 #include "base/arena.h"
 #include "fmt/jbind.h"
 #include "spec/health.h"
+#include "spec/logconf.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -343,8 +344,6 @@ struct plan_vm {
 	uint32_t cpus;
 };
 
-enum plan_log { PLAN_LOG_JSON, PLAN_LOG_NONE };
-
 struct plan_caisson {
 	int isolation;	/* enum plan_isolation */
 	const char *id; /* 64 hex digits */
@@ -361,7 +360,8 @@ struct plan_caisson {
 	struct strs labels;    /* KEY=VALUE, likewise */
 	bool default_pids;     /* nobody asked for the pids limit: none where none can be set */
 	struct health *health; /* NULL: none */
-	const char *restart;   /* as of policy_parse() */
+	struct logconf log;
+	const char *restart;		   /* as of policy_parse() */
 	int64_t restarts, restart_wait_ms; /* how often it was, and the wait before this run */
 	const char *stop_signal;	   /* "SIGTERM" */
 	int64_t stop_timeout_s;
