@@ -61,6 +61,7 @@
 	X(system_df)                                                                               \
 	X(system_prune)                                                                            \
 	X(events)                                                                                  \
+	X(doctor)                                                                                  \
 	X(info)                                                                                    \
 	X(version)                                                                                 \
 	X(completion)                                                                              \

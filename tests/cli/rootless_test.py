@@ -189,6 +189,8 @@ def limits_are_refused_where_no_cgroup_is_the_users(env):
         i = env.run("info", "--format", "json").ok().json()
         same(i["rootless"]["limits"], "", "limits")
         check(any("cgroup" in w for w in i["warnings"]), i["warnings"])
+        doc = env.run("doctor", "--format", "json").ok().json()
+        same([f["check"] for f in doc["findings"] if f["level"] == "weak"], ["no-limits"], "what doctor calls weak")
         env.run("run", "-d", "--name", "free", T, "sleep", "1000").ok()
         env.run("rm", "-f", "free").ok()
     finally:
