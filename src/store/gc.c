@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "fmt/digest.h"
 #include "store/blob.h"
+#include "store/buildcache.h"
 #include "store/image.h"
 #include "store/layer.h"
 #include "store/part.h"
@@ -45,6 +46,19 @@ static void sort(struct strs *l)
 		qsort(l->v, l->n, sizeof(*l->v), order);
 }
 
+static int cache_roots(struct store *s, struct arena *a, struct roots *out, struct err *e)
+{
+	struct buildcache_list all;
+	int r = buildcache_all(s, a, &all, e);
+
+	for (size_t i = 0; r >= 0 && i < all.n; i++)
+		if (all.v[i].diff_id) {
+			arena_strs_add(a, &out->layers, digest_hex(all.v[i].diff_id));
+			arena_strs_add(a, &out->blobs, digest_hex(all.v[i].blob));
+		}
+	return r;
+}
+
 static int find_roots(struct store *s, struct arena *a, struct roots *out, struct err *e)
 {
 	struct image_records all;
@@ -67,10 +81,11 @@ static int find_roots(struct store *s, struct arena *a, struct roots *out, struc
 		for (size_t k = 0; k < rec->layers.n; k++)
 			arena_strs_add(a, &out->layers, digest_hex(rec->layers.v[k]));
 	}
+	r = cache_roots(s, a, out, e);
 	sort(&out->blobs);
 	sort(&out->layers);
 	sort(&out->metas);
-	return 0;
+	return r;
 }
 
 struct sweep {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gc - deletes what no image record, instance or live stage names: blobs, layers, merged images.
- * Works on a full disk: nothing is written. */
+/* gc - deletes what no image record, build cache entry or live stage names: blobs, layers, merged
+ * images. Works on a full disk: nothing is written. */
 #ifndef STORE_GC_H
 #define STORE_GC_H
 

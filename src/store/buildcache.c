@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/buildcache.h"
+#include "base/arena.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "fmt/digest.h"
+#include "fmt/jbind.h"
+#include "store/layer.h"
+#include "store/store.h"
+#include "store/store_int.h"
+#include "sys/file.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define DIRECTORY "cache/build"
+
+static const struct jbind_field fields[] = {
+    JB(struct buildcache_entry, diff_id, "diffId", JBIND_STR),
+    JB(struct buildcache_entry, blob, "blob", JBIND_STR),
+    JB(struct buildcache_entry, media_type, "mediaType", JBIND_STR),
+    JB(struct buildcache_entry, blob_size, "blobSize", JBIND_UINT),
+    JB(struct buildcache_entry, step, "step", JBIND_STR),
+    JB(struct buildcache_entry, created_ns, "created", JBIND_INT, .flags = JBIND_KEEP),
+    JB(struct buildcache_entry, used_ns, "used", JBIND_INT, .flags = JBIND_KEEP),
+    JB_END,
+};
+static const struct jbind table = {sizeof(struct buildcache_entry), fields, false};
+
+static bool is_key(const char *s, size_t len)
+{
+	return len == DIGEST_HEX && strspn(s, "0123456789abcdef") >= len;
+}
+
+static int open_dir(const struct store *s, bool make, struct err *e)
+{
+	int fd;
+
+	if (make && ((mkdirat(s->root_fd, "cache", 0700) < 0 && errno != EEXIST) ||
+		     (mkdirat(s->root_fd, DIRECTORY, 0700) < 0 && errno != EEXIST)))
+		return err_sys(e, "'%s/" DIRECTORY "'", s->root);
+	fd = openat(s->root_fd, DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? err_sys(e, "'%s/" DIRECTORY "'", s->root) : fd;
+}
+
+/* Ours, but an old or damaged file must not become a path. */
+static bool sound(const struct buildcache_entry *b)
+{
+	if (!b->diff_id)
+		return true;
+	return b->blob && b->media_type && digest_valid(b->diff_id) && digest_valid(b->blob);
+}
+
+static int read_at(int dir, const char *key, struct arena *a, struct buildcache_entry *out)
+{
+	const char *file = arena_printf(a, "%s.json", key);
+	struct buildcache_entry b = {0};
+	auto_free char *text = NULL;
+	ssize_t n = file_read(dir, file, STORE_JSON_MAX, &text);
+
+	if (n < 0)
+		return -ENOENT;
+	if (jbind_parse(&table, text, (size_t)n, &b, a, "build cache entry", NULL) < 0 ||
+	    !sound(&b))
+		return -ENOENT;
+	b.key = key;
+	*out = b;
+	return 0;
+}
+
+int buildcache_find(struct store *s, const char *key, struct arena *a, struct buildcache_entry *out,
+		    struct err *e)
+{
+	auto_fd int dir = open_dir(s, false, NULL);
+	struct buildcache_entry b;
+	struct layer l;
+
+	if (dir < 0 || !is_key(key, strlen(key)) || read_at(dir, key, a, &b) < 0 ||
+	    (b.diff_id && layer_find(s, b.diff_id, a, &l, NULL) < 0)) {
+		if (e)
+			e->kind = ERR_NOT_FOUND;
+		return -ENOENT;
+	}
+	*out = b;
+	return 0;
+}
+
+int buildcache_put(struct store *s, const struct buildcache_entry *entry, struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	auto_buf struct buf text = BUF_INIT(STORE_JSON_MAX);
+	auto_fd int dir = open_dir(s, true, e);
+	int r;
+
+	if (dir < 0)
+		return dir;
+	jbind_write(&table, entry, &text);
+	r = buf_fail(&text, "build cache entry", e);
+	if (r < 0)
+		return r;
+	errno = -file_replace(dir, arena_printf(&a, "%s.json", entry->key), text.p, text.len, 0600,
+			      FILE_LAZY);
+	return errno ? err_sys(e, "cannot write to '%s/" DIRECTORY "'", s->root) : 0;
+}
+
+static void append(struct arena *a, struct buildcache_list *l, const struct buildcache_entry *b)
+{
+	if (!(l->n & (l->n - 1))) { /* full at every power of two */
+		struct buildcache_entry *v = arena_array(a, l->n ? l->n * 2 : 1, sizeof(*v));
+
+		if (l->n)
+			memcpy(v, l->v, l->n * sizeof(*v));
+		l->v = v;
+	}
+	l->v[l->n++] = *b;
+}
+
+int buildcache_all(const struct store *s, struct arena *a, struct buildcache_list *out,
+		   struct err *e)
+{
+	int dir = open_dir(s, false, e);
+	struct dirent *de;
+	DIR *d;
+
+	*out = (struct buildcache_list){0};
+	if (dir == -ENOENT)
+		return 0;
+	if (dir < 0)
+		return dir;
+	d = fdopendir(dir);
+	if (!d)
+		abort();
+	while ((de = readdir(d))) {
+		size_t len = strlen(de->d_name);
+		struct buildcache_entry b;
+
+		if (len != DIGEST_HEX + 5 || !is_key(de->d_name, DIGEST_HEX))
+			continue;
+		if (read_at(dir, arena_dupn(a, de->d_name, DIGEST_HEX), a, &b) >= 0)
+			append(a, out, &b);
+	}
+	closedir(d);
+	return 0;
+}
+
+int buildcache_remove(struct store *s, const char *key, struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	auto_fd int dir = open_dir(s, false, NULL);
+
+	if (dir < 0 || !is_key(key, strlen(key)))
+		return 0;
+	if (unlinkat(dir, arena_printf(&a, "%s.json", key), 0) < 0 && errno != ENOENT)
+		return err_sys(e, "cannot remove from '%s/" DIRECTORY "'", s->root);
+	return 0;
+}

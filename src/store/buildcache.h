@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * buildcache - what a build step made before: cache/build/<key>.json, one small file per step.
+ *
+ * The key is a SHA-256 of all that goes into a step (src/build says what); the entry names the
+ * layer that came out.  An entry whose layer is gone is no entry.  Garbage collection spares what
+ * an entry names, so entries have to be pruned, or nothing is ever freed.
+ */
+#ifndef STORE_BUILDCACHE_H
+#define STORE_BUILDCACHE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+struct err;
+struct store;
+
+struct buildcache_entry {
+	const char *key;     /* 64 hex digits */
+	const char *diff_id; /* NULL: the step made no file */
+	const char *blob, *media_type;
+	uint64_t blob_size;
+	const char *step; /* its text, for people */
+	int64_t created_ns, used_ns;
+};
+
+struct buildcache_list {
+	struct buildcache_entry *v;
+	size_t n;
+};
+
+/* ERR_NOT_FOUND without a message when there is none, or its layer is gone. */
+int buildcache_find(struct store *s, const char *key, struct arena *a, struct buildcache_entry *out,
+		    struct err *e);
+
+/* Durable enough: an entry lost in a crash is a step run once more.  Also to set .used_ns. */
+int buildcache_put(struct store *s, const struct buildcache_entry *entry, struct err *e);
+
+/* All readable ones, unsorted.  No directory is no entries. */
+int buildcache_all(const struct store *s, struct arena *a, struct buildcache_list *out,
+		   struct err *e);
+
+/* Absent is fine. */
+int buildcache_remove(struct store *s, const char *key, struct err *e);
+
+#endif
