@@ -240,3 +240,19 @@ int create_instance(struct session *s, const struct request *asked,
 	image_close(image);
 	return r;
 }
+
+int create_instance_of(struct session *s, const struct request *asked, const struct image *image,
+		       struct arena *a, struct instance *out, struct err *e)
+{
+	struct request fixed = *asked, *q = &fixed;
+	struct store *store;
+	int r = check_parts(q, a, e);
+
+	if (r == 0)
+		r = session_store(s, &store, e);
+	if (r == 0)
+		r = join_fix(s, q, a, e);
+	if (r == 0)
+		r = describe(s, q, image, a, out, e);
+	return r < 0 ? r : make(store, q, a, out, e);
+}

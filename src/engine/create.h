@@ -19,4 +19,10 @@ int create_instance(struct session *s, const struct request *asked,
 		    const struct image_pull_opts *pull, struct arena *a, struct instance *out,
 		    struct err *e);
 
+struct image;
+/* The same of an image that is at hand, and need not be recorded: a build's step.  The caller keeps
+ * its layers from being collected. */
+int create_instance_of(struct session *s, const struct request *q, const struct image *image,
+		       struct arena *a, struct instance *out, struct err *e);
+
 #endif

@@ -39,7 +39,8 @@ struct starting {
 	struct store *store;
 	const struct instance *i;
 	struct request q;
-	struct image *image;
+	const struct image *image;
+	struct image *found; /* .image, when it is ours to close */
 	struct plan_rootfs rootfs;
 	struct attach_result net;
 	struct join join;
@@ -154,8 +155,10 @@ static int prepare(struct starting *st, struct err *e)
 	trace_begin(TRACE_RESOLVE);
 	r = jbind_parse(&request_table, st->i->request, strlen(st->i->request), &st->q, &st->arena,
 			"request", e);
-	if (r == 0)
-		r = image_find_id(st->store, st->i->image_id, &st->image, e);
+	if (r == 0 && !st->image) {
+		r = image_find_id(st->store, st->i->image_id, &st->found, e);
+		st->image = st->found;
+	}
 	if (r == 0)
 		r = limits_disk(&st->q, &disk, e);
 	trace_end(TRACE_RESOLVE);
@@ -333,7 +336,7 @@ static int spawn(struct starting *st, int plan, int conn, int lock, struct err *
 static int speak(struct conn *c, const struct start_opts *o, struct err *e)
 {
 	struct control_attach at = {.in = o->in, .out = true, .err = true, .owner = true};
-	struct control_start start = {.reap = o->reap};
+	struct control_start start = {.reap = o->reap, .tied = o->tied};
 	unsigned char size[4] = {(unsigned char)o->rows, (unsigned char)(o->rows >> 8),
 				 (unsigned char)o->columns, (unsigned char)(o->columns >> 8)};
 	int r = conn_hello(c, e);
@@ -375,6 +378,7 @@ int start_instance(struct session *s, const struct instance *i, int dir_fd,
 {
 	struct starting st = {.s = s,
 			      .i = i,
+			      .image = o->image,
 			      .dir_fd = dir_fd,
 			      .life = -1,
 			      .engine_net = -1,
@@ -406,7 +410,7 @@ int start_instance(struct session *s, const struct instance *i, int dir_fd,
 	join_close(&st.join);
 	if (r < 0)
 		attach_remove(store_run_fd(st.store), i->id, NULL);
-	image_close(st.image);
+	image_close(st.found);
 	arena_free(&st.arena);
 	return r;
 }

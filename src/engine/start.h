@@ -15,15 +15,18 @@
 #include <stdint.h>
 
 struct err;
+struct image;
 struct instance;
 struct session;
 
 #define START_STREAM 1 /* of the attached stdio */
 
 struct start_opts {
-	bool attach; /* follow stdout and stderr on START_STREAM */
-	bool in;     /* with attach: and give stdin */
-	bool reap;   /* the caller will call remove_ended() when the instance has ended */
+	bool attach;		   /* follow stdout and stderr on START_STREAM */
+	bool in;		   /* with attach: and give stdin */
+	const struct image *image; /* of create_instance_of(); NULL: the recorded one */
+	bool tied;		   /* it is killed when the connection is gone */
+	bool reap; /* the caller will call remove_ended() when the instance has ended */
 	int64_t restarts,
 	    restart_wait_ms;	    /* how often a policy started it again, and the wait before */
 	unsigned int rows, columns; /* of the terminal; 0: unknown */

@@ -214,6 +214,7 @@ static int on_start(struct client *c, const struct wire_frame *f, struct err *e)
 	if (!c->first || c->server->start_asked)
 		return err_set(e, ERR_CONFLICT, "the instance was started already");
 	c->reaper = q.reap;
+	c->tied = q.tied;
 	c->server->start_asked = true;
 	c->server->ops->start(c->server);
 	return 0;

@@ -405,6 +405,8 @@ void server_client_gone(struct server *s, struct client *c)
 		s->loop.stop = true;
 	if (c->reaper)
 		s->reaped_by_client = false;
+	if (c->tied && s->started && !s->ended)
+		s->ops->kill(s, NULL);
 }
 
 void server_settle(struct server *s)

@@ -18,7 +18,8 @@ TABLE(control_attach_table, struct control_attach,
       JB(struct control_attach, owner, "owner", JBIND_BOOL));
 
 TABLE(control_start_table, struct control_start,
-      JB(struct control_start, reap, "reap", JBIND_BOOL));
+      JB(struct control_start, reap, "reap", JBIND_BOOL),
+      JB(struct control_start, tied, "tied", JBIND_BOOL));
 
 TABLE(control_exec_table, struct control_exec,
       JB(struct control_exec, process, "process", JBIND_OBJ, .sub = &plan_process_table),

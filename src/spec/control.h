@@ -30,6 +30,7 @@ extern const struct jbind control_attach_table;
 
 struct control_start {
 	bool reap; /* this client removes what is left when the instance has ended */
+	bool tied; /* when this client is gone the instance is killed: a build's step */
 };
 extern const struct jbind control_start_table;
 
