@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/opt.h"
 #include "base/str.h"
+#include "fmt/cleanpath.h"
 #include "fmt/dockerfile.h"
 #include "fmt/json.h"
 #include "fmt/publish.h"
@@ -198,10 +199,12 @@ static int apply_volume(struct imageconf *ic, const struct dockerfile_instr *in,
 
 /* ---- maps and words ---- */
 
-static int label_set(struct imageconf *ic, const char *key, const char *value, struct err *e)
+int imageconf_label(struct imageconf *ic, const char *key, const char *value, struct err *e)
 {
 	struct jbind_map *m = &ic->c.config.labels;
 
+	if (!*key)
+		return err_set(e, ERR_USAGE, "a label's key is empty");
 	for (size_t i = 0; i < m->n; i++)
 		if (streq(m->v[i].key, key)) {
 			m->v[i].value = value;
@@ -224,10 +227,8 @@ static int apply_label(struct imageconf *ic, const struct dockerfile_instr *in, 
 		r = scope_word(&ic->scope, in->pairs[i].key, &key, e);
 		if (r >= 0)
 			r = scope_word(&ic->scope, in->pairs[i].value, &value, e);
-		if (r >= 0 && !*key)
-			r = err_set(e, ERR_USAGE, "LABEL: a key is empty");
 		if (r >= 0)
-			r = label_set(ic, key, value, e);
+			r = imageconf_label(ic, key, value, e);
 	}
 	return r;
 }
@@ -247,29 +248,14 @@ static int apply_word(struct imageconf *ic, const struct dockerfile_instr *in, c
 	return 0;
 }
 
-/* to becomes the absolute path that word means beneath from: no "//", "." or "..". */
+/* The absolute path that word means beneath from. */
 static const char *resolve(struct arena *a, const char *from, const char *word)
 {
 	const char *text = *word == '/' ? word : arena_printf(a, "%s/%s", from, word);
-	char *out = arena_alloc(a, strlen(text) + 2), *w = out;
+	char *out = arena_alloc(a, strlen(text) + 2);
 
-	for (const char *p = text; *p;) {
-		size_t n = strcspn(p, "/");
-
-		if (n == 2 && p[0] == '.' && p[1] == '.') {
-			while (w > out && *--w != '/')
-				;
-		} else if (n && !(n == 1 && *p == '.')) {
-			*w++ = '/';
-			memcpy(w, p, n);
-			w += n;
-		}
-		p += n;
-		p += *p == '/';
-	}
-	if (w == out)
-		*w++ = '/';
-	*w = 0;
+	*out = '/';
+	cleanpath(text, out + 1);
 	return out;
 }
 

@@ -41,6 +41,9 @@ int imageconf_workdir(struct imageconf *ic, const struct dockerfile_instr *in, c
 struct strs imageconf_command(const struct imageconf *ic, const struct dockerfile_instr *in,
 			      size_t from);
 
+/* One label more, or another value for it.  Errors: ERR_USAGE, ERR_LIMIT. */
+int imageconf_label(struct imageconf *ic, const char *key, const char *value, struct err *e);
+
 /* One line of history.  diff_id NULL: no layer belongs to it. */
 void imageconf_record(struct imageconf *ic, const char *created_by, const char *diff_id);
 

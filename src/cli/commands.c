@@ -41,6 +41,9 @@
 	X(save)                                                                                    \
 	X(import)                                                                                  \
 	X(copy)                                                                                    \
+	X(build_du)                                                                                \
+	X(build_prune)                                                                             \
+	X(build)                                                                                   \
 	X(commit)                                                                                  \
 	X(tag)                                                                                     \
 	X(rmi)                                                                                     \

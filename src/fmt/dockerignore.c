@@ -2,36 +2,9 @@
 #include "fmt/dockerignore.h"
 #include "base/arena.h"
 #include "base/err.h"
+#include "fmt/cleanpath.h"
 
 #include <string.h>
-
-/* No "//", ".", or "..", no '/' at either end.  What leads out of the context stays, and matches
- * nothing.  to has room for strlen(p) + 1. */
-static void clean(const char *p, char *to)
-{
-	char *start = to, *floor = to;
-	bool rooted = *p == '/';
-
-	while (*p) {
-		size_t n = strcspn(p, "/");
-		bool up = n == 2 && p[0] == '.' && p[1] == '.';
-
-		if (up && to > floor) {
-			while (to > floor && *--to != '/')
-				;
-		} else if (n && !(n == 1 && *p == '.') && !(up && rooted)) {
-			if (to > start)
-				*to++ = '/';
-			memcpy(to, p, n);
-			to += n;
-			if (up)
-				floor = to;
-		}
-		p += n;
-		p += *p == '/';
-	}
-	*to = 0;
-}
 
 static bool is_blank(char c)
 {
@@ -70,8 +43,8 @@ static int add(struct dockerignore *d, const char *pattern, struct arena *a, str
 	if (!*pattern)
 		return err_set(e, ERR_USAGE, "'!' wants a pattern behind it");
 	cleaned = arena_alloc(a, strlen(pattern) + 1);
-	clean(pattern, cleaned);
-	if (!*cleaned) /* "." or "/": the root itself, which no rule leaves out */
+	/* Nothing is outside of the context; the context itself no rule leaves out. */
+	if ((!cleanpath(pattern, cleaned) && *pattern != '/') || !*cleaned)
 		return 0;
 	rule = &d->v[d->n];
 	*rule = (struct dockerignore_rule){.pattern = cleaned, .back = back};

@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/builder.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "build/buildfile.h"
+#include "build/stages.h"
+#include "build/step.h"
+#include "engine/image_ensure.h"
+#include "engine/imageroot.h"
+#include "engine/session.h"
+#include "fmt/digest.h"
+#include "fmt/dockerfile.h"
+#include "fmt/oci_image.h"
+#include "fmt/reference.h"
+#include "fmt/timestamp.h"
+#include "store/blob.h"
+#include "store/image.h"
+#include "store/stage.h"
+#include "store/store.h"
+#include "sys/child.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ROOTS_MAX 256 /* other roots that COPY --from takes files from */
+
+struct root {
+	const char *name;
+	struct filecopy_root root;
+};
+
+struct build {
+	struct session *s;
+	const struct builder_opts *o;
+	struct builder_result *out;
+	struct arena *a;
+	struct store *store;
+	struct stage *lease;
+	struct buildfile file;
+	struct dockerfile *doc;
+	struct stages stages;
+	struct scope_args args;
+	struct step_env env;
+	struct step_state *state; /* by stage */
+	struct image **bases;	  /* by stage; NULL without */
+	struct root roots[ROOTS_MAX];
+	size_t n_roots;
+	size_t stage; /* the one being built */
+	unsigned int number;
+};
+
+static int64_t now_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void tell(struct build *b, struct builder_event *ev)
+{
+	if (!b->o->progress)
+		return;
+	ev->number = b->number;
+	if (!ev->stage)
+		ev->stage = b->stages.n ? b->stages.v[b->stage].title : "";
+	b->o->progress(ev, b->o->arg);
+}
+
+static void output(void *ctx, const char *data, size_t len)
+{
+	tell(ctx, &(struct builder_event){.kind = BUILDER_OUTPUT, .text = data, .len = len});
+}
+
+/* ---- what is known before anything runs ---- */
+
+static int add_platform(struct build *b, struct err *e)
+{
+	static const char *const kinds[] = {"TARGET", "BUILD"};
+	struct oci_platform p;
+	int r = 0;
+
+	oci_image_host(&p);
+	for (size_t i = 0; r >= 0 && i < 2; i++) {
+		const char *vars[] = {
+		    arena_printf(b->a, "%sPLATFORM=%s", kinds[i],
+				 oci_image_platform_print(&p, b->a)),
+		    arena_printf(b->a, "%sOS=%s", kinds[i], p.os),
+		    arena_printf(b->a, "%sARCH=%s", kinds[i], p.architecture),
+		    arena_printf(b->a, "%sVARIANT=%s", kinds[i], p.variant ? p.variant : "")};
+
+		for (size_t k = 0; r >= 0 && k < 4; k++)
+			r = scope_args_add(&b->args, vars[k], b->s->environment, b->a, e);
+	}
+	for (size_t i = 0; i < b->args.n; i++) /* nobody has to use these */
+		b->args.v[i].used = true;
+	return r;
+}
+
+static int read_args(struct build *b, struct err *e)
+{
+	int r = add_platform(b, e);
+
+	for (size_t i = 0; r >= 0 && i < b->o->args.n; i++)
+		r = scope_args_add(&b->args, b->o->args.v[i], b->s->environment, b->a, e);
+	return r;
+}
+
+/* Only this host's kernel runs the steps. */
+static int check_platform(const struct build *b, const char *want, struct err *e)
+{
+	struct oci_platform asked, host;
+	int r;
+
+	if (!want)
+		return 0;
+	oci_image_host(&host);
+	r = oci_image_platform(want, b->a, &asked, e);
+	if (r >= 0 && !oci_image_fits(&host, &asked))
+		r = err_set(e, ERR_UNSUPPORTED, "--platform=%s: this host builds for %s", want,
+			    oci_image_platform_print(&host, b->a));
+	return r;
+}
+
+/* SOURCE_DATE_EPOCH as an argument or in the environment; with --reproducible the time of the
+ * context's last commit, or of its newest file. */
+static int find_epoch(struct build *b, struct err *e)
+{
+	const char *text = NULL;
+	char *end;
+
+	for (size_t i = 0; i < b->args.n; i++)
+		if (streq(b->args.v[i].name, "SOURCE_DATE_EPOCH"))
+			text = b->args.v[i].value;
+	for (char *const *v = b->s->environment; !text && *v; v++)
+		text = str_after(*v, "SOURCE_DATE_EPOCH=");
+	if (text && *text) {
+		errno = 0;
+		b->env.epoch = strtoll(text, &end, 10);
+		if (errno || *end || b->env.epoch < 0)
+			return err_set(e, ERR_USAGE,
+				       "SOURCE_DATE_EPOCH=%.32s: want seconds since 1970", text);
+		b->env.epoch_set = true;
+		return 0;
+	}
+	if (!b->o->reproducible)
+		return 0;
+	b->env.epoch_set = true;
+	return buildfile_epoch(&b->file, b->s->environment, &b->env.epoch, e);
+}
+
+static int prepare(struct build *b, struct err *e)
+{
+	int r = check_platform(b, b->o->platform, e);
+
+	if (r >= 0)
+		r = buildfile_open(&b->file, b->o->context, b->o->file, b->a, e);
+	if (r >= 0)
+		r = dockerfile_parse(b->file.text, b->file.len, b->file.name, b->a, &b->doc,
+				     &b->out->line, e);
+	if (r >= 0)
+		r = read_args(b, e);
+	if (r >= 0)
+		r = stages_make(b->doc, b->file.name, b->o->target, &b->args, b->a, &b->stages, e);
+	if (r < 0) {
+		b->out->line = b->out->line ? b->out->line : b->stages.line;
+		return r;
+	}
+	b->env.context = (struct filecopy_root){
+	    .fd = b->file.context_fd, .name = "the build context", .ignore = &b->file.ignore};
+	b->env.codec = b->o->codec;
+	return find_epoch(b, e);
+}
+
+/* ---- base images ---- */
+
+/* Keep an image's layers while this build lasts. */
+static int lease(struct build *b, const struct image *i, struct err *e)
+{
+	int r = 0;
+
+	for (size_t k = 0; r >= 0 && k < i->record.layers.n; k++)
+		r = stage_lease(b->lease, STAGE_LAYER, digest_hex(i->record.layers.v[k]), e);
+	for (size_t k = 0; r >= 0 && k < i->record.blobs.n; k++)
+		r = stage_lease(b->lease, STAGE_BLOB, digest_hex(i->record.blobs.v[k]), e);
+	return r;
+}
+
+/* Found, leased and still there: between the first two somebody may have pruned it. */
+static int hold(struct build *b, const char *ref, struct image **out, struct err *e)
+{
+	struct image_pull_opts pull = {.data = b->s->data,
+				       .policy =
+					   b->o->pull ? IMAGE_PULL_ALWAYS : IMAGE_PULL_MISSING,
+				       .signature_policy = b->s->signature_policy};
+
+	for (int tries = 1;; tries++) {
+		struct image *image = NULL, *still = NULL;
+		auto_fd int lock = -1;
+		int r = image_ensure(b->store, ref, &pull, &image, e);
+
+		if (r < 0)
+			return r;
+		r = lease(b, image, e);
+		if (r >= 0)
+			r = lock = store_lock(b->store, STORE_SHARED, e);
+		if (r >= 0)
+			r = image_find_id(b->store, image->record.id, &still, e);
+		image_close(still);
+		if (r >= 0) {
+			*out = image;
+			return 0;
+		}
+		image_close(image);
+		if (r != -ENOENT || tries == 8)
+			return r;
+		*e = ERR_INIT;
+	}
+}
+
+/* Sizes and types of its blobs stand only in the manifest. */
+static int add_blobs(struct build *b, const struct image *i, struct step_state *st, struct err *e)
+{
+	auto_free char *text = NULL;
+	struct oci_manifest m;
+	size_t len;
+	int r = blob_read(b->store, i->record.manifest, OCI_MANIFEST_MAX, &text, &len, e);
+
+	if (r >= 0)
+		r = oci_image_manifest(text, len, "manifest", b->a, &m, e);
+	for (size_t k = 0; r >= 0 && k < m.layers.n; k++) {
+		struct oci_descriptor d = {.media_type = m.layers.v[k].media_type,
+					   .digest = m.layers.v[k].digest,
+					   .size = m.layers.v[k].size};
+
+		step_add_layer(st, &d);
+	}
+	return r;
+}
+
+static int begin_conf(struct build *b, size_t i, const struct oci_config *base, struct err *e)
+{
+	return imageconf_begin(&b->state[i].conf, base, &b->stages.global, &b->args, b->doc->escape,
+			       b->a, e);
+}
+
+static int begin_image(struct build *b, size_t i, struct err *e)
+{
+	const struct stages_one *sg = &b->stages.v[i];
+	struct step_state *st = &b->state[i];
+	struct image *image;
+	int64_t ns;
+	int r;
+
+	tell(b, &(struct builder_event){.kind = BUILDER_BASE, .text = sg->base});
+	r = check_platform(b, sg->platform, e);
+	if (r >= 0)
+		r = hold(b, sg->base, &b->bases[i], e);
+	if (r < 0)
+		return r;
+	image = b->bases[i];
+	if (image->config.created && timestamp_parse(image->config.created, &ns) && ns > 0)
+		st->made_ns = ns;
+	r = begin_conf(b, i, &image->config, e);
+	return r < 0 ? r : add_blobs(b, image, st, e);
+}
+
+static int begin_stage(struct build *b, size_t i, struct err *e)
+{
+	const struct stages_one *sg = &b->stages.v[i];
+	const struct step_state *base = sg->base_stage >= 0 ? &b->state[sg->base_stage] : NULL;
+	struct oci_config c;
+	int r;
+
+	if (base) {
+		c = base->conf.c;
+		c.config.env = scope_environment(&base->conf.scope);
+		r = begin_conf(b, i, &c, e);
+		b->state[i].blobs = base->blobs;
+		b->state[i].made_ns = base->made_ns;
+		return r;
+	}
+	if (streq(sg->base, "scratch"))
+		return begin_conf(b, i, NULL, e);
+	return begin_image(b, i, e);
+}
+
+/* ---- COPY --from ---- */
+
+static int keep_root(struct build *b, const char *name, const char *title,
+		     const struct strs *layers, struct filecopy_root *out, struct err *e)
+{
+	struct root *k = &b->roots[b->n_roots];
+	int fd;
+
+	if (b->n_roots == ROOTS_MAX)
+		return err_set(e, ERR_LIMIT, "files come from more than %d images", ROOTS_MAX);
+	if (!layers->n)
+		return err_set(e, ERR_NOT_FOUND, "%s has no files", title);
+	fd = imageroot_open(b->store, layers, NULL, NULL, b->a, e);
+	if (fd < 0)
+		return fd;
+	*k = (struct root){.name = name, .root = {.fd = fd, .name = title}};
+	b->n_roots++;
+	*out = k->root;
+	return 0;
+}
+
+static int open_from(void *ctx, const char *name, struct filecopy_root *out, struct err *e)
+{
+	struct build *b = ctx;
+	int stage = stages_find(&b->stages, name), r;
+	struct image *image = NULL;
+
+	for (size_t i = 0; i < b->n_roots; i++)
+		if (streq(b->roots[i].name, name)) {
+			*out = b->roots[i].root;
+			return 0;
+		}
+	if (stage >= 0)
+		return keep_root(b, name,
+				 arena_printf(b->a, "stage '%s'", b->stages.v[stage].title),
+				 &b->state[stage].conf.c.rootfs.diff_ids, out, e);
+	r = hold(b, name, &image, e);
+	if (r >= 0)
+		r = keep_root(b, name, arena_printf(b->a, "image '%s'", name),
+			      &image->record.layers, out, e);
+	image_close(image);
+	return r;
+}
+
+/* ---- steps ---- */
+
+static int failed(struct build *b, const struct dockerfile_instr *in, int code, struct err *e)
+{
+	b->out->code = code;
+	return err_set(e, ERR_SYSTEM, "'%.200s' ended with code %d", in->source, code);
+}
+
+static int do_instr(struct build *b, const struct dockerfile_instr *in, struct err *e)
+{
+	struct step_state *st = &b->state[b->stage];
+	int64_t begun = now_ns(CLOCK_MONOTONIC);
+	struct step_result res = {0};
+	int r;
+
+	if (!step_makes_files(in))
+		return imageconf_apply(&st->conf, in, e);
+	r = step_do(&b->env, st, in, &res, e);
+	if (r >= 0 && res.code)
+		r = failed(b, in, res.code, e);
+	if (r < 0)
+		return r;
+	tell(b, &(struct builder_event){.kind = res.cached ? BUILDER_CACHED : BUILDER_DONE,
+					.text = in->source,
+					.ns = now_ns(CLOCK_MONOTONIC) - begun});
+	return 0;
+}
+
+/* All of them as `build` counts: FROM is the first. */
+static int build_instr(struct build *b, size_t k, const struct dockerfile_instr *in, struct err *e)
+{
+	const struct stages_one *sg = &b->stages.v[b->stage];
+	int r;
+
+	b->number++;
+	tell(b, &(struct builder_event){.kind = BUILDER_STEP,
+					.step = (unsigned int)k + 2,
+					.steps = (unsigned int)sg->n + 1,
+					.text = in->source,
+					.line = in->line});
+	r = do_instr(b, in, e);
+	if (r < 0)
+		b->out->line = in->line;
+	return r < 0 ? err_wrap(e, r, "%s:%d", b->file.name, in->line) : 0;
+}
+
+/* What the author of the base left to be done by whoever builds on it. */
+static int do_triggers(struct build *b, const struct stages_one *sg, struct err *e)
+{
+	const struct image *base = b->bases[b->stage];
+	const struct strs *list = base ? &base->config.config.on_build : NULL;
+	int r = 0;
+
+	if (sg->base_stage >= 0)
+		list = &b->state[sg->base_stage].conf.c.config.on_build;
+
+	for (size_t i = 0; r >= 0 && list && i < list->n; i++) {
+		struct dockerfile_instr *in;
+
+		r = dockerfile_parse_one(list->v[i], strlen(list->v[i]),
+					 "ONBUILD of the base image", b->a, &in, e);
+		if (r < 0)
+			break;
+		in->line = in->last_line = sg->from->line;
+		r = build_instr(b, 0, in, e);
+	}
+	return r;
+}
+
+static int build_stage(struct build *b, size_t i, struct err *e)
+{
+	const struct stages_one *sg = &b->stages.v[i];
+	int r;
+
+	b->stage = i;
+	b->number++;
+	tell(b, &(struct builder_event){.kind = BUILDER_STEP,
+					.step = 1,
+					.steps = (unsigned int)sg->n + 1,
+					.text = sg->from->source,
+					.line = sg->from->line});
+	r = begin_stage(b, i, e);
+	if (r < 0) {
+		b->out->line = sg->from->line;
+		return err_wrap(e, r, "%s:%d", b->file.name, sg->from->line);
+	}
+	r = do_triggers(b, sg, e);
+	for (size_t k = 0; r >= 0 && k < sg->n; k++)
+		r = build_instr(b, k, &sg->v[k], e);
+	return r;
+}
+
+/* ---- the image ---- */
+
+static const char *created(struct build *b, const struct step_state *st)
+{
+	auto_buf struct buf text = BUF_INIT(64);
+	int64_t ns = b->env.epoch_set ? b->env.epoch * 1000000000
+		     : st->made_ns    ? st->made_ns
+				      : now_ns(CLOCK_REALTIME);
+
+	timestamp_print(ns, &text);
+	return arena_dupn(b->a, text.p, text.len);
+}
+
+static int add_labels(struct build *b, struct imageconf *ic, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < b->o->labels.n; i++) {
+		char *key = arena_dup(b->a, b->o->labels.v[i]), *value = strchr(key, '=');
+
+		if (value)
+			*value++ = 0;
+		r = imageconf_label(ic, key, value ? value : "", e);
+	}
+	return r;
+}
+
+static int put_image(struct build *b, const struct strs *names, struct err *e)
+{
+	struct step_state *st = &b->state[b->stages.target];
+	auto_buf struct buf config = BUF_INIT(OCI_CONFIG_MAX),
+			    manifest = BUF_INIT(OCI_MANIFEST_MAX);
+	char config_digest[DIGEST_LEN + 1], digest[DIGEST_LEN + 1], id[DIGEST_LEN + 1];
+	struct oci_manifest m = {.schema_version = 2, .media_type = OCI_TYPE_MANIFEST};
+	auto_fd int lock = -1;
+	int r = add_labels(b, &st->conf, e);
+
+	if (r < 0)
+		return r;
+	imageconf_finish(&st->conf, created(b, st));
+	oci_image_write_config(&st->conf.c, &config);
+	r = buf_fail(&config, "the image's configuration", e);
+	if (r >= 0)
+		r = lock = store_lock(b->store, STORE_SHARED, e);
+	if (r >= 0)
+		r = blob_put(b->store, b->lease, config.p, config.len, config_digest, e);
+	if (r < 0)
+		return r;
+	m.config = (struct oci_descriptor){
+	    .media_type = OCI_TYPE_CONFIG, .digest = config_digest, .size = config.len};
+	m.layers = st->blobs;
+	oci_image_write_manifest(&m, &manifest);
+	r = blob_put(b->store, b->lease, manifest.p, manifest.len, digest, e);
+	if (r >= 0)
+		r = image_commit(b->store, b->lease, digest, NULL, names, id, e);
+	if (r < 0)
+		return r;
+	b->out->id = arena_dup(b->a, id);
+	b->out->manifest = arena_dup(b->a, digest);
+	b->out->names = *names;
+	return 0;
+}
+
+static int read_names(struct build *b, struct strs *out, struct err *e)
+{
+	for (size_t i = 0; i < b->o->tags.n; i++) {
+		struct reference ref;
+		int r = reference_parse(b->o->tags.v[i], b->a, &ref, e);
+
+		if (r >= 0 && ref.digest)
+			r = err_set(e, ERR_USAGE, "'%s' has a digest; a tag is wanted",
+				    b->o->tags.v[i]);
+		if (r < 0)
+			return err_wrap(e, r, "--tag");
+		arena_strs_add(b->a, out, reference_canonical(b->a, &ref));
+	}
+	return 0;
+}
+
+/* ---- all of it ---- */
+
+static int run_checks(struct build *b, struct err *e)
+{
+	struct lint_input in = {.file = b->doc, .stages = &b->stages, .ignore = &b->file.ignore};
+	struct lint found;
+	int r = lint_run(&in, b->a, &found, e);
+
+	if (r < 0)
+		return err_wrap(e, r, "%s", b->file.name);
+	for (size_t i = 0; i < found.n; i++)
+		tell(b, &(struct builder_event){
+			    .kind = BUILDER_WARNING,
+			    .text = arena_printf(b->a, "%s:%d: %s: %s", b->file.name,
+						 found.v[i].line, found.v[i].rule, found.v[i].text),
+			    .line = found.v[i].line});
+	b->out->warnings = (unsigned int)found.n;
+	b->out->failed_check = found.n && (found.error || b->o->check);
+	if (b->out->failed_check && !b->o->check)
+		return err_set(e, ERR_USAGE,
+			       "%s: %zu of its checks failed, and it wants that to be an error",
+			       b->file.name, found.n);
+	return 0;
+}
+
+static int build_all(struct build *b, struct err *e)
+{
+	struct strs names = {0};
+	int r = read_names(b, &names, e);
+
+	b->state = arena_array(b->a, b->stages.n, sizeof(*b->state));
+	b->bases = arena_array(b->a, b->stages.n, sizeof(struct image *));
+	for (size_t i = 0; r >= 0 && i < b->stages.order_n; i++)
+		r = build_stage(b, b->stages.order[i], e);
+	for (size_t i = 0; r >= 0 && i < b->args.n; i++)
+		if (!b->args.v[i].used)
+			tell(b, &(struct builder_event){
+				    .kind = BUILDER_WARNING,
+				    .text = arena_printf(b->a, "--build-arg %s: no ARG asks for it",
+							 b->args.v[i].name)});
+	return r < 0 ? r : put_image(b, &names, e);
+}
+
+static int with_store(struct build *b, struct err *e)
+{
+	int r = session_store(b->s, &b->store, e);
+
+	if (r >= 0)
+		r = stage_new(b->store, &b->lease, e);
+	if (r < 0)
+		return r;
+	b->env.s = b->s;
+	b->env.store = b->store;
+	b->env.lease = b->lease;
+	r = build_all(b, e);
+	for (size_t i = 0; i < b->n_roots; i++)
+		close(b->roots[i].root.fd);
+	for (size_t i = 0; b->bases && i < b->stages.n; i++)
+		image_close(b->bases[i]);
+	stage_free(b->lease);
+	return r;
+}
+
+int builder_run(struct session *s, const struct builder_opts *o, struct arena *a,
+		struct builder_result *out, struct err *e)
+{
+	struct build b = {.s = s, .o = o, .out = out, .a = a, .file = {.context_fd = -1}};
+	mode_t mask = umask(022); /* the caller's must not show in the image */
+	int r;
+
+	*out = (struct builder_result){0};
+	b.env = (struct step_env){.from = open_from,
+				  .output = output,
+				  .ctx = &b,
+				  .no_cache = o->no_cache,
+				  .network = o->network ? o->network : "bridge",
+				  .hosts = o->hosts,
+				  .secrets = o->secrets,
+				  .memory_bytes = o->memory_bytes,
+				  .nano_cpus = o->nano_cpus,
+				  .shm_bytes = o->shm_bytes};
+	r = prepare(&b, e);
+	if (r >= 0)
+		r = run_checks(&b, e);
+	if (r >= 0 && !o->check)
+		r = with_store(&b, e);
+	if (r < 0 && out->line)
+		out->excerpt = buildfile_excerpt(&b.file, out->line, a);
+	buildfile_close(&b.file);
+	umask(mask);
+	return r;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* step_int - what the files of the steps share: keys, and turning an upper directory into a layer.
+ */
+#ifndef BUILD_STEP_INT_H
+#define BUILD_STEP_INT_H
+
+#include "build/step.h"
+
+struct sha256;
+
+void step_key_begin(const struct step_env *env, const struct step_state *st, const char *kind,
+		    struct sha256 *h);
+void step_key_text(struct sha256 *h, const char *text); /* NULL is not "" */
+void step_key_list(struct sha256 *h, const struct strs *l);
+
+/* End the key; 1 when the cache had the step and st has its layer now, else 0 and the key. */
+int step_cached(struct step_env *env, struct step_state *st, struct sha256 *h, const char *history,
+		char key[65], struct err *e);
+
+/* What is in the upper directory becomes a layer of st, a cache entry and a line of history. */
+int step_commit(struct step_env *env, struct step_state *st, int upper_fd, const char *history,
+		const char *key, struct err *e);
+
+/* "upper" and "work" in a stage's directory. */
+struct step_upper {
+	struct stage *stage;
+	const char *upper, *work; /* absolute */
+	int fd;			  /* of upper */
+};
+int step_upper_new(struct step_env *env, struct arena *a, struct step_upper *out, struct err *e);
+void step_upper_free(struct step_upper *u);
+
+/* UID[:GID] or names, looked up in the root's files; without a group the user's own. */
+int step_owner(int root_fd, const char *text, uint32_t *uid, uint32_t *gid, struct err *e);
+
+#endif

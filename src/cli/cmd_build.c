@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/arena.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/opt.h"
+#include "base/str.h"
+#include "build/builder.h"
+#include "cli/cmd.h"
+#include "engine/session.h"
+#include "fmt/reference.h"
+#include "fmt/utf8.h"
+#include "sys/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+enum progress { PROGRESS_AUTO, PROGRESS_PLAIN, PROGRESS_QUIET };
+static const char *const progress_names[] = {"auto", "plain", "quiet", NULL};
+static const char *const codec_names[] = {"none", "gzip", "zstd", NULL};
+
+struct build_args {
+	const char *file, *target, *platform, *network, *iidfile;
+	struct opt_list tag, build_arg, label, add_host, secret;
+	bool no_cache, pull, check, reproducible, quiet;
+	int progress, codec;
+	uint64_t memory, shm;
+	int64_t cpus;
+};
+
+#define LIST(member, name_, letter_, arg_, help_)                                                  \
+	OPT(struct build_args, member, .name = name_, .letter = letter_, .type = OPT_LIST,         \
+	    .arg = arg_, .help = help_)
+#define STR(member, name_, letter_, arg_, help_)                                                   \
+	OPT(struct build_args, member, .name = name_, .letter = letter_, .type = OPT_STR,          \
+	    .arg = arg_, .help = help_)
+#define BOOL(member, name_, help_)                                                                 \
+	OPT(struct build_args, member, .name = name_, .type = OPT_BOOL, .help = help_)
+
+static const struct opt opts[] = {
+    LIST(add_host, "add-host", 0, "NAME:ADDRESS", "add a line to /etc/hosts of the steps"),
+    LIST(build_arg, "build-arg", 0, "NAME[=VALUE]", "a value for an ARG"),
+    BOOL(check, "check", "look for what is better avoided, and build nothing"),
+    OPT(struct build_args, codec, .name = "compression", .type = OPT_ENUM, .values = codec_names,
+	.arg = "none|gzip|zstd", .preset = "gzip", .help = "how new layers are compressed"),
+    OPT(struct build_args, cpus, .name = "cpus", .type = OPT_DECIMAL, .arg = "N", .min = 10000000,
+	.max = 1024000000000, .help = "processors for each step"),
+    OPT(struct build_args, file, .name = "file", .letter = 'f', .type = OPT_STR, .arg = "FILE",
+	.complete = "file", .help = "the Dockerfile; - is stdin"),
+    OPT(struct build_args, iidfile, .name = "iidfile", .type = OPT_STR, .arg = "FILE",
+	.complete = "file", .help = "write the image's id to a file"),
+    LIST(label, "label", 0, "KEY=VALUE", "a label for the image"),
+    OPT(struct build_args, memory, .name = "memory", .letter = 'm', .type = OPT_BYTES,
+	.arg = "SIZE", .help = "memory limit of each step"),
+    STR(network, "network", 0, "NET",
+	"network of the steps: bridge (also called default), none or host"),
+    BOOL(no_cache, "no-cache", "do every step again"),
+    STR(platform, "platform", 0, "OS/ARCH", "what to build for; only the host's own is possible"),
+    OPT(struct build_args, progress, .name = "progress", .type = OPT_ENUM, .values = progress_names,
+	.arg = "auto|plain|quiet", .preset = "auto", .help = "what is shown meanwhile, on stderr"),
+    BOOL(pull, "pull", "ask the registries for newer base images"),
+    OPT(struct build_args, quiet, .name = "quiet", .letter = 'q', .type = OPT_BOOL,
+	.help = "show nothing but the id"),
+    BOOL(reproducible, "reproducible",
+	 "cut all times at that of the last commit, or newest file, of the context"),
+    LIST(secret, "secret", 0, "id=ID[,src=FILE]", "a file for RUN --mount=type=secret"),
+    OPT(struct build_args, shm, .name = "shm-size", .type = OPT_BYTES, .arg = "SIZE",
+	.help = "size of /dev/shm of the steps"),
+    LIST(tag, "tag", 't', "NAME[:TAG]", "a name for the image"),
+    STR(target, "target", 0, "STAGE", "build this stage and what it needs"),
+    OPT_END,
+};
+
+/* ---- what is shown ---- */
+
+struct view {
+	bool quiet, middle; /* middle: the last line of output has no end yet */
+	const char *file;
+};
+
+/* A step's output as lines behind its number; what a terminal would obey is escaped. */
+static void show_output(struct view *v, const struct builder_event *ev)
+{
+	const char *p = ev->text, *end = p + ev->len;
+
+	while (p < end) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p)), *stop = nl ? nl : end;
+		auto_buf struct buf line = BUF_INIT(1 << 20);
+		auto_arena struct arena a = ARENA_INIT;
+
+		utf8_visible(&line, arena_dupn(&a, p, (size_t)(stop - p)));
+		if (!v->middle)
+			fprintf(stderr, "#%u ", ev->number);
+		fprintf(stderr, "%s%s", line.p, nl ? "\n" : "");
+		v->middle = !nl;
+		p = nl ? nl + 1 : end;
+	}
+}
+
+static void show(const struct builder_event *ev, void *arg)
+{
+	struct view *v = arg;
+
+	if (v->quiet && ev->kind != BUILDER_WARNING)
+		return;
+	if (ev->kind == BUILDER_OUTPUT) {
+		show_output(v, ev);
+		return;
+	}
+	if (v->middle)
+		fputc('\n', stderr);
+	v->middle = false;
+	if (ev->kind == BUILDER_STEP) {
+		auto_buf struct buf text = BUF_INIT(1 << 20);
+
+		utf8_visible(&text, ev->text);
+		fprintf(stderr, "#%u [%s %u/%u] %.400s\n", ev->number, ev->stage, ev->step,
+			ev->steps, text.p);
+	} else if (ev->kind == BUILDER_CACHED) {
+		fprintf(stderr, "#%u CACHED\n", ev->number);
+	} else if (ev->kind == BUILDER_DONE) {
+		fprintf(stderr, "#%u DONE %.1fs\n", ev->number, (double)ev->ns / 1e9);
+	} else if (ev->kind == BUILDER_WARNING) {
+		fprintf(stderr, "warning: %s\n", ev->text);
+	}
+}
+
+/* ---- options ---- */
+
+static struct strs list(const struct opt_list *l)
+{
+	return (struct strs){.v = l->v, .n = l->n};
+}
+
+/* "id=ID,src=FILE" to "ID=FILE"; "id=ID" names a file of that name. */
+static int read_secret(const char *text, struct arena *a, struct strs *out, struct err *e)
+{
+	const char *id = NULL, *src = NULL;
+
+	for (const char *p = text; *p; p += strcspn(p, ","), p += *p == ',') {
+		char *field = arena_dupn(a, p, strcspn(p, ",")), *value = strchr(field, '=');
+
+		if (value)
+			*value++ = 0;
+		if (value && streq(field, "id"))
+			id = value;
+		else if (value && (streq(field, "src") || streq(field, "source")))
+			src = value;
+		else if (!value || !streq(field, "type") || !streq(value, "file"))
+			return err_set(e, ERR_USAGE, "--secret '%s': want id=ID,src=FILE", text);
+	}
+	if (!id || !*id || strchr(id, '='))
+		return err_set(e, ERR_USAGE, "--secret '%s': want id=ID,src=FILE", text);
+	src = realpath(src ? src : id, NULL);
+	if (!src)
+		return err_sys(e, "--secret '%s'", text);
+	arena_strs_add(a, out, arena_printf(a, "%s=%s", id, src));
+	free((char *)(uintptr_t)src);
+	return 0;
+}
+
+static int read_opts(const struct build_args *b, const char *context, struct arena *a,
+		     struct builder_opts *o, struct err *e)
+{
+	int r = 0;
+
+	*o = (struct builder_opts){.context = context,
+				   .file = b->file,
+				   .tags = list(&b->tag),
+				   .args = list(&b->build_arg),
+				   .labels = list(&b->label),
+				   .hosts = list(&b->add_host),
+				   .target = b->target,
+				   .platform = b->platform,
+				   .network = b->network,
+				   .codec = codec_names[b->codec],
+				   .no_cache = b->no_cache,
+				   .pull = b->pull,
+				   .check = b->check,
+				   .reproducible = b->reproducible,
+				   .memory_bytes = b->memory,
+				   .shm_bytes = b->shm,
+				   .nano_cpus = b->cpus,
+				   .progress = show};
+	if (o->network && streq(o->network, "default"))
+		o->network = NULL;
+	if (o->network && !streq(o->network, "none") && !streq(o->network, "host") &&
+	    !streq(o->network, "bridge"))
+		return err_set(e, ERR_USAGE, "--network=%s: want default, bridge, none or host",
+			       o->network);
+	if (streq(context, "-"))
+		return err_set(
+		    e, ERR_UNSUPPORTED,
+		    "a context on stdin is not supported; unpack it and name the directory");
+	if (strstr(context, "://") || str_after(context, "git@"))
+		return err_set(
+		    e, ERR_UNSUPPORTED,
+		    "'%s': a remote context is not supported; fetch it and name the directory",
+		    context);
+	for (size_t i = 0; r >= 0 && i < b->secret.n; i++)
+		r = read_secret(b->secret.v[i], a, &o->secrets, e);
+	return r;
+}
+
+/* ---- the end ---- */
+
+static int write_id(const char *file, const char *id, struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	const char *slash = strrchr(file, '/');
+	const char *dir = slash ? arena_dupn(&a, file, (size_t)(slash - file + 1)) : ".";
+	auto_fd int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	errno = fd < 0
+		    ? errno
+		    : -file_replace(fd, slash ? slash + 1 : file, id, strlen(id), 0644, FILE_LAZY);
+	return errno ? err_sys(e, "--iidfile '%s'", file) : 0;
+}
+
+static int report(const struct build_args *b, const struct builder_result *out, struct arena *a,
+		  struct err *e)
+{
+	int r;
+
+	if (b->check) {
+		if (!out->warnings)
+			printf("no warnings\n");
+		return out->failed_check ? 1 : 0;
+	}
+	if (b->iidfile) {
+		r = write_id(b->iidfile, out->id, e);
+		if (r < 0)
+			return r;
+	}
+	printf("%s\n", out->id);
+	for (size_t i = 0; !b->quiet && b->progress != PROGRESS_QUIET && i < out->names.n; i++)
+		fprintf(stderr, "named %s\n", reference_familiar(a, out->names.v[i]));
+	return 0;
+}
+
+static int run(struct session *s, const void *args, int argc, char **argv, struct err *e)
+{
+	const struct build_args *b = args;
+	auto_arena struct arena a = ARENA_INIT;
+	struct view view = {.quiet = b->quiet || b->progress == PROGRESS_QUIET};
+	struct builder_result out = {0};
+	struct builder_opts o;
+	int r = read_opts(b, argv[0], &a, &o, e);
+
+	(void)argc;
+	if (r < 0)
+		return r;
+	o.arg = &view;
+	r = builder_run(s, &o, &a, &out, e);
+	if (view.middle)
+		fputc('\n', stderr);
+	if (r >= 0)
+		return report(b, &out, &a, e);
+	if (out.excerpt)
+		fprintf(stderr, "%s", out.excerpt);
+	/* What is wrong in a file is no wrong use of the command: 1, not 2. */
+	if (out.line && e->kind == ERR_USAGE)
+		e->kind = ERR_CORRUPT;
+	return r;
+}
+
+extern const struct cmd cmd_build;
+const struct cmd cmd_build = {
+    .name = "build",
+    .aliases = (const char *const[]){"image build", "builder build", NULL},
+    .group = "images",
+    .operands = "CONTEXT",
+    .summary = "build an image from a Dockerfile",
+    .opts = opts,
+    .args_size = sizeof(struct build_args),
+    .operands_min = 1,
+    .operands_max = 1,
+    .run = run,
+};
