@@ -15,8 +15,12 @@
 
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <linux/capability.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define JSON	    "application/json"
 #define BINARY	    "application/octet-stream"
@@ -335,6 +339,19 @@ static void fail(struct exchange *x, const struct err *why, void *arg)
 	depot_refuse(&c, err_http_status(why), "UNKNOWN", why->msg, NULL);
 }
 
+/* To read needs files of our own user and the socket that is bound: no capability, and no program
+ * that would have more.  To take images does: the unpacker makes devices and owners. */
+static int give_up(struct err *e)
+{
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[2] = {{0}};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
+	    syscall(SYS_capset, &h, none) < 0)
+		return err_sys(e, "cannot give up privileges");
+	return 0;
+}
+
 static void ready(void *arg)
 {
 	const struct depot *d = arg;
@@ -354,6 +371,8 @@ int depot_run(struct store *s, const struct depot_opts *o, struct err *e)
 
 	if (r >= 0 && o->push)
 		r = stage_new(s, &d.stage, e);
+	else if (r >= 0)
+		r = give_up(e);
 	if (r >= 0)
 		r = httpd_run(&h, e);
 	stage_free(d.stage);

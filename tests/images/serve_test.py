@@ -85,6 +85,8 @@ def what_the_specification_asks(env):
     data = lay.blob_path(layer).read_bytes()
     with Serve(env) as s:
         same(s.ask("GET", "/v2/")[0].status, 200, "base")
+        status = open(f"/proc/{s.p.pid}/status").read()
+        same(re.findall(r"^(?:CapEff|CapPrm|NoNewPrivs):\s+(\d+)", status, re.M), ["0" * 16, "0" * 16, "1"], "what a reader has given up")
         r, got = s.ask("GET", "/v2/app/manifests/1")
         same((r.status, got, r.headers["Docker-Content-Digest"], r.headers["Content-Type"]),
              (200, text, m["digest"], m["mediaType"]), "manifest")
