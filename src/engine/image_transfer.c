@@ -62,6 +62,7 @@ struct job {
 	bool busy;	    /* WAITING for another command's download */
 	struct part part;   /* fd -1: none */
 	struct unpacker *unpacker;
+	struct err unpack_err; /* kept until the fetcher's verdict */
 };
 
 struct transfer {
@@ -79,8 +80,6 @@ struct transfer {
 	size_t njobs, running, busy;
 	unsigned int weight; /* of those running */
 	bool fresh;
-	struct err unpack_err; /* kept until the fetcher's verdict */
-	const struct job *unpack_err_of;
 };
 
 static void tell(struct transfer *t, int kind, const struct job *j, uint64_t done)
@@ -393,10 +392,7 @@ static int unpacked(struct transfer *t, struct job *j, struct err *e)
 	if (r < 0) {
 		err_wrap(&why, r, "layer %.19s", j->blob->digest);
 		if (j->fetching) {
-			if (t->unpack_err.kind == ERR_NONE) {
-				t->unpack_err = why;
-				t->unpack_err_of = j;
-			}
+			j->unpack_err = why;
 			return 0;
 		}
 		if (e)
@@ -417,9 +413,9 @@ static int fetched(struct transfer *t, struct job *j, struct err *e)
 	if (r < 0)
 		return err_wrap(e, r, "layer %.19s", j->blob->digest);
 	/* The bytes were right, so what the unpacker said of them stands. */
-	if (t->unpack_err.kind != ERR_NONE) {
+	if (j->unpack_err.kind != ERR_NONE) {
 		if (e)
-			*e = t->unpack_err;
+			*e = j->unpack_err;
 		return -EBADMSG;
 	}
 	if (j->unpacker)
@@ -444,10 +440,7 @@ static int not_fetched(struct transfer *t, struct job *j, const struct fetch_msg
 		return r;
 	}
 	unpacker_cancel(take_ptr(&j->unpacker));
-	if (t->unpack_err_of == j) {
-		t->unpack_err = ERR_INIT;
-		t->unpack_err_of = NULL;
-	}
+	j->unpack_err = ERR_INIT;
 	j->part.have = 0;
 	j->fetching = false;
 	end(t, j, WAITING);
@@ -494,7 +487,8 @@ static int step(struct transfer *t, struct err *e)
 	if (p[0].revents)
 		r = packet(t, e);
 	for (nfds_t i = 1; r >= 0 && i < n; i++)
-		if (p[i].revents)
+		/* Its job may have begun anew meanwhile. */
+		if (p[i].revents && who[i]->unpacker)
 			r = unpacked(t, who[i], e);
 	return r;
 }

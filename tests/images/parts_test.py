@@ -156,7 +156,8 @@ def wrong_parts_are_thrown_away(env):
         blob = reg.blobs[reg.big]
         part(env, reg).write_bytes({"wrong": b"x" * 1000, "long": bytes(len(blob) + 1), "whole": blob}[what])
         reg.gate = 1 << 40
-        env.run("pull", "-q", reg.ref).ok()
+        r = env.run("pull", "-q", reg.ref)
+        check(r.code == 0, f"{what}: {r.err} {reg.times()[n:]}")
         same(reg.times()[n:], {"wrong": [0, 1000, 0], "long": [0, 0], "whole": [0]}[what], f"{what}: where it was asked from")
         runs(env, reg)
         drop_all(env)
