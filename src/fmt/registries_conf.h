@@ -6,7 +6,7 @@
  * Files of version 2 as containers/image has them: [[registry]] with prefix, location, insecure,
  * blocked, mirror-by-digest-only, and [[registry.mirror]] with location, insecure,
  * pull-from-mirror.  A short name means docker.io whatever they say (unqualified-search-registries
- * and aliases are not used: docs/decisions/0010).  Source: containers-registries.conf(5).
+ * and aliases are not used: docs/decisions/0015).  Source: containers-registries.conf(5).
  */
 #ifndef FMT_REGISTRIES_CONF_H
 #define FMT_REGISTRIES_CONF_H

@@ -6,7 +6,7 @@
  * What such files use: tables, arrays of tables, inline tables, basic and literal strings,
  * integers, booleans, arrays, comments.  Multi-line strings are refused by name; floats and dates
  * are told as TOML_OTHER.  Tables are not merged, and keys not checked for being given twice: the
- * last one counts.  Why not a library: docs/decisions/0010-toml-reader-of-our-own.md.
+ * last one counts.  Why not a library: docs/decisions/0015-toml-reader-of-our-own.md.
  * Source: TOML v1.0.0.
  */
 #ifndef FMT_TOML_H

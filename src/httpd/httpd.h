@@ -7,7 +7,7 @@
  * after the other through `handle`, which may block as long as it likes: wait for an instance,
  * stream a log, become the two ends of a terminal (exchange_hijack).  What a request breaks, it
  * breaks for its own connection.  Cost: one fork for a connection, 0.2 to 0.5 ms.
- * Why not threads or one loop: docs/decisions/0009-http-server-of-our-own.md.
+ * Why not threads or one loop: docs/decisions/0014-http-server-of-our-own.md.
  */
 #ifndef HTTPD_HTTPD_H
 #define HTTPD_HTTPD_H
