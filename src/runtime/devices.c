@@ -218,8 +218,13 @@ int devices_make(struct job *j, struct err *e)
 	r = default_nodes(j, dev, e);
 	if (r == 0)
 		r = links(dev, e);
-	for (size_t i = 0; r == 0 && i < j->plan->linux_->devices.n; i++)
-		r = listed_node(j, &j->plan->linux_->devices.v[i], e);
+	for (size_t i = 0; r == 0 && i < j->plan->linux_->devices.n; i++) {
+		const struct plan_device *d = &j->plan->linux_->devices.v[i];
+
+		/* The link to the own devpts is there already; the host's would take its place. */
+		if (!streq(d->path, "/dev/ptmx"))
+			r = listed_node(j, d, e);
+	}
 	return r;
 }
 

@@ -358,6 +358,10 @@ static int wait_for_start(struct job *j, struct err *e)
 		errno = -r;
 		return err_sys(e, "close descriptors");
 	}
+	/* Without privilege exec can join a created instance only when it may look at it, and here
+	 * nothing of the host's is left to look at.  Closed again before start. */
+	if (j->rootless && j->opts->listener > 0)
+		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	r = handshake_send(j->sync, HANDSHAKE_READY, 0, -1, e);
 	if (r < 0)
 		return r;
@@ -395,6 +399,7 @@ static int run(struct job *j, struct err *e)
 	if (r == 0)
 		r = wait_for_start(j, e);
 	hear_signals(false);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (r == 0) {
 		/* After the change of user, which clears it.  A caller that died before has closed
 		 * the socket we waited at. */

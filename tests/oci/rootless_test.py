@@ -48,6 +48,16 @@ def behave(prefix, oci, binary):
     r = call("exec", "-t", "c2", "tty")
     check(r.returncode == 0 and "/dev/pts/" in r.stdout, f"exec -t: {r.stdout} {r.stderr}")
     same(json.loads(call("state", "c2").stdout)["status"], "running", "status")
+    same(call("create", "-b", b, "c3", **QUIET).returncode, 0, "create")
+    r = call("exec", "c3", "echo", "early")
+    same((r.returncode, r.stdout), (0, "early\n"), f"exec in a created instance: {r.stderr}")
+    same(call("delete", "-f", "c3").returncode, 0, "delete of a created one")
+    c = json.loads((b / "config.json").read_text())
+    c["linux"]["devices"] = [{"path": "/dev/ptmx", "type": "c", "major": 5, "minor": 2}]
+    c["process"]["args"] = ["/bin/readlink", "/dev/ptmx"]
+    (b / "config.json").write_text(json.dumps(c))
+    r = call("run", "-b", b, "c4")
+    same((r.returncode, r.stdout), (0, "pts/ptmx\n"), f"/dev/ptmx listed as a device: {r.stderr}")
     r = call("delete", "-f", "c2")
     same((r.returncode, r.stderr), (0, ""), "delete")
     same([n for n in os.listdir(oci.base / "state") if not n.startswith(".")], [], "state left")

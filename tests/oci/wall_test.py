@@ -129,9 +129,9 @@ def bind_mount_options(env):
     c["mounts"] += [bind("/no/such/source", "/m")]
     r = oci.run(c)
     check(r.code == 1 and "/no/such/source" in r.err, r.err)
+    # Options of a file system say nothing to a bind mount, as in runc and crun.
     c["mounts"][-1] = bind("/tmp", "/m", "size=5")
-    r = oci.run(c)
-    check(r.code == 1 and "size=5" in r.err and "bind" in r.err, r.err)
+    oci.run(c).ok()
 
 
 @test(needs="root")
