@@ -7,6 +7,7 @@
 #include "cli/progress.h"
 #include "engine/copy.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -56,6 +57,8 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 		r = parse(argv[1], STDOUT_FILENO, &a, &to, e);
 	if (r < 0)
 		return r;
+	/* A reader that goes away is an error like any other. */
+	sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 	if (!to.path && isatty(STDOUT_FILENO))
 		return err_set(e, ERR_USAGE, "cp writes an archive, not to a terminal");
 	if (!from.path && isatty(STDIN_FILENO))

@@ -6,6 +6,7 @@
 #include "engine/copy.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -31,6 +32,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 		return err_sys(e, "'%s'", ea->output ? ea->output : "standard output");
 	if (isatty(fd))
 		return err_set(e, ERR_USAGE, "export writes an archive, not to a terminal");
+	sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 	r = copy_export(s, argv[0], fd, e);
 	if (r < 0 && ea->output)
 		unlink(ea->output); /* half an archive is none */

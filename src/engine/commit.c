@@ -10,13 +10,17 @@
 #include "engine/lookup.h"
 #include "engine/request.h"
 #include "engine/session.h"
+#include "engine/vmfiles.h"
 #include "fmt/digest.h"
+#include "fmt/limits.h"
 #include "fmt/reference.h"
 #include "fmt/timestamp.h"
 #include "store/blob.h"
+#include "store/helper.h"
 #include "store/image.h"
 #include "store/stage.h"
 #include "store/store.h"
+#include "sys/child.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -29,6 +33,7 @@ struct commit {
 	struct arena *a;
 	const struct commit_opts *o;
 	struct lookup l;
+	bool vm;
 	struct request q;
 	struct image *image;
 	struct oci_manifest manifest; /* the base's, then ours */
@@ -45,7 +50,8 @@ static int find(struct commit *c, struct err *e)
 	if (r >= 0)
 		r = lookup_find(c->s, c->o->instance, c->a, &c->l, e);
 	if (r >= 0)
-		r = instance_root_no_vm(&c->l, "commit", e);
+		r = instance_root_vm(&c->l, e);
+	c->vm = r > 0;
 	if (r >= 0)
 		r = jbind_parse(&request_table, c->l.i.request, strlen(c->l.i.request), &c->q, c->a,
 				"request", e);
@@ -94,6 +100,52 @@ static int pack(struct commit *c, const struct plan_rootfs *fs, struct err *e)
 	instance_root_places(&c->l, c->a, &places);
 	p.skip = &places;
 	return layer_make_pack(c->store, c->stage, &p, c->a, &c->layer, e);
+}
+
+/* From its agent into a file first: how it is compressed is not for the guest to choose. */
+static int fetch(struct commit *c, int spool, struct err *e)
+{
+	struct strs places = {0}, words = {0};
+
+	arena_strs_add(c->a, &words, "--layer");
+	instance_root_places(&c->l, c->a, &places);
+	for (size_t i = 0; i < places.n; i++)
+		arena_strs_add(c->a, &words, arena_printf(c->a, "--skip=%s", places.v[i]));
+	return vmfiles_run(
+	    c->s, &c->l.i,
+	    &(struct vmfiles){.words = &words, .in = -1, .out = spool, .max = LIMIT_TAR_BYTES}, e);
+}
+
+static int make_layer_of_vm(struct commit *c, struct err *e)
+{
+	auto_fd int spool =
+	    openat(stage_fd(c->stage), "upper.tar", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	auto_helper struct helper h = HELPER_INIT;
+	struct child_fd from = {spool, 6};
+	struct strs args = {0};
+	ssize_t n;
+	int r;
+
+	if (c->q.read_only)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "its root is read-only: there is nothing to commit");
+	if (spool < 0)
+		return err_sys(e, "cannot write to the store");
+	r = fetch(c, spool, e);
+	if (r < 0)
+		return r;
+	if (lseek(spool, 0, SEEK_SET) < 0)
+		return err_sys(e, "layer");
+	arena_strs_add(c->a, &args, "--from=6");
+	arena_strs_add(c->a, &args, arena_printf(c->a, "--codec=%s", c->o->codec));
+	r = helper_start(c->store, "caisson-pack", &args, &from, 1, &h, e);
+	if (r >= 0)
+		r = layer_make_read(c->store, c->stage, h.out, "the guest's layer", c->a, &c->layer,
+				    e);
+	if (r < 0)
+		return r;
+	n = helper_finish(&h, 0, NULL, e);
+	return n < 0 ? (int)n : 0;
 }
 
 static int make_layer(struct commit *c, struct err *e)
@@ -300,7 +352,7 @@ int commit_run(struct session *s, const struct commit_opts *o, struct arena *a, 
 	if (r >= 0)
 		r = hold_base(c, e);
 	if (r >= 0)
-		r = make_layer(c, e);
+		r = c->vm ? make_layer_of_vm(c, e) : make_layer(c, e);
 	if (r >= 0)
 		r = record(c, &names, id, e);
 	stage_free(c->stage);

@@ -23,8 +23,8 @@ struct commit_opts {
 	void *arg;
 };
 
-/* Returns the id in *id (in a).  Errors: ERR_UNSUPPORTED a VM, or files no layer can say;
- * ERR_CONFLICT files that change while they are read. */
+/* Returns the id in *id (in a).  Errors: ERR_UNSUPPORTED a VM that does not run, or files no layer
+ * can say; ERR_CONFLICT files that change while they are read. */
 int commit_run(struct session *s, const struct commit_opts *o, struct arena *a, const char **id,
 	       struct err *e);
 

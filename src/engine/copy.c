@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/copy.h"
 #include "base/auto.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "engine/instance_root.h"
 #include "engine/lookup.h"
 #include "engine/session.h"
+#include "engine/vmfiles.h"
 #include "store/helper.h"
 #include "store/store.h"
 #include "sys/child.h"
@@ -25,7 +27,11 @@ struct side {
 	struct helper helper;
 	struct instance_root root;
 	struct strs args;
+	bool vm; /* its agent does it: no program here */
+	struct instance instance;
+	int data; /* of a VM: the archive */
 };
+#define SIDE_INIT ((struct side){.helper = HELPER_INIT, .root = INSTANCE_ROOT_INIT, .data = -1})
 
 static int open_tree(struct session *s, const struct copy_end *x, struct arena *a, struct side *d,
 		     const char **path, struct err *e)
@@ -39,6 +45,10 @@ static int open_tree(struct session *s, const struct copy_end *x, struct arena *
 		*path = *x->path == '/' ? x->path : arena_printf(a, "/%s", x->path);
 		r = lookup_find(s, x->instance, a, &l, e);
 		if (r >= 0)
+			r = instance_root_vm(&l, e);
+		d->vm = r > 0;
+		d->instance = l.i;
+		if (r == 0)
 			r = instance_root_open(s, &l, false, a, &d->root, e);
 		for (size_t i = 0; r >= 0 && i < d->root.args.n; i++)
 			arena_strs_add(a, &d->args, d->root.args.v[i]);
@@ -58,12 +68,17 @@ static int open_tree(struct session *s, const struct copy_end *x, struct arena *
 	return 0;
 }
 
-static int start(struct session *s, struct side *d, int data, struct err *e)
+static int start(struct session *s, struct side *d, int data, struct arena *a, struct err *e)
 {
 	struct child_fd fds[2] = {{data, DATA_FD}, {d->root.fd, INSTANCE_ROOT_FD}};
 	struct store *store;
 	int r = session_store(s, &store, e);
 
+	if (d->vm) {
+		d->data = fcntl(data, F_DUPFD_CLOEXEC, 3);
+		return d->data < 0 ? err_sys(e, "archive") : 0;
+	}
+	arena_strs_add(a, &d->args, "--data=7");
 	return r < 0 ? r
 		     : helper_start(store, PROGRAM, &d->args, fds, d->root.fd >= 0 ? 2 : 1,
 				    &d->helper, e);
@@ -98,12 +113,11 @@ static int start_get(struct session *s, const struct copy_end *x, const struct c
 
 	if (r < 0)
 		return r;
-	arena_strs_add(a, &d->args, "--data=7");
 	arena_strs_add(a, &d->args, arena_printf(a, "--get=%s", path));
 	arena_strs_add(a, &d->args, arena_printf(a, "--as=%s", as));
 	if (flags & COPY_FOLLOW)
 		arena_strs_add(a, &d->args, "--follow");
-	return start(s, d, data, e);
+	return start(s, d, data, a, e);
 }
 
 static int start_put(struct session *s, const struct copy_end *from, const struct copy_end *x,
@@ -118,7 +132,6 @@ static int start_put(struct session *s, const struct copy_end *from, const struc
 		kind = "raw";
 	else if (contents(from->path, a))
 		kind = "contents";
-	arena_strs_add(a, &d->args, "--data=7");
 	arena_strs_add(a, &d->args, arena_printf(a, "--put=%s", path));
 	arena_strs_add(a, &d->args, arena_printf(a, "--kind=%s", kind));
 	/* On the user's side links of an archive must not lead anywhere; in an instance its own
@@ -129,20 +142,53 @@ static int start_put(struct session *s, const struct copy_end *from, const struc
 		arena_strs_add(a, &d->args, "--archive");
 	else if (x->instance)
 		arena_strs_add(a, &d->args, "--owner-root");
-	return start(s, d, data, e);
+	return start(s, d, data, a, e);
+}
+
+/* A VM's end of the copy, done while the other program runs.  Closed behind: the other one waits
+ * for the end. */
+static int talk(struct session *s, struct side *d, bool in, struct buf *answer, struct err *e)
+{
+	struct vmfiles v = {
+	    .words = &d->args, .in = in ? d->data : -1, .out = in ? -1 : d->data, .answer = answer};
+	int r = vmfiles_run(s, &d->instance, &v, e);
+
+	fd_close(d->data);
+	d->data = -1;
+	return r;
+}
+
+static ssize_t finish_put(struct session *s, struct side *put, struct buf *answer, struct err *e)
+{
+	auto_free char *text = NULL;
+	ssize_t n;
+
+	if (put->vm)
+		return talk(s, put, true, answer, e);
+	if (!put->helper.program)
+		return 0;
+	n = helper_finish(&put->helper, 64, &text, e);
+	if (n > 0)
+		buf_puts(answer, text);
+	return n;
 }
 
 /* When both failed: a writer that got half an archive does not know why, any other reason of its
  * own made the reader meet a closed pipe. */
-static int finish(struct side *get, struct side *put, uint64_t *bytes, struct err *e)
+static int finish(struct session *s, struct side *get, struct side *put, uint64_t *bytes,
+		  struct err *e)
 {
-	auto_free char *answer = NULL;
+	auto_buf struct buf answer = BUF_INIT(64);
 	struct err why_get = ERR_INIT, why_put = ERR_INIT;
-	ssize_t p = 0, g = 0;
+	ssize_t p, g = 0;
 
 	*bytes = 0;
-	if (put->helper.program)
-		p = helper_finish(&put->helper, 64, &answer, &why_put);
+	if (get->vm && put->vm)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "between two VMs an archive goes: cp A:PATH - | cp - B:PATH");
+	if (get->vm)
+		g = talk(s, get, false, NULL, &why_get);
+	p = finish_put(s, put, &answer, &why_put);
 	if (get->helper.program)
 		g = helper_finish(&get->helper, 0, NULL, &why_get);
 	if (g < 0 && (p >= 0 || why_put.kind == ERR_CORRUPT)) {
@@ -155,8 +201,7 @@ static int finish(struct side *get, struct side *put, uint64_t *bytes, struct er
 			*e = why_put;
 		return (int)p;
 	}
-	if (answer)
-		*bytes = strtoull(answer, NULL, 10);
+	*bytes = strtoull(answer.p, NULL, 10);
 	return 0;
 }
 
@@ -185,8 +230,7 @@ int copy_run(struct session *s, const struct copy_end *from, const struct copy_e
 	     unsigned int flags, uint64_t *bytes, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
-	struct side get = {.helper = HELPER_INIT, .root = INSTANCE_ROOT_INIT};
-	struct side put = {.helper = HELPER_INIT, .root = INSTANCE_ROOT_INIT};
+	struct side get = SIDE_INIT, put = SIDE_INIT;
 	int r;
 
 	if (!from->path && !to->path)
@@ -195,9 +239,11 @@ int copy_run(struct session *s, const struct copy_end *from, const struct copy_e
 		return err_set(e, ERR_USAGE, "one end must be of an instance: NAME:PATH");
 	r = run(s, from, to, flags, &a, &get, &put, e);
 	if (r >= 0)
-		r = finish(&get, &put, bytes, e);
+		r = finish(s, &get, &put, bytes, e);
 	helper_stop(&get.helper);
 	helper_stop(&put.helper);
+	fd_close(get.data);
+	fd_close(put.data);
 	instance_root_close(&get.root);
 	instance_root_close(&put.root);
 	return r;
@@ -206,23 +252,27 @@ int copy_run(struct session *s, const struct copy_end *from, const struct copy_e
 int copy_export(struct session *s, const char *instance, int fd, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
-	struct side d = {.helper = HELPER_INIT, .root = INSTANCE_ROOT_INIT};
+	struct side d = SIDE_INIT;
 	struct lookup l;
 	ssize_t n;
 	int r = lookup_find(s, instance, &a, &l, e);
 
 	if (r >= 0)
+		r = instance_root_vm(&l, e);
+	d.vm = r > 0;
+	d.instance = l.i;
+	if (r == 0)
 		r = instance_root_open(s, &l, true, &a, &d.root, e);
 	if (r >= 0) {
 		d.args = d.root.args;
 		arena_strs_add(&a, &d.args, "--export");
-		arena_strs_add(&a, &d.args, "--data=7");
-		r = start(s, &d, fd, e);
+		r = start(s, &d, fd, &a, e);
 	}
 	if (r >= 0) {
-		n = helper_finish(&d.helper, 0, NULL, e);
+		n = d.vm ? talk(s, &d, false, NULL, e) : helper_finish(&d.helper, 0, NULL, e);
 		r = n < 0 ? (int)n : 0;
 	}
 	instance_root_close(&d.root);
+	fd_close(d.data);
 	return r;
 }

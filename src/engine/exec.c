@@ -39,6 +39,12 @@ static int base_process(struct session *s, const struct instance *i, struct imag
 static int describe(const struct exec_request *q, struct plan_process *p, struct arena *a,
 		    struct err *e)
 {
+	if (q->files.n) {
+		p->files = q->files;
+		p->args = q->files; /* an agent that does not know it finds no such program */
+		p->terminal = false;
+		return 0;
+	}
 	if (!q->args.n || !*q->args.v[0])
 		return err_set(e, ERR_USAGE, "no command to execute");
 	if (q->workdir && *q->workdir != '/')

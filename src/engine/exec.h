@@ -15,6 +15,7 @@ struct session;
 #define EXEC_STREAM 1
 
 struct exec_request {
+	struct strs files; /* of a VM: a request about its files instead of a program */
 	struct strs args, env;
 	const char *user, *workdir; /* NULL: the instance's */
 	bool tty, in, detach;

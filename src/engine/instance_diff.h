@@ -9,7 +9,8 @@ struct session;
 struct strs;
 
 /* "A /path", "C /path", "D /path": added, changed, deleted, sorted by path; the paths are the
- * workload's bytes.  Errors: ERR_UNSUPPORTED a VM. */
+ * workload's bytes.  Errors: ERR_UNSUPPORTED a VM that
+ * does not run. */
 int instance_diff_list(struct session *s, const char *instance, struct arena *a, struct strs *out,
 		       struct err *e);
 

@@ -93,14 +93,15 @@ void instance_root_places(const struct lookup *l, struct arena *a, struct strs *
 		place(a, out, l->i.mounts.v[i].destination);
 }
 
-int instance_root_no_vm(const struct lookup *l, const char *verb, struct err *e)
+int instance_root_vm(const struct lookup *l, struct err *e)
 {
 	if (l->i.isolation != PLAN_VM)
 		return 0;
+	if (l->state.status == INSTANCE_RUNNING)
+		return 1;
 	return err_set(e, ERR_UNSUPPORTED,
-		       "'%s' is a VM, whose files only its own kernel may read: %s works for "
-		       "containers; 'exec %s tar' reads and writes them while it runs",
-		       l->i.name, verb, l->i.name);
+		       "'%s' is a VM, whose files only its own kernel may read: it must run",
+		       l->i.name);
 }
 
 static int stopped(struct session *s, const struct lookup *l, struct arena *a,
@@ -139,9 +140,6 @@ int instance_root_open(struct session *s, const struct lookup *l, bool bare, str
 	struct instance_root r = INSTANCE_ROOT_INIT;
 	int n = 0;
 
-	n = instance_root_no_vm(l, bare ? "export" : "cp", e);
-	if (n < 0)
-		return n;
 	if (!runs) {
 		n = stopped(s, l, a, &r, e);
 	} else if (bare) {

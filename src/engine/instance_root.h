@@ -23,7 +23,7 @@ struct instance_root {
 #define INSTANCE_ROOT_INIT ((struct instance_root){.fd = -1, .lock = -1})
 
 /* bare: without what is mounted in it (volumes, /proc).  Strings go into a.
- * Errors: ERR_UNSUPPORTED a VM: its files are its own kernel's; ERR_CONFLICT it ends. */
+ * Not for a VM.  Errors: ERR_CONFLICT it ends. */
 int instance_root_open(struct session *s, const struct lookup *l, bool bare, struct arena *a,
 		       struct instance_root *out, struct err *e);
 void instance_root_close(struct instance_root *r);
@@ -38,7 +38,8 @@ int instance_root_stack(struct session *s, const struct lookup *l, struct arena 
  * files and directories of these names are its own doing. */
 void instance_root_places(const struct lookup *l, struct arena *a, struct strs *out);
 
-/* ERR_UNSUPPORTED, in words that fit. */
-int instance_root_no_vm(const struct lookup *l, const char *verb, struct err *e);
+/* Whether its files are its own kernel's: then engine/vmfiles.h asks that.  1, 0, or
+ * ERR_UNSUPPORTED for a VM that does not run. */
+int instance_root_vm(const struct lookup *l, struct err *e);
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "guest/boot.h"
+#include "guest/guestfiles.h"
 #include "guest/guestroot.h"
 #include "guest/message.h"
 #include "guest/procio.h"
@@ -181,7 +182,10 @@ static int exec_more(struct agent *s, const struct message *m, struct err *e)
 	if (!st)
 		return err_set(e, ERR_LIMIT, "more than %d processes with streams", STREAMS_MAX);
 	r = procio_open(st, m->stream, m->process.terminal, true, child, e);
-	if (r == 0) {
+	if (r == 0 && m->process.files.n) {
+		r = guestfiles_start(s->streams[0].launch.pid, &m->process.files, child,
+				     &st->launch, e);
+	} else if (r == 0) {
 		o = options(child);
 		o.flags = LAUNCH_SUBREAPER_OK; /* process 1 is one */
 		r = launch_exec(s->plan, s->streams[0].launch.pid, &m->process, &o, &st->launch, e);

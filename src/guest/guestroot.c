@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define BASE	   "/run/caisson"
-#define IMAGE	   BASE "/image"
+#define IMAGE	   GUESTROOT_IMAGE
 #define RW	   BASE "/rw"
 #define SHARES_DIR BASE "/shares"
 

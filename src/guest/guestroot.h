@@ -6,6 +6,10 @@
 #ifndef GUEST_GUESTROOT_H
 #define GUEST_GUESTROOT_H
 
+/* Where the layers are, for who compares them. */
+#define GUESTROOT_IMAGE "/run/caisson/image"
+#define GUESTROOT_UPPER "/run/caisson/rw/upper"
+
 struct err;
 struct plan;
 

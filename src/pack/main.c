@@ -4,6 +4,7 @@
  * tree; sees nothing but that tree, and can only read it: no network, no other names, no
  * credentials (unpack/jail.h).  Reads what a workload left behind.
  *
+ *   caisson-pack --from FD [--codec C]	an archive that is there, only compressed
  *   caisson-pack --dir FD [--overlay trusted|user] [--codec C] [--epoch SECONDS] [--owner-root]
  *
  * --err-fd: on failure one struct err (base/err.h), else its text on stderr.  Exit codes: 0, 1
@@ -28,7 +29,7 @@ enum overlay { OVERLAY_NO, OVERLAY_TRUSTED, OVERLAY_USER };
 static const char *const overlay_names[] = {"no", "trusted", "user", NULL};
 
 struct args {
-	int64_t dir, err_fd, epoch;
+	int64_t dir, from, err_fd, epoch;
 	int codec, overlay;
 	bool owner_root;
 	struct opt_list skip;
@@ -46,6 +47,7 @@ static const struct opt opts[] = {
 	.max = INT64_MAX, .preset = "9223372036854775807",
 	.help = "no time in the archive is later than this"),
     FD_OPT(err_fd, "err-fd", "-1", "write a failure there, as a struct err"),
+    FD_OPT(from, "from", "-1", "an archive that is only to be compressed"),
     OPT(struct args, overlay, .name = "overlay", .type = OPT_ENUM, .values = overlay_names,
 	.arg = "no|trusted|user", .preset = "no",
 	.help = "the directory is an overlay's upper one, with marks of this kind"),
@@ -91,15 +93,38 @@ static int pack(const struct args *a, struct err *e)
 	return r;
 }
 
+static int copy(const struct args *a, struct err *e)
+{
+	int keep[] = {(int)a->from, (int)a->err_fd};
+	struct jail_opts jo = {.keep_fds = keep, .n_keep = 2, .dir_fd = -1};
+	char chunk[64 << 10];
+	struct packout *out;
+	ssize_t n;
+	int r = packout_open(STDOUT_FILENO, (enum packout_codec)a->codec, &out, e);
+
+	if (r < 0)
+		return r;
+	r = jail_enter(&jo, e);
+	while (r >= 0 && (n = fd_read_full((int)a->from, chunk, sizeof(chunk))) != 0) {
+		errno = n < 0 ? (int)-n : 0;
+		r = n < 0 ? err_sys(e, "read the archive")
+			  : packout_write(out, chunk, (size_t)n, e);
+	}
+	if (r >= 0)
+		r = packout_finish(out, e);
+	packout_free(out);
+	return r;
+}
+
 static int run(struct args *a, int argc, char **argv, struct err *e)
 {
 	int first = opt_parse(opts, argc, argv, OPT_MIXED, a, e);
 
 	if (first < 0)
 		return first;
-	if (first < argc || a->dir < 0)
-		return err_set(e, ERR_USAGE, "--dir FD is needed, and no operands");
-	return pack(a, e);
+	if (first < argc || (a->dir < 0) == (a->from < 0))
+		return err_set(e, ERR_USAGE, "--dir FD or --from FD is needed, and no operands");
+	return a->dir < 0 ? copy(a, e) : pack(a, e);
 }
 
 static int help(void)

@@ -76,8 +76,8 @@ PUBLIC_TABLE(plan_process_table, struct plan_process,
 	     JB(struct plan_process, selinux_label, "selinuxLabel", JBIND_STR),
 	     JB(struct plan_process, io_priority, "ioPriority", JBIND_PTR, .sub = &ioprio),
 	     JB(struct plan_process, scheduler, "scheduler", JBIND_PTR, .sub = &scheduler),
-	     JB(struct plan_process, exec_affinity, "execCPUAffinity", JBIND_PTR,
-		.sub = &affinity));
+	     JB(struct plan_process, exec_affinity, "execCPUAffinity", JBIND_PTR, .sub = &affinity),
+	     JB(struct plan_process, files, "caissonFiles", JBIND_STRS));
 
 /* ---- root and mounts ---- */
 

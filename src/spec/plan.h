@@ -88,6 +88,9 @@ struct plan_process {
 	struct plan_scheduler *scheduler;
 	struct plan_ioprio *io_priority;
 	struct plan_affinity *exec_affinity;
+	/* Ours, for a VM's guest: instead of a program, this request about the instance's files
+	 * (files/filework.h). */
+	struct strs files;
 };
 
 /* ---- root and mounts ---- */

@@ -3,7 +3,7 @@
 
 A case may not ask which wall it is behind.  A difference is a bug, or a line in docs/differences.md and a case here
 that shows it."""
-import os, re, signal, time, urllib.request
+import os, re, signal, tarfile, time, urllib.request
 
 from caisson_test import Failed, check, same, test, wait_for
 from oci_image import free_port
@@ -554,3 +554,39 @@ def instances_on_the_bridge_reach_each_other(env):
     ip = doc["NetworkSettings"]["IPAddress"]
     env.run("run", "--rm", T, "sh", "-c", f"for i in 1 2 3 4 5 6 7 8 9; do wget -q -O- http://{ip}/ && exit 0; sleep 0.5; done; exit 1").ok(out="hello\n")
     env.run("rm", "-f", name).ok()
+
+
+@case
+def files_go_in_and_out(env):
+    """cp both ways, diff, export and commit of an instance that runs."""
+    name = detached(env, "files", "sh", "-c", "mkdir -p /d/sub; echo one >/d/a; ln /d/a /d/hard; ln -s a /d/soft; echo two >/d/sub/b; rm /bin/rpm; touch /up; sleep 1000", flags=("-v", f"{env.tmp}:/vol"))
+    wait_for(lambda: env.run("exec", name, "test", "-e", "/up").code == 0, 30, "the files are there")
+    same(env.run("diff", name).ok().out, "C /bin\nD /bin/rpm\nA /d\nA /d/a\nA /d/hard\nA /d/soft\nA /d/sub\nA /d/sub/b\nA /up\n", "diff")
+    h = env.tmp / f"files-{env.isolation}"
+    h.mkdir()
+    env.run("cp", f"{name}:/d", h / "out").ok()
+    same(((h / "out/sub/b").read_text(), os.readlink(h / "out/soft"), (h / "out/a").stat().st_nlink), ("two\n", "a", 2), "copied out")
+    (h / "big").write_bytes(os.urandom(1 << 20) * 3)
+    os.chmod(h / "big", 0o640)
+    env.run("cp", "-q", h / "big", f"{name}:/d/big").ok(err="")
+    env.run("cp", "-q", f"{name}:/d/big", h / "back").ok()
+    same((h / "back").read_bytes() == (h / "big").read_bytes(), True, "there and back")
+    env.run("cp", "-q", str(h / "out") + "/.", f"{name}:/d/new").ok()
+    env.run("cp", "-q", h / "big", f"{name}:/vol/{h.name}/through").ok()
+    same((h / "through").stat().st_size, 3 << 20, "into a volume")
+    same(env.run("exec", name, "sh", "-c", "cat /d/new/sub/b; stat -c '%a %u:%g' /d/big").ok().out, "two\n640 0:0\n", "copied in")
+    env.run("cp", f"{name}:/none", h).error(1, "/none")
+    env.run("cp", h / "big", f"{name}:/none/x").error(1, "/none")
+    env.run("cp", h / "out", f"{name}:/d/a").error(1, "a directory is to be copied")
+    env.run("cp", f"{name}:/d", h / "big").error(1, "a directory is to be copied")
+    env.run("export", "-o", h / "all.tar", name).ok()
+    with tarfile.open(h / "all.tar") as t:
+        names = set(t.getnames())
+    check({"d/sub/b", "bin/busybox", "up"} <= names and "bin/rpm" not in names and not any(n.startswith(("vol/", "proc/", "sys/")) for n in names), sorted(names)[:40])
+    image = name_of(env, "made")
+    first = env.run("commit", "-m", "why", name, image).ok().out
+    same(env.run("commit", "-m", "why", name).ok().out, first, "the same content, the same image")
+    out = env.run("run", "--rm", image, "sh", "-c", "cat /d/sub/b; stat -c %h /d/a; test -e /bin/rpm || echo gone; test ! -e /vol").ok().out
+    same(out, "two\n2\ngone\n", "an instance of it")
+    env.run("rm", "-f", name).ok()
+    env.run("rmi", image).ok()

@@ -131,7 +131,7 @@ def commit_runs_as_container_and_as_vm(env):
 def what_cannot_be_committed_is_said(env):
     env.run("create", "--isolation=vm", "--name", "v1", TINY).ok()
     for verb in ("commit", "diff", "export"):
-        r = env.run(verb, *(["-o", env.tmp / "x"] if verb == "export" else []), "v1").error(1, "'v1' is a VM")
+        r = env.run(verb, *(["-o", env.tmp / "x"] if verb == "export" else []), "v1").error(1, "'v1' is a VM", "it must run")
     env.run("create", "--read-only", "--name", "r1", TINY).ok()
     env.run("commit", "r1").error(1, "read-only")
     same(env.run("diff", "r1").ok().out, "", "a read-only root has no changes")

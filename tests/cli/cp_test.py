@@ -220,9 +220,9 @@ def an_archive_that_lies(env):
 
 
 @test(needs="root")
-def a_vm_is_refused_by_name(env):
+def a_vm_that_does_not_run_is_refused(env):
     env.run("create", "--isolation=vm", "--name", "v1", TINY).ok()
-    env.run("cp", "v1:/etc/passwd", env.tmp / "x").error(1, "'v1' is a VM")
+    env.run("cp", "v1:/etc/passwd", env.tmp / "x").error(1, "'v1' is a VM", "it must run")
     env.run("rm", "v1").ok()
 
 
