@@ -8,6 +8,7 @@
 #include "fmt/jbind.h"
 #include "fmt/json.h"
 #include "oci/ocistate.h"
+#include "oci/ocivm.h"
 #include "runtime/cgroup.h"
 #include "runtime/rdt.h"
 #include "spec/plan.h"
@@ -296,6 +297,36 @@ static int save_limits(struct target *t, const struct plan_resources *res, struc
 	return 0;
 }
 
+/* What a machine was booted with stays. */
+static int check_vm(const struct target *t, const struct plan_resources *res, bool rdt,
+		    struct err *e)
+{
+	if (res->memory)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "update: the memory of a running virtual machine cannot be changed");
+	if (rdt || res->hugepages.n || res->unified.n || res->devices.n || res->network ||
+	    res->rdma_json)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "update: of a virtual machine only cpu, blockIO and pids change");
+	if (res->cpu && res->cpu->mems)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "update: the memory nodes of a virtual machine cannot be changed");
+	if (ocistate_now(t->dir, &t->s) == OCISTATE_PAUSED && res->pids)
+		return err_set(e, ERR_CONFLICT, "a paused guest cannot change its limits");
+	return 0;
+}
+
+/* What its threads compute, read and write is limited here, its processes there.  The guest first:
+ * it may refuse. */
+static int update_vm(const struct target *t, const struct plan_resources *res, struct err *e)
+{
+	const struct plan_resources host = {.cpu = res->cpu, .block_io = res->block_io},
+				    guest = {.pids = res->pids};
+	int r = guest.pids ? ocivm_update(t->dir, &guest, e) : 0;
+
+	return r == 0 && (host.cpu || host.block_io) ? cgroup_update(t->cg, &host, e) : r;
+}
+
 int ociupdate_update(const struct ocicmd_globals *g, int argc, char **argv, struct err *e)
 {
 	auto_target struct target t = TARGET_INIT;
@@ -312,12 +343,11 @@ int ociupdate_update(const struct ocicmd_globals *g, int argc, char **argv, stru
 		r = x.resources ? from_file(x.resources, &res, &t.a, e)
 				: from_options(&x, &res, &t.a, e);
 	if (r == 0 && t.s.vm)
-		r = err_set(e, ERR_UNSUPPORTED,
-			    "update: the size of a running virtual machine cannot be changed");
+		r = check_vm(&t, &res, x.l3 || x.bw, e);
 	if (r == 0 && (x.l3 || x.bw))
 		r = update_class(&t, &x, e);
 	if (r == 0)
-		r = cgroup_update(t.cg, &res, e);
+		r = t.s.vm ? update_vm(&t, &res, e) : cgroup_update(t.cg, &res, e);
 	if (r == 0)
 		r = save_places(&t, e);
 	return r < 0 ? r : save_limits(&t, &res, e);

@@ -30,6 +30,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define ANSWER_MS 60000 /* an emulated guest under load is slow */
+
 int ocivm_wanted(const char *isolation, bool *vm, struct err *e)
 {
 	if (isolation && !streq(isolation, "container") && !streq(isolation, "vm"))
@@ -272,6 +274,29 @@ int ocivm_signal(int dir, int sig, struct err *e)
 	auto_fd int conn = connect_to(dir, NULL, e);
 
 	return conn < 0 ? conn : wire_send(conn, WIRE_SIGNAL, 1, &n, sizeof(n), e);
+}
+
+int ocivm_update(int dir, const struct plan_resources *res, struct err *e)
+{
+	auto_buf struct buf b = BUF_INIT(WIRE_PAYLOAD_MAX);
+	struct wire_reader in = WIRE_READER_INIT;
+	struct pollfd p = {.events = POLLIN};
+	auto_fd int conn = -1;
+	int r;
+
+	jbind_write(&plan_resources_table, res, &b);
+	r = buf_fail(&b, "limits", e);
+	if (r < 0)
+		return r;
+	p.fd = conn = r = connect_to(dir, NULL, e);
+	if (r >= 0)
+		r = wire_send(conn, WIRE_UPDATE, 1, b.p, b.len, e);
+	if (r == 0 && poll(&p, 1, ANSWER_MS) == 0)
+		r = err_set(e, ERR_TIMEOUT, "the guest does not answer");
+	if (r == 0)
+		r = expect(conn, &in, WIRE_OK, e);
+	wire_reader_done(&in);
+	return r;
 }
 
 /* ---- exec ---- */

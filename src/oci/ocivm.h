@@ -17,6 +17,7 @@ struct launch;
 struct launch_opts;
 struct plan;
 struct plan_process;
+struct plan_resources;
 
 struct ocivm_request {
 	struct plan *plan; /* adapted: ocivmplan.h */
@@ -39,6 +40,9 @@ int ocivm_start(int dir, struct err *e);
 /* One more process in the guest; it runs when this returns.  On failure nothing is left. */
 int ocivm_exec(int dir, const struct plan_process *process, const struct launch_opts *opts,
 	       struct launch *out, struct err *e);
+
+/* Change what the guest limits: processes.  Errors: ERR_CONFLICT before start, ERR_TIMEOUT. */
+int ocivm_update(int dir, const struct plan_resources *res, struct err *e);
 
 /* To the workload; for the one signal that cannot be sent to the process that stands for it. */
 int ocivm_signal(int dir, int sig, struct err *e);

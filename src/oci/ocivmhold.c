@@ -49,8 +49,9 @@
 #define GREETING_MAX   (4u << 20)
 #define DATA_MAX       (64u << 10)
 #define BOOT_TIMEOUT_S 180
-#define DRAIN_S	       30 /* how long output may wait, without progress, for its reader */
-#define FIXED	       5  /* descriptors of the loop before those of clients and processes */
+#define DRAIN_S	       30	   /* how long output may wait, without progress, for its reader */
+#define QUESTION       0x80000000u /* streams from here up are no process's */
+#define FIXED	       5 /* descriptors of the loop before those of clients and processes */
 
 struct client {
 	int fd; /* -1: free */
@@ -78,6 +79,9 @@ struct hold {
 	size_t out_off;
 	bool hello, start_asked, stream_ended, other_net;
 	struct client *starter; /* waits for STARTED */
+	struct client *asker;	/* of the question under way, NULL: gone */
+	uint32_t question;	/* its stream; 0: none is */
+	uint32_t asked;		/* so many so far */
 	uint64_t held_signals;	/* came between START and STARTED */
 	struct client clients[CLIENTS_MAX];
 	struct proc procs[PROCS_MAX];
@@ -206,6 +210,8 @@ static void client_close(struct hold *h, struct client *c)
 	wire_reader_done(&c->in);
 	if (h->starter == c)
 		h->starter = NULL;
+	if (h->asker == c)
+		h->asker = NULL;
 	if (c->proc) {
 		c->proc->client = NULL;
 		/* Whoever stood for it was killed. */
@@ -350,6 +356,21 @@ static void refused(struct hold *h, struct proc *p, const struct wire_frame *f)
 	proc_free(p);
 }
 
+static int answered(struct hold *h, const struct wire_frame *f)
+{
+	struct err why = ERR_INIT;
+
+	if (f->type == WIRE_ERR) {
+		wire_err(f, &why);
+		tell(h->asker, WIRE_ERR, &why, sizeof(why));
+	} else {
+		tell(h->asker, WIRE_OK, NULL, 0);
+	}
+	h->asker = NULL;
+	h->question = 0;
+	return 0;
+}
+
 static int on_frame(struct hold *h, const struct wire_frame *f, struct err *e)
 {
 	struct proc *p = find(h, f->stream);
@@ -362,6 +383,8 @@ static int on_frame(struct hold *h, const struct wire_frame *f, struct err *e)
 	}
 	if (f->type == WIRE_HELLO || !h->hello)
 		return broken(e, f);
+	if (h->question && f->stream == h->question && (f->type == WIRE_OK || f->type == WIRE_ERR))
+		return answered(h, f);
 	if (f->type == WIRE_OK || !p || p->ended)
 		return 0;
 	if (f->len == sizeof(v))
@@ -469,6 +492,20 @@ static int want_exec(struct hold *h, struct client *c, const struct wire_frame *
 	return 0;
 }
 
+/* One at a time: its answer is awaited even when nobody waits for it. */
+static int want_update(struct hold *h, struct client *c, const struct wire_frame *f, struct err *e)
+{
+	if (!main_of(h)->started || main_of(h)->ended)
+		return err_set(e, ERR_CONFLICT,
+			       "the virtual machine has no running instance to change: start it");
+	if (h->question)
+		return err_set(e, ERR_CONFLICT, "another update is under way");
+	h->asker = c;
+	h->question = QUESTION + (h->asked++ & 0xffffff);
+	put(h, WIRE_UPDATE, h->question, f->data, f->len);
+	return 0;
+}
+
 static int on_client_frame(struct hold *h, struct client *c, const struct wire_frame *f,
 			   struct err *e)
 {
@@ -477,6 +514,8 @@ static int on_client_frame(struct hold *h, struct client *c, const struct wire_f
 		return want_start(h, c, e);
 	case WIRE_EXEC:
 		return want_exec(h, c, f, e);
+	case WIRE_UPDATE:
+		return want_update(h, c, f, e);
 	case WIRE_SIGNAL:
 	case WIRE_RESIZE:
 		if (c->proc && c->proc->started && !c->proc->ended && f->len == 4)

@@ -108,9 +108,16 @@ def life_of_an_instance(env):
     os.kill(epid, signal.SIGKILL)
     wait_for(lambda: "sleep 4321" not in listing(), PATIENCE)
 
-    for cmd, word in (("ps", "exec"), ("update", "virtual machine")):
-        r = plain(cmd, "c1", *(["--pids-limit", "5"] if cmd == "update" else []))
-        check(r.code == 1 and word in r.err, f"{cmd}: {r.code} {r.err}")
+    r = plain("ps", "c1")
+    check(r.code == 1 and "exec" in r.err, f"ps: {r.code} {r.err}")
+    for options, word in ((["--memory", "64m"], "memory"), (["--cpuset-mems", "0"], "memory nodes")):
+        r = plain("update", *options, "c1")
+        check(r.code == 1 and "virtual machine" in r.err and word in r.err, f"update {options}: {r.code} {r.err}")
+    same((plain("update", "--pids-limit", "55", "--cpu-quota", "140000", "c1", timeout=PATIENCE).err, plain("update", "--pids-limit", "56", "c1", timeout=PATIENCE).code),
+         ("", 0), "two updates")
+    same(plain("exec", "c1", "/bin/cat", "/sys/fs/cgroup/pids.max", timeout=PATIENCE).out, "56\n", "pids.max in the guest")
+    quotas = [f.read_text().split()[0] for f in pathlib.Path("/sys/fs/cgroup").glob("**/cpu.*") if f.name in ("cpu.cfs_quota_us", "cpu.max")]
+    check("140000" in quotas, f"the quota of the machine's threads: {quotas}")
     same(plain("pause", "c1").code, 0, "pause")
     same(plain.state()["status"], "paused", "state")
     qemu = [p for p in below(pid) if "qemu" in pathlib.Path(f"/proc/{p}/comm").read_text()]
