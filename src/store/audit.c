@@ -34,9 +34,8 @@
 
 struct audit {
 	struct store *s;
+	const struct audit_opts *o;
 	bool repair;
-	void (*tell)(int kind, const char *line, void *arg);
-	void *arg;
 	struct arena a;
 	struct image_records images;
 	struct strs bad_blobs, lost_layers; /* digests */
@@ -54,7 +53,7 @@ __attribute__((format(printf, 3, 4))) static void say(struct audit *t, int kind,
 	va_end(ap);
 	t->res.wrong += kind == AUDIT_WRONG;
 	t->res.fixed += kind == AUDIT_FIXED;
-	t->tell(kind, line, t->arg);
+	t->o->tell(kind, line, t->o->arg);
 }
 
 static bool listed(const struct strs *l, const char *s)
@@ -194,7 +193,7 @@ static void blob_is_wrong(struct audit *t, const char *digest, const char *why)
 		if (lock >= 0 && blob_remove(t->s, digest) == 0)
 			say(t, AUDIT_FIXED, "blob %s: removed", digest);
 	}
-	if (who)
+	if (who && !t->repair) /* a repair tries to bring it, and says so then */
 		say(t, AUDIT_LOST, "blob %s: pull '%s' again", digest, who);
 }
 
@@ -601,13 +600,50 @@ static int documents(struct audit *t, const struct image_record *rec, struct err
 	return r;
 }
 
-static void one_image(struct audit *t, const struct image_record *rec)
+/* Blobs that an image names and that are not there, or were damaged and are not any more. */
+static void missing(struct audit *t, const struct image_record *rec, struct strs *out)
+{
+	const struct strs *lists[] = {&rec->blobs, &rec->others};
+	const char *docs[] = {rec->id, rec->manifest, rec->source};
+
+	for (size_t k = 0; k < 2; k++)
+		for (size_t i = 0; i < lists[k]->n; i++)
+			if (!blob_have(t->s, lists[k]->v[i], 0))
+				arena_strs_add(&t->a, out, lists[k]->v[i]);
+	for (size_t i = 0; i < 3; i++)
+		if (docs[i] && listed(&t->bad_blobs, docs[i]) && !blob_have(t->s, docs[i], 0))
+			arena_strs_add(&t->a, out, docs[i]);
+}
+
+/* What is damaged must not look complete to the pull. */
+static void drop_lost_layers(struct audit *t, const struct image_record *rec)
+{
+	auto_fd int lock = store_lock(t->s, STORE_EXCLUSIVE, NULL);
+
+	for (size_t i = 0; lock >= 0 && i < rec->layers.n; i++)
+		if (listed(&t->lost_layers, rec->layers.v[i])) {
+			rootfs_forget(t->s, rec->layers.v[i]);
+			layer_remove(t->s, rec->layers.v[i], NULL);
+		}
+}
+
+static bool brought_again(struct audit *t, const struct image_record *rec)
+{
+	if (!t->repair || !t->o->again || !rec->name)
+		return false;
+	drop_lost_layers(t, rec);
+	if (!t->o->again(rec, t->o->arg))
+		return false;
+	say(t, AUDIT_FIXED, "image '%s': pulled again by its digest", shown(t, rec));
+	return true;
+}
+
+/* Reports what is wrong with it; true when it cannot be used. */
+static bool look_at_image(struct audit *t, const struct image_record *rec, struct strs *gone)
 {
 	struct err why = ERR_INIT;
 	bool broken = documents(t, rec, &why) < 0;
 
-	if (!still_there(t, rec))
-		return;
 	if (broken)
 		say(t, AUDIT_WRONG, "image '%s': %s", shown(t, rec), why.msg);
 	for (size_t i = 0; i < rec->layers.n; i++)
@@ -616,34 +652,39 @@ static void one_image(struct audit *t, const struct image_record *rec)
 			    shown(t, rec), rec->layers.v[i]);
 			broken = true;
 		}
-	for (size_t i = 0; i < rec->blobs.n; i++)
-		if (!blob_have(t->s, rec->blobs.v[i], 0) &&
-		    !listed(&t->bad_blobs, rec->blobs.v[i])) {
-			say(t, AUDIT_WRONG, "image '%s': blob %s is missing", shown(t, rec),
-			    rec->blobs.v[i]);
-			if (!broken)
-				say(t, AUDIT_LOST, "image '%s': it runs; pull it again to save it",
-				    shown(t, rec));
-		}
-	for (size_t i = 0; i < rec->others.n; i++)
-		if (!blob_have(t->s, rec->others.v[i], 0) &&
-		    !listed(&t->bad_blobs, rec->others.v[i])) {
-			say(t, AUDIT_WRONG, "image '%s': blob %s of another platform is missing",
-			    shown(t, rec), rec->others.v[i]);
-			if (!broken)
-				say(t, AUDIT_LOST, "image '%s': it runs; pull it again to save it",
-				    shown(t, rec));
-		}
+	missing(t, rec, gone);
+	for (size_t i = 0; i < gone->n; i++)
+		if (!listed(&t->bad_blobs, gone->v[i]))
+			say(t, AUDIT_WRONG, "image '%s': blob %s is missing%s", shown(t, rec),
+			    gone->v[i],
+			    listed(&rec->others, gone->v[i]) ? " (of another platform)" : "");
+	return broken;
+}
+
+static void one_image(struct audit *t, const struct image_record *rec)
+{
+	struct strs gone = {0};
+	bool broken;
+
+	if (!still_there(t, rec))
+		return;
+	broken = look_at_image(t, rec, &gone);
+	if ((broken || gone.n) && brought_again(t, rec))
+		return;
+	for (size_t i = 0; broken && t->repair && i < gone.n; i++)
+		say(t, AUDIT_LOST, "blob %s: pull '%s' again", gone.v[i], shown(t, rec));
 	if (broken && t->repair)
 		drop_image(t, rec);
 	else if (broken)
 		say(t, AUDIT_LOST, "image '%s': pull it again", shown(t, rec));
+	else if (gone.n)
+		say(t, AUDIT_LOST, "image '%s': it runs; pull it again to save it", shown(t, rec));
 }
 
-int audit_run(struct store *s, bool repair, void (*tell)(int kind, const char *line, void *arg),
-	      void *arg, struct audit_result *out, struct err *e)
+int audit_run(struct store *s, const struct audit_opts *opts, struct audit_result *out,
+	      struct err *e)
 {
-	struct audit t = {.s = s, .repair = repair, .tell = tell, .arg = arg};
+	struct audit t = {.s = s, .o = opts, .repair = opts->repair};
 	struct gc_result gone = {0};
 	int r = leftovers(&t, e);
 
@@ -659,7 +700,7 @@ int audit_run(struct store *s, bool repair, void (*tell)(int kind, const char *l
 	t.res.images = t.images.n;
 	for (size_t i = 0; r >= 0 && i < t.images.n; i++)
 		one_image(&t, &t.images.v[i]);
-	if (r >= 0 && repair)
+	if (r >= 0 && opts->repair)
 		r = gc_run(s, &gone, e);
 	if (r >= 0)
 		*out = t.res;

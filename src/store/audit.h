@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 struct err;
+struct image_record;
 struct store;
 
 enum audit_kind {
@@ -33,8 +34,18 @@ struct audit_result {
 	uint64_t wrong, fixed;
 };
 
-/* tell() gets one line per finding.  Errors: only when the check itself cannot go on. */
-int audit_run(struct store *s, bool repair, void (*tell)(int kind, const char *line, void *arg),
-	      void *arg, struct audit_result *out, struct err *e);
+struct audit_opts {
+	bool repair;
+	/* One line per finding. */
+	void (*tell)(int kind, const char *line, void *arg);
+	/* Bring what an image has lost once more from where it came, by digest; called without a
+	 * lock.  NULL: nobody can. */
+	bool (*again)(const struct image_record *rec, void *arg);
+	void *arg;
+};
+
+/* Errors: only when the check itself cannot go on. */
+int audit_run(struct store *s, const struct audit_opts *opts, struct audit_result *out,
+	      struct err *e);
 
 #endif

@@ -4,7 +4,7 @@
 import hashlib, json, os, pathlib, shutil, subprocess, tarfile, time
 
 from caisson_test import Failed, check, main, same, test, wait_for
-from oci_image import Layout, busybox_layer, tar
+from oci_image import Layout, busybox_layer, push, registry, tar
 
 
 def taken(path):
@@ -246,6 +246,29 @@ def what_is_lost_is_said_and_pulled_again(env):
     env.run("system", "check").ok()
     empty(env)
 
+
+
+@test(needs="root,registry", timeout=100)
+def what_is_lost_comes_from_the_registry(env):
+    layout = Layout(env.tmp / "again")
+    layout.image([(busybox_layer(), "gzip"), (tar([("more", b"more")]), "zstd")], {"Cmd": ["sh"]})
+    with registry(env) as host:
+        ref = f"{host}/again/image:1"
+        push(layout, ref)
+        env.run("pull", "-q", ref).ok()
+        rec = json.loads(next((env.root / "images").iterdir()).read_text())
+        blob = lambda d: env.root / "blobs/sha256" / d[7:]
+        layer = lambda n: env.root / "layers" / (rec["layers"][n][7:] + ".erofs")
+        for hurt in ((lambda: flip(blob(rec["blobs"][0]))), (lambda: (flip(blob(rec["blobs"][1])), flip(layer(1), 1030))), (lambda: flip(blob(rec["id"]))),
+                     (lambda: flip(blob(rec["manifest"]))), (lambda: blob(rec["blobs"][1]).unlink())):
+            hurt()
+            env.run("system", "check").expect(1)
+            out = env.run("system", "check", "--repair").ok().out
+            check("pulled again by its digest" in out, out)
+            check("0 wrong" in env.run("system", "check").ok().out, "it is not repaired")
+            same(json.loads(next((env.root / "images").iterdir()).read_text()), rec, "the record")
+            env.run("run", "--rm", "--network=none", ref, "cat", "/more").ok(out="more")
+    empty(env)
 
 
 # ---- save ----
