@@ -379,6 +379,12 @@ static int failure(struct state *s, CURLcode rc, const char *why, struct err *e)
 			       t->stall_seconds ? t->stall_seconds : (long)TRANSFER_STALL_SECONDS);
 	if (rc == CURLE_SSL_CONNECT_ERROR) {
 		t->tls_failed = true;
+		/* OpenSSL's word for an answer that is not TLS; it will not be the next time. */
+		t->again = !strstr(text, "wrong version number");
+		if (!t->again)
+			return err_set(e, ERR_DENIED,
+				       "it does not speak TLS; for plain HTTP call it insecure in "
+				       "registries.conf");
 		return err_set(e, ERR_SYSTEM, "TLS: %.200s", text);
 	}
 	if (rc == CURLE_COULDNT_RESOLVE_HOST || rc == CURLE_COULDNT_CONNECT ||

@@ -146,7 +146,7 @@ def without_tls(env):
     subprocess.run(["ip", "addr", "add", "192.0.2.1/32", "dev", "lo"], check=True)
     with Serve(env, "home", layout(env)) as home:
         w = Way(home.port, "192.0.2.1")
-        env.run("pull", "-q", f"{w.address}/app:latest").error(1, w.address)
+        env.run("pull", "-q", f"{w.address}/app:latest").error(1, w.address, "does not speak TLS", "insecure")
         conf(env, f'[[registry]]\nlocation = "{w.address}"\ninsecure = true\n')
         env.run("pull", "-q", f"{w.address}/app:latest").ok()
         clean(env)
