@@ -6,7 +6,7 @@ the machine hits all alike.  Prints median, 10th percentile and the ratio of med
     bench/oci.py [-n ROUNDS] [--runtime NAME=PATH]...
 
 `run`: run /bin/true of the default bundle.  `life`: create, start, wait until stopped, delete.  `exec`: exec /bin/true.
-`seccomp`: run with an allow list of 300 system calls.  `at once`: 20 runs started together, milliseconds for all.
+`seccomp`: with an allow list of 300 system calls.  `at once`: 20 runs started together, milliseconds for all.
 The floor (bench/oci_floor.c) makes the namespaces, mounts and cgroups of `run` and execve, and nothing else.
 
 crun before 1.20 refuses hosts that have v1 controllers beside a cgroup v2 tree; so all runtimes run in a mount
@@ -49,17 +49,17 @@ class Runtime:
     def run(self, bundle="plain"):
         return call(self.argv("run", "--bundle", self.bundles[bundle], self.id()))
 
-    def life(self):
+    def life(self, bundle="plain"):
         i = self.id()
-        call(self.argv("create", "--bundle", self.bundles["plain"], "--pid-file", f"{self.root}.pid", i))
+        call(self.argv("create", "--bundle", self.bundles[bundle], "--pid-file", f"{self.root}.pid", i))
         pidfd = os.pidfd_open(int(open(f"{self.root}.pid").read()))
         call(self.argv("start", i))
         select.select([pidfd], [], [])
         os.close(pidfd)
         call(self.argv("delete", i))
 
-    def at_once(self, n=20):
-        pids = [spawn(self.argv("run", "--bundle", self.bundles["plain"], self.id())) for _ in range(n)]
+    def at_once(self, bundle="plain", n=20):
+        pids = [spawn(self.argv("run", "--bundle", self.bundles[bundle], self.id())) for _ in range(n)]
         for p in pids:
             if os.waitpid(p, 0)[1]:
                 sys.exit(f"{self.name}: one of {n} failed")
@@ -159,12 +159,14 @@ def main():
             print(f"  {r.name:<12} {t.stderr.strip().splitlines()[-1]}")
         interleaved("create, start, wait, delete", [(r.name, r.life) for r in rts], a.n)
         interleaved("run with a seccomp profile", [(r.name, lambda r=r: r.run("seccomp")) for r in rts], max(a.n // 2, 1))
+        interleaved("create, start, wait, delete with a seccomp profile", [(r.name, lambda r=r: r.life("seccomp")) for r in rts], max(a.n // 2, 1))
         for r in rts:
             r.hold()
         interleaved("exec /bin/true", [(r.name, r.exec) for r in rts], a.n)
         for r in rts:
             r.release()
         interleaved("20 runs at once", [(r.name, r.at_once) for r in rts], max(a.n // 10, 1))
+        interleaved("20 runs at once with a seccomp profile", [(r.name, lambda r=r: r.at_once("seccomp")) for r in rts], max(a.n // 10, 1))
     finally:
         shutil.rmtree(base, ignore_errors=True)
 
