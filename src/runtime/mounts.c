@@ -641,6 +641,21 @@ static int cgroup_v1(struct one *o, const struct cgroup_place *c, size_t n, stru
 	return ro.set & MOUNT_ATTR_RDONLY ? change(o, fd, &ro, e) : 0;
 }
 
+/* A user who may not make cgroups: what the host shows everybody, for reading. */
+static int host_cgroups(struct one *o, int target, struct err *e)
+{
+	struct mountfd_attr ro = {.set = LOCKABLE, .userns_fd = -1, .recursive = true};
+	auto_fd int fd = mountfd_clone(AT_FDCWD, "/sys/fs/cgroup", true);
+	int r;
+
+	if (fd < 0) {
+		errno = -fd;
+		return err_sys(e, "bind '/sys/fs/cgroup'");
+	}
+	r = change(o, fd, &ro, e);
+	return r < 0 ? r : attach(o, fd, target, e);
+}
+
 static int cgroup_v2(struct one *o, const struct cgroup_place *c, size_t n, struct err *e)
 {
 	auto_fd int target = target_open(o->j->root, o->path, true, NULL, e), fd = -1;
@@ -663,11 +678,13 @@ static int cgroup_v2(struct one *o, const struct cgroup_place *c, size_t n, stru
 	for (size_t i = 0; i < n; i++)
 		if (c[i].version == 2)
 			return bind_cgroup(o, &c[i], target, e);
-	if (why.kind) {
+	if (why.kind && !o->j->rootless) {
 		if (e)
 			*e = why;
 		return r;
 	}
+	if (o->j->rootless)
+		return host_cgroups(o, target, e);
 	return err_set(e, ERR_UNSUPPORTED, "mount '%s': the instance has no cgroup to show",
 		       o->path);
 }

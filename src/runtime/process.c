@@ -206,11 +206,18 @@ static int set_personality(const struct plan_personality *p, struct err *e)
 /* A session keyring of its own, so that the keys of whoever started us are out of reach. */
 static int keyring(const struct job *j, struct err *e)
 {
+	const char *label = j->process->selinux_label;
 	char name[256];
 	long key;
 
 	snprintf(name, sizeof(name), "_ses.%s", j->id);
+	/* SELinux: the label of what is made, which the process must be let in by.  Where it is not
+	 * enabled labels() says so. */
+	if (label && *label)
+		procfs_write(j->proc, "self/attr/keycreate", label);
 	key = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name, 0, 0, 0);
+	if (label && *label)
+		procfs_write(j->proc, "self/attr/keycreate", "\n");
 	/* No keyrings in this kernel, or an outer container's filter hides them: then the process
 	 * inside cannot reach any either. */
 	if (key < 0 && (errno == ENOSYS || errno == EPERM))

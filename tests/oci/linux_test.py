@@ -104,6 +104,26 @@ def intel_rdt_needs_resctrl(env):
 
 
 @test(needs="root")
+def limits_without_their_controller_are_refused(env):
+    oci = Runtime(env)
+    here = open("/proc/self/cgroup").read()
+    for name, limit in (("hugetlb", {"hugepageLimits": [{"pageSize": "2MB", "limit": 4 << 20}]}), ("rdma", {"rdma": {"mlx5_0": {"hcaHandles": 3}}}),
+                        ("net_cls", {"network": {"classID": 5}}), ("net_prio", {"network": {"priorities": [{"name": "lo", "priority": 3}]}})):
+        if name in here or os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
+            continue
+        c = spec()
+        c["linux"]["resources"].update(limit)
+        r = oci.run(c)
+        check(r.code == 1 and name in r.err and "this host does not have" in r.err, f"{name}: {r.err}")
+    if ":memory:" in here:
+        c = spec()
+        c["linux"]["resources"]["unified"] = {"memory.high": "1"}
+        r = oci.run(c)
+        check(r.code == 1 and "invalid configuration: linux.resources.unified" in r.err, r.err)
+    same(sorted(n for n in os.listdir(oci.root) if not n.startswith(".")), [], "state left")
+
+
+@test(needs="root")
 def labels_without_their_module_are_refused(env):
     oci = Runtime(env)
     for key, module, there in (("apparmorProfile", "AppArmor", os.path.exists("/sys/kernel/security/apparmor")),

@@ -102,6 +102,53 @@ def one_named_flag_clears_the_others(env):
 
 
 @test(needs="root")
+def ids_are_shifted_for_one_mount_or_for_all_below(env):
+    oci = Runtime(env)
+    src = oci.base / "src"
+    (src / "sub").mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", src / "sub"], check=True)
+    try:
+        for p in (src / "file", src / "sub/file"):
+            p.write_text("x")
+            os.chown(p, 5, 6)
+        maps = [{"containerID": 0, "hostID": 1000, "size": 100}]
+        for word, below in (("idmap", "5:6"), ("ridmap", "1005:1006")):
+            c = spec("/bin/stat", "-c", "%u:%g", "/mnt/file", "/mnt/sub/file")
+            c["mounts"].append(dict(bind(src, "/mnt"), options=["rbind", word], uidMappings=maps, gidMappings=maps))
+            r = oci.run(c)
+            if r.code and "cannot be shifted by this kernel" in r.err:
+                continue
+            same(r.ok().out.split(), ["1005:1006", below], word)
+    finally:
+        subprocess.run(["umount", src / "sub"], check=True)
+
+
+@test(needs="root")
+def recursive_options_reach_what_is_below(env):
+    oci = Runtime(env)
+    src = oci.base / "src"
+    (src / "sub").mkdir(parents=True)
+    for d in (src, src / "sub"):
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", d], check=True)
+        (d / "sub").mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "nosuid,nodev,noexec,noatime,nodiratime,ro", "tmpfs", src / "sub/sub"], check=True)
+    try:
+        for words, has, has_not in ((["rro"], {"ro"}, set()), (["rro", "rrw"], {"rw"}, set()), (["rnosuid", "rnodev", "rnoexec"], {"nosuid", "nodev", "noexec"}, set()),
+                                    (["rsuid", "rdev", "rexec", "rrw"], {"rw"}, {"nosuid", "nodev", "noexec"}), (["rnoatime"], {"noatime"}, {"relatime"}),
+                                    (["rrelatime"], {"relatime"}, {"noatime"}), (["rstrictatime"], set(), {"noatime", "relatime"}), (["rnodiratime"], {"nodiratime"}, set()),
+                                    (["rdiratime"], set(), {"nodiratime"}), (["rnosymfollow"], {"nosymfollow"}, set()), (["rsymfollow"], set(), {"nosymfollow"})):
+            c = spec("/bin/cat", "/proc/self/mountinfo")
+            c["mounts"].append(dict(bind(src, "/mnt"), options=["rbind", *words]))
+            out = oci.run(c).ok().out
+            for where in ("/mnt", "/mnt/sub", "/mnt/sub/sub"):
+                got = set(mount_line(out, where)[0])
+                check(has <= got and not has_not & got, f"{words} at {where}: {got}")
+    finally:
+        for d in (src / "sub/sub", src / "sub", src):
+            subprocess.run(["umount", d], check=True)
+
+
+@test(needs="root")
 def a_read_only_dev_has_its_submounts(env):
     oci = Runtime(env)
     c = spec("/bin/sh", "-c", "ls /dev; grep -E ' /dev( |/)' /proc/self/mountinfo; touch /dev/x; touch /dev/shm/x && echo fine")

@@ -55,9 +55,16 @@ def behave(prefix, oci, binary):
     c = json.loads((b / "config.json").read_text())
     c["linux"]["devices"] = [{"path": "/dev/ptmx", "type": "c", "major": 5, "minor": 2}]
     c["process"]["args"] = ["/bin/readlink", "/dev/ptmx"]
+    c["mounts"] = [m for m in c["mounts"] if m["type"] not in ("cgroup", "cgroup2")]
     (b / "config.json").write_text(json.dumps(c))
     r = call("run", "-b", b, "c4")
     same((r.returncode, r.stdout), (0, "pts/ptmx\n"), f"/dev/ptmx listed as a device: {r.stderr}")
+    c["mounts"] = [m for m in c["mounts"] if m["destination"] not in ("/sys", "/sys/fs/cgroup")]
+    c["mounts"].append({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["nosuid", "noexec", "nodev"]})
+    c["process"]["args"] = ["/bin/sh", "-c", "ls /sys/fs/cgroup | wc -l; mkdir /sys/fs/cgroup/x /sys/fs/cgroup/*/x 2>/dev/null || echo refused"]
+    (b / "config.json").write_text(json.dumps(c))
+    r = call("run", "-b", b, "c5")
+    check(r.returncode == 0 and int(r.stdout.split()[0]) > 0 and r.stdout.endswith("refused\n"), f"cgroups to read: {r.stdout} {r.stderr}")
     r = call("delete", "-f", "c2")
     same((r.returncode, r.stderr), (0, ""), "delete")
     same([n for n in os.listdir(oci.base / "state") if not n.startswith(".")], [], "state left")
