@@ -315,7 +315,7 @@ static int run_instance(struct run *r, const struct stubs *stubs, const char *ke
 	if (ret >= 0 && !out->code)
 		ret = keep(r, &i, stubs, key, e);
 	conn_close(&c);
-	remove_ended(r->env->s, i.id, &ignored);
+	remove_ended(r->env->s, i.id, 0, &ignored);
 	return ret;
 }
 

@@ -8,7 +8,7 @@ static const struct opt reap_opts[] = {OPT_END};
 /* What a monitor becomes when its instance has ended and nobody else clears up. */
 static int run(struct session *s, const void *args, int argc, char **argv, struct err *e)
 {
-	return remove_ended(s, argv[0], e);
+	return remove_ended(s, argv[0], 0, e);
 }
 
 extern const struct cmd cmd_reap;

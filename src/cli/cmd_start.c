@@ -61,7 +61,7 @@ static int attached(struct session *s, const struct start_args *a, const char *w
 	if (r == RELAY_DETACHED)
 		return 0;
 	conn_close(&c);
-	remove_ended(s, l.i.id, r < 0 ? NULL : e);
+	remove_ended(s, l.i.id, REMOVE_SOON, r < 0 ? NULL : e);
 	return r < 0 ? r : conn_code(status);
 }
 

@@ -9,6 +9,7 @@
 #include "engine/request.h"
 #include "engine/restart.h"
 #include "engine/session.h"
+#include "net/aside.h"
 #include "net/attach.h"
 #include "spec/policy.h"
 #include "store/idpool.h"
@@ -23,6 +24,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The cgroup of an instance whose monitor did not live to remove it.  The runtime is not ours to
  * call (layers.txt): its program does it. */
@@ -43,11 +45,45 @@ static void clean_cgroup(struct session *s, const char *id)
 	free(path);
 }
 
+/* Most of undoing a network is the kernel's wait for a grace period (net/attach.h), and nobody asks
+ * for its result: the elements name a device that is gone with the instance.  Not where ports were
+ * published, which the next command may want.  What a kill -9 leaves is found by attach_sweep(). */
+static bool may_detach_later(struct session *s, const struct instance *i)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "instances/%.64s/ports", i->id);
+	return !aside_needed(store_run_fd(s->store)) &&
+	       faccessat(store_root_fd(s->store), path, F_OK, 0) < 0;
+}
+
+static void detach_later(struct session *s, const char *id)
+{
+	pid_t pid = fork();
+	int fd;
+
+	if (pid > 0)
+		return;
+	if (pid == 0) {
+		/* Not in the way of who waits for the end of the command's output. */
+		setsid();
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		for (int i = 0; fd >= 0 && i < 3; i++)
+			dup2(fd, i);
+	}
+	attach_remove(store_run_fd(s->store), id, NULL);
+	if (pid == 0)
+		_exit(0);
+}
+
 /* The caller holds the instance's lock and no monitor lives. */
-static int remove_locked(struct session *s, const struct instance *i, bool volumes, struct err *e)
+static int remove_locked(struct session *s, const struct instance *i, unsigned int flags,
+			 struct err *e)
 {
 	int root = store_root_fd(s->store), run = store_run_fd(s->store);
-	int r = attach_remove(run, i->id, e);
+	bool volumes = flags & REMOVE_VOLUMES;
+	bool later = (flags & REMOVE_SOON) && may_detach_later(s, i);
+	int r = later ? 0 : attach_remove(run, i->id, e);
 
 	for (size_t k = 0; r == 0 && volumes && k < i->mounts.n; k++)
 		if (streq(i->mounts.v[k].type, "volume") && i->mounts.v[k].anonymous)
@@ -60,6 +96,8 @@ static int remove_locked(struct session *s, const struct instance *i, bool volum
 		r = instance_remove(root, run, i, e);
 	if (r == 0)
 		eventlog_instance(s->store, i, "destroy", NULL, NULL);
+	if (later)
+		detach_later(s, i->id);
 	return r;
 }
 
@@ -139,10 +177,10 @@ int remove_instance(struct session *s, const struct instance *i, unsigned int fl
 			return r;
 	}
 	remove_traces(s, i->id);
-	return remove_locked(s, i, flags & REMOVE_VOLUMES, e);
+	return remove_locked(s, i, flags, e);
 }
 
-int remove_ended(struct session *s, const char *id, struct err *e)
+int remove_ended(struct session *s, const char *id, unsigned int flags, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
 	struct instance i;
@@ -165,7 +203,7 @@ int remove_ended(struct session *s, const char *id, struct err *e)
 		return r;
 	remove_traces(s, id);
 	if (i.auto_remove)
-		return remove_locked(s, &i, true, e);
+		return remove_locked(s, &i, flags | REMOVE_VOLUMES, e);
 	return attach_remove(store_run_fd(store), id, e);
 }
 
@@ -201,7 +239,7 @@ static int ended_unseen(const char *id, void *arg)
 	if (instance_state(store_root_fd(s->store), store_run_fd(s->store), id, &a, &st, NULL) < 0)
 		return 0;
 	if (st.unseen && !in_use(id, s))
-		remove_ended(s, id, NULL);
+		remove_ended(s, id, 0, NULL);
 	if ((st.unseen || st.restarting) && !in_use(id, s))
 		restart_owed(s, id, NULL);
 	return 0;

@@ -12,14 +12,16 @@ struct session;
 enum remove_flags {
 	REMOVE_FORCE = 1,   /* kill it first */
 	REMOVE_VOLUMES = 2, /* and its anonymous volumes */
+	REMOVE_SOON = 4,    /* its network may go after the return, in a process of its own */
 };
 
 /* ERR_CONFLICT: it runs, and no force. */
 int remove_instance(struct session *s, const struct instance *i, unsigned int flags, struct err *e);
 
 /* An instance has ended, or its monitor died: give back its network and, with --rm, remove it.
- * Waits for the monitor to go.  Does nothing to one that was started again meanwhile. */
-int remove_ended(struct session *s, const char *id, struct err *e);
+ * Waits for the monitor to go.  Does nothing to one that was started again meanwhile.
+ * flags: 0 or REMOVE_SOON, for a command that ends when this returns. */
+int remove_ended(struct session *s, const char *id, unsigned int flags, struct err *e);
 
 /* Of an instance that ended unseen: its cgroup; from then on it has an exit record, "unknown". */
 void remove_traces(struct session *s, const char *id);
