@@ -271,4 +271,24 @@ def what_holds_the_namespaces_goes_when_nobody_needs_them(env):
     check(not (env.run_root / "ns/holder").exists(), "the holder's record stayed")
 
 
+@test(needs="rootless")
+def the_store_is_served_and_copied(env):
+    env.run("run", "--rm", T, "true").ok()
+    name = env.run("images", "--format", "{{.Repository}}:{{.Tag}}").ok().out.split()[0]
+    p = env.start("image", "serve", "--listen", "127.0.0.1:0", "--push")
+    address = p.until(r"(\S+)\n")[1].decode()
+    digest = env.run("copy", "-q", name, f"docker://{address}/served:1").ok().out
+    env.run("run", "--rm", "served:1", "true").ok()
+    env.run("copy", "-q", f"docker://{address}/served:1", f"oci:{env.tmp}/served:x").ok(out=digest)
+    env.run("registry", "tags", f"{address}/served").ok(out="1\n")
+    env.run("pull", "-q", f"{address}/served:1").ok()
+    p.signal(signal.SIGTERM)
+    same(p.finish().code, 0, "exit code")
+    q = env.start("image", "serve", "--listen", "127.0.0.1:0")
+    address = q.until(r"(\S+)\n")[1].decode()
+    env.run("copy", "-q", f"docker://{address}/served:1", f"dir:{env.tmp}/served-dir").ok(out=digest)
+    q.signal(signal.SIGTERM)
+    same(q.finish().code, 0, "exit code")
+
+
 main(user=True)
