@@ -157,10 +157,13 @@ static int make_layer(struct commit *c, struct err *e)
 	if (r >= 0 && !fs.upper)
 		r = err_set(e, ERR_UNSUPPORTED,
 			    "its root is read-only: there is nothing to commit");
-	if (r >= 0 && freeze)
-		r = conn_simple(c->s, c->l.i.id, WIRE_PAUSE, e);
 	if (r < 0)
 		return r;
+	if (freeze) {
+		r = conn_simple(c->s, c->l.i.id, WIRE_PAUSE, e);
+		if (r < 0)
+			return err_wrap(e, r, "it cannot be frozen (--no-pause goes without)");
+	}
 	r = pack(c, &fs, e);
 	/* Whatever came of it, it goes on. */
 	if (freeze) {

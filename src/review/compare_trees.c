@@ -46,14 +46,13 @@ static int merge_side(struct side *s, const struct compare_trees_side *in, struc
 
 	tree_init(&s->t, NULL);
 	for (size_t i = 0; r >= 0 && i < in->n; i++) {
-		struct merge_layer m = {in->layers[i].p, in->layers[i].len};
 		struct merge_watch w = {.layer = (uint32_t)i, .gone = nothing};
 
-		v[i] = (struct content_layer){m.p, m.len, base};
-		r = merge_lay(&s->t, &m, base, &w, e);
+		v[i] = (struct content_layer){in->layers[i].p, in->layers[i].len, base};
+		r = merge_lay(&s->t, &in->layers[i], base, &w, e);
 		if (r < 0)
 			err_wrap(e, r, "layer %zu", i + 1);
-		base += m.len / EROFS_BLOCK;
+		base += in->layers[i].len / EROFS_BLOCK;
 	}
 	s->content = (struct content){.layers = v, .n = in->n};
 	return r;

@@ -3,11 +3,12 @@
 #ifndef REVIEW_COMPARE_TREES_H
 #define REVIEW_COMPARE_TREES_H
 
-#include "review/scan.h"
 #include "spec/review.h"
 
+struct merge_layer;
+
 struct compare_trees_side {
-	const struct scan_layer *layers; /* bottom first */
+	const struct merge_layer *layers; /* bottom first */
 	size_t n;
 };
 

@@ -22,12 +22,10 @@
 #include "spec/review.h"
 #include "sys/fd.h"
 #include "unpack/jail.h"
+#include "unpack/merge.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct args {
@@ -49,23 +47,6 @@ static const struct opt opts[] = {
     OPT_END,
 };
 
-static int map_layer(const char *path, struct scan_layer *out, struct err *e)
-{
-	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	void *p;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys(e, "'%s'", path);
-	if (!S_ISREG(st.st_mode) || st.st_size == 0)
-		return err_set(e, ERR_CORRUPT, "'%s' is not a layer image", path);
-	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (p == MAP_FAILED)
-		return err_sys(e, "'%s'", path);
-	*out = (struct scan_layer){p, (uint64_t)st.st_size};
-	return 0;
-}
-
 static int print(const struct buf *out, struct err *e)
 {
 	int r = buf_fail(out, "result", e);
@@ -76,8 +57,8 @@ static int print(const struct buf *out, struct err *e)
 	return errno ? err_sys(e, "write the result") : 0;
 }
 
-static int compare(const struct args *a, const struct scan_layer *layers, size_t n, struct buf *out,
-		   struct err *e)
+static int compare(const struct args *a, const struct merge_layer *layers, size_t n,
+		   struct buf *out, struct err *e)
 {
 	auto_arena struct arena arena = ARENA_INIT;
 	struct compare_trees_side from = {layers, (size_t)a->compare};
@@ -95,7 +76,7 @@ static int review(const struct args *a, size_t n, char **paths, struct err *e)
 {
 	auto_arena struct arena arena = ARENA_INIT;
 	auto_buf struct buf out = BUF_INIT(REVIEW_MAX);
-	struct scan_layer layers[LIMIT_LAYERS];
+	struct merge_layer layers[LIMIT_LAYERS];
 	struct scan_opts o = {.files = a->files, .user = a->user};
 	int keep = (int)a->err_fd, r = 0;
 	struct jail_opts jo = {.keep_fds = &keep, .n_keep = 1, .dir_fd = -1};
@@ -106,7 +87,7 @@ static int review(const struct args *a, size_t n, char **paths, struct err *e)
 	if (n > LIMIT_LAYERS)
 		return err_set(e, ERR_USAGE, "at most %d layers", LIMIT_LAYERS);
 	for (size_t i = 0; r >= 0 && i < n; i++)
-		r = map_layer(paths[i], &layers[i], e);
+		r = merge_map(paths[i], &layers[i], e);
 	if (r >= 0)
 		r = jail_enter(&jo, e);
 	if (r >= 0 && a->compare)

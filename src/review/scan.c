@@ -329,7 +329,7 @@ static void look_up_system(struct scan *s, struct tree *t)
 	s->out->os_name = pkgdb_os_release(text, strlen(text), "PRETTY_NAME", s->a);
 }
 
-static int lay_all(struct scan *s, const struct scan_layer *layers, size_t n, struct tree *t,
+static int lay_all(struct scan *s, const struct merge_layer *layers, size_t n, struct tree *t,
 		   struct err *e)
 {
 	struct content_layer *v = arena_array(s->a, n, sizeof(*v));
@@ -337,11 +337,10 @@ static int lay_all(struct scan *s, const struct scan_layer *layers, size_t n, st
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < n; i++) {
-		struct merge_layer m = {layers[i].p, layers[i].len};
 		struct merge_watch w = {.layer = (uint32_t)i, .gone = gone, .arg = s};
 
 		v[i] = (struct content_layer){layers[i].p, layers[i].len, base};
-		r = merge_lay(t, &m, base, &w, e);
+		r = merge_lay(t, &layers[i], base, &w, e);
 		if (r < 0)
 			err_wrap(e, r, "layer %zu", i + 1);
 		base += layers[i].len / EROFS_BLOCK;
@@ -351,7 +350,7 @@ static int lay_all(struct scan *s, const struct scan_layer *layers, size_t n, st
 	return r;
 }
 
-int scan_run(const struct scan_layer *layers, size_t n, const struct scan_opts *o, struct arena *a,
+int scan_run(const struct merge_layer *layers, size_t n, const struct scan_opts *o, struct arena *a,
 	     struct review *out, struct err *e)
 {
 	auto_tree struct tree t = {0};

@@ -13,21 +13,17 @@
 #include <stdint.h>
 
 struct err;
+struct merge_layer;
 struct review;
-
-struct scan_layer {
-	const uint8_t *p; /* an EROFS image of ours, mapped */
-	uint64_t len;
-};
 
 struct scan_opts {
 	bool files;	  /* list every regular file */
 	const char *user; /* the user the image runs as, to be looked up; NULL or "": root */
 };
 
-/* layers: bottom first.  Strings of *out go into a.  The same layers give the same result, in the
- * same order.  Errors: ERR_CORRUPT, ERR_LIMIT. */
-int scan_run(const struct scan_layer *layers, size_t n, const struct scan_opts *o, struct arena *a,
+/* layers: bottom first, EROFS images of ours.  Strings of *out go into a.  The same layers give the
+ * same result, in the same order.  Errors: ERR_CORRUPT, ERR_LIMIT. */
+int scan_run(const struct merge_layer *layers, size_t n, const struct scan_opts *o, struct arena *a,
 	     struct review *out, struct err *e);
 
 #endif

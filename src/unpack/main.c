@@ -253,23 +253,6 @@ static int unpack(const struct args *a, struct err *e)
 	return a->out_dir >= 0 ? to_directory(a, e) : to_image(a, e);
 }
 
-static int map_layer(const char *path, struct merge_layer *out, struct err *e)
-{
-	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	void *p;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys(e, "'%s'", path);
-	if (!S_ISREG(st.st_mode) || st.st_size == 0)
-		return err_set(e, ERR_CORRUPT, "'%s' is not a layer image", path);
-	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (p == MAP_FAILED)
-		return err_sys(e, "'%s'", path);
-	*out = (struct merge_layer){p, (uint64_t)st.st_size};
-	return 0;
-}
-
 static int print_merged(const struct merge_result *m, struct err *e)
 {
 	auto_buf struct buf b = BUF_INIT(4096);
@@ -298,7 +281,7 @@ static int merge(struct args *a, size_t n, char **paths, struct err *e)
 		return err_set(e, ERR_USAGE, "--merge wants an output and 1 to %d layers",
 			       LIMIT_LAYERS);
 	for (size_t i = 0; i < n; i++) {
-		r = map_layer(paths[i], &layers[i], e);
+		r = merge_map(paths[i], &layers[i], e);
 		if (r < 0)
 			return r;
 	}

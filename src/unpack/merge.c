@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unpack/merge.h"
+#include "base/auto.h"
 #include "base/err.h"
 #include "base/sha256.h"
 #include "base/str.h"
@@ -12,7 +13,9 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 /* One layer being laid over the tree. */
@@ -248,5 +251,22 @@ int merge_write(const struct merge_layer *layers, size_t n, int out_fd, struct m
 		return r;
 	out->blocks = out->size / EROFS_BLOCK + mo.foreign_blocks;
 	out->entries = t.nodes;
+	return 0;
+}
+
+int merge_map(const char *path, struct merge_layer *out, struct err *e)
+{
+	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	void *p;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, "'%s'", path);
+	if (!S_ISREG(st.st_mode) || st.st_size == 0)
+		return err_set(e, ERR_CORRUPT, "'%s' is not a layer image", path);
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return err_sys(e, "'%s'", path);
+	*out = (struct merge_layer){p, (uint64_t)st.st_size};
 	return 0;
 }

@@ -25,6 +25,9 @@ struct merge_layer {
 	uint64_t len;
 };
 
+/* Map a layer's image; it stays so until the process ends. */
+int merge_map(const char *path, struct merge_layer *out, struct err *e);
+
 struct merge_result {
 	uint64_t size;	  /* bytes of the metadata image */
 	uint64_t blocks;  /* of the whole disk */

@@ -127,6 +127,24 @@ def commit_runs_as_container_and_as_vm(env):
     env.run("rmi", "made:1", "made:2", "made:3").ok()
 
 
+@test(needs="root,podman")
+def podman_reads_what_was_committed(env):
+    start(env, "p1")
+    ident = env.run("commit", "p1", "made:p").ok().out.strip()
+    f = env.tmp / "p.tar"
+    env.run("save", "-o", f, "made:p").ok()
+    podman = ["podman", "--root", str(env.tmp / "pod"), "--runroot", str(env.tmp / "podrun"), "--storage-driver", "vfs"]
+    r = subprocess.run([*podman, "pull", "-q", f"oci-archive:{f}"], capture_output=True, text=True)
+    same(("sha256:" + r.stdout.strip(), r.returncode), (ident, 0), r.stderr)
+    root = pathlib.Path(subprocess.run([*podman, "image", "mount", ident[7:]], capture_output=True, text=True, check=True).stdout.strip())
+    same(((root / "new").read_text(), (root / "hard").stat().st_nlink, (root / "dir/sub/f").stat().st_mode & 0o7777, (root / "bin/rpm").is_symlink(), os.readlink(root / "soft")),
+         ("new\n", 2, 0o4711, False, "new"), "podman's tree")
+    subprocess.run([*podman, "image", "umount", "-a"], capture_output=True)
+    subprocess.run([*podman, "rmi", "-a", "-f"], capture_output=True)
+    env.run("rm", "-f", "p1").ok()
+    env.run("rmi", "made:p").ok()
+
+
 @test(needs="root")
 def what_cannot_be_committed_is_said(env):
     env.run("create", "--isolation=vm", "--name", "v1", TINY).ok()
