@@ -308,8 +308,9 @@ static void row_more(struct members *w, const struct lookup *l, struct arena *a)
 	members_str(w, "Networks", q.network ? q.network : "bridge");
 }
 
-void describe_row(const struct lookup *l, int64_t now, bool full, struct buf *out)
+void describe_row(const struct lookup *l, int64_t now, unsigned int flags, struct buf *out)
 {
+	bool full = flags & DESCRIBE_FULL;
 	auto_arena struct arena a = ARENA_INIT;
 	auto_buf struct buf text = BUF_INIT(1 << 20);
 	struct members w = {.b = out};
@@ -328,7 +329,8 @@ void describe_row(const struct lookup *l, int64_t now, bool full, struct buf *ou
 	members_str(&w, "Ports", l->state.pid ? port_text(&l->i.ports, &a) : "");
 	members_str(&w, "Names", l->i.name);
 	members_str(&w, "Labels", text.p);
-	row_more(&w, l, &a);
+	if (flags & DESCRIBE_MORE)
+		row_more(&w, l, &a);
 	members_str(&w, "Isolation", plan_isolation_names[l->i.isolation]);
 	buf_puts(out, "}");
 }

@@ -14,7 +14,12 @@ struct session;
 /* What `inspect` shows: docker's container object; ours are "Isolation" and "Monitor". */
 int describe_inspect(struct session *s, const struct lookup *l, struct buf *out, struct err *e);
 
-/* One row of `ps`: flat strings.  full: do not cut ids and commands. */
-void describe_row(const struct lookup *l, int64_t now_ns, bool full, struct buf *out);
+/* One row of `ps`: flat strings. */
+enum describe_flags {
+	DESCRIBE_FULL = 1, /* do not cut ids and commands */
+	DESCRIBE_MORE =
+	    2, /* also Mounts, LocalVolumes and Networks, for which the request is read */
+};
+void describe_row(const struct lookup *l, int64_t now_ns, unsigned int flags, struct buf *out);
 
 #endif
