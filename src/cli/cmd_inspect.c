@@ -9,6 +9,7 @@
 #include "engine/describe.h"
 #include "engine/lookup.h"
 #include "fmt/json.h"
+#include "fmt/utf8.h"
 #include "sys/fd.h"
 
 #include <stdio.h>
@@ -56,11 +57,32 @@ static void indent(const char *p, int depth, struct buf *out)
 	}
 }
 
+/* Labels, commands and variables are an image's to choose: on a terminal their control characters
+ * are shown and not obeyed.  A program that reads gets the bytes. */
+static void show(char *text, struct buf *out)
+{
+	bool screen = isatty(STDOUT_FILENO);
+
+	for (char *p = text; screen && *p;) {
+		size_t n = strcspn(p, "\n\t");
+		char end = p[n];
+
+		p[n] = '\0';
+		utf8_visible(out, p);
+		buf_add(out, &end, end != '\0');
+		p += n + (end != '\0');
+	}
+	if (!screen)
+		buf_puts(out, text);
+	buf_puts(out, "\n");
+}
+
 static int one(struct session *s, const char *what, const char *format, bool first, struct buf *out,
 	       struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
 	auto_buf struct buf text = BUF_INIT(8 << 20);
+	auto_buf struct buf filled = BUF_INIT(8 << 20);
 	auto_json struct json *j = NULL;
 	struct lookup l;
 	int r = lookup_find(s, what, &a, &l, e);
@@ -80,9 +102,9 @@ static int one(struct session *s, const char *what, const char *format, bool fir
 	}
 	r = json_parse(text.p, text.len, "description", &j, e);
 	if (r == 0)
-		r = template_print(format, j, out, e);
+		r = template_print(format, j, &filled, e);
 	if (r == 0)
-		buf_puts(out, "\n");
+		show(filled.p, out);
 	return r;
 }
 

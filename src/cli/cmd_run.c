@@ -54,10 +54,14 @@ static int foreground(struct session *s, const struct run_args *a, const struct 
 {
 	auto_conn struct conn c = CONN_INIT;
 	auto_fd int signals = relay_signals(e);
-	struct start_opts o = {.attach = true, .in = a->i.interactive};
+	const bool in = a->i.interactive && instance_args_attached(&a->i, "stdin");
+	struct start_opts o = {.attach = true,
+			       .in = in,
+			       .no_out = !instance_args_attached(&a->i, "stdout"),
+			       .no_err = !instance_args_attached(&a->i, "stderr")};
 	struct relay relay = {.conn = &c,
 			      .stream = START_STREAM,
-			      .in = a->i.interactive,
+			      .in = in,
 			      .tty = a->i.tty,
 			      .no_signals = !a->sig_proxy,
 			      .wait_start = true,
@@ -103,6 +107,8 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	auto_fd int dir = -1;
 	int r = a->detach ? 0 : relay_check(&asked, e);
 
+	if (a->detach && a->i.attach.n)
+		return err_set(e, ERR_USAGE, "conflicting options: --attach and --detach");
 	if (r == 0)
 		r = instance_args_request(&a->i, s, argc, argv, &arena, &q, e);
 	if (r == 0)

@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define KEY_FILE_MAX (1u << 20)
 
@@ -181,6 +182,13 @@ static int only_one(const struct instance_args *i, struct err *e)
 	if (!i->content_trust)
 		return err_set(e, ERR_UNSUPPORTED,
 			       "--disable-content-trust=false is not possible: there is no notary");
+	for (size_t k = 0; k < i->attach.n; k++)
+		if (strcasecmp(i->attach.v[k], "stdin") != 0 &&
+		    strcasecmp(i->attach.v[k], "stdout") != 0 &&
+		    strcasecmp(i->attach.v[k], "stderr") != 0)
+			return err_set(e, ERR_USAGE,
+				       "--attach is stdin, stdout or stderr, not '%.60s'",
+				       i->attach.v[k]);
 	if (i->uts && !streq(i->uts, "host") && *i->uts)
 		return err_set(e, ERR_USAGE, "--uts is 'host' or nothing, not '%.60s'", i->uts);
 	return 0;
@@ -257,6 +265,7 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 	    .dns_search = strs_of(&i->dns_search),
 	    .dns_options = strs_of(&i->dns_option),
 	    .storage_opts = strs_of(&i->storage_opt),
+	    .attach = strs_of(&i->attach),
 	    .hosts = strs_of(&i->add_host),
 	    .cap_add = strs_of(&i->cap_add),
 	    .cap_drop = strs_of(&i->cap_drop),
@@ -295,6 +304,14 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 	if (r == 0)
 		r = mounts(&i->mount, a, &q->mounts, e);
 	return r < 0 ? r : volumes(&i->volume, a, &q->volumes, e);
+}
+
+bool instance_args_attached(const struct instance_args *i, const char *stream)
+{
+	for (size_t k = 0; k < i->attach.n; k++)
+		if (strcasecmp(i->attach.v[k], stream) == 0)
+			return true;
+	return !i->attach.n;
 }
 
 int instance_args_cidfile_check(const char *path, struct err *e)

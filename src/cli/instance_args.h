@@ -36,7 +36,7 @@ struct instance_args {
 	int64_t cpu_period, cpu_quota, cpu_rt_period, cpu_rt_runtime, cpu_shares;
 	struct opt_list log_opt, env, env_file, volume, mount, tmpfs, publish, dns, add_host,
 	    expose;
-	struct opt_list dns_option, dns_search, storage_opt;
+	struct opt_list attach, dns_option, dns_search, storage_opt;
 	struct opt_list cap_add, cap_drop, security_opt, label, label_file, annotation, ulimit;
 	struct opt_list group_add, sysctl, device, device_cgroup_rule, blkio_weight_device;
 	struct opt_list device_read_bps, device_read_iops, device_write_bps, device_write_iops;
@@ -56,6 +56,9 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 struct strs;
 int instance_args_env(const struct opt_list *env, const struct opt_list *files,
 		      const struct session *s, struct arena *a, struct strs *out, struct err *e);
+
+/* Is a stream, "stdin", "stdout" or "stderr", to be attached? */
+bool instance_args_attached(const struct instance_args *i, const char *stream);
 
 /* Refuses an existing file before anything is made; then writes the id. */
 int instance_args_cidfile_check(const char *path, struct err *e);

@@ -25,6 +25,8 @@ static const char *const drivers[] = {"local", NULL};
 const struct opt instance_opts_table[] = {
     LIST(add_host, "add-host", "NAME:ADDRESS", "add a line to /etc/hosts"),
     LIST(annotation, "annotation", "KEY=VALUE", "annotation of the runtime configuration"),
+    O(attach, .name = "attach", .letter = 'a', .type = OPT_LIST, .arg = "STREAM",
+      .help = "only stdin, stdout or stderr is attached, instead of all"),
     INT(blkio_weight, "blkio-weight", 0, 1000, NULL, "share of block I/O, 10 to 1000, 0: default"),
     LIST(blkio_weight_device, "blkio-weight-device", "DEVICE:N", "the same for one device"),
     LIST(cap_add, "cap-add", "CAP", "add a capability, or ALL"),

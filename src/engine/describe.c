@@ -21,6 +21,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <strings.h>
 
 #define HEALTH_MAX  (256u << 10)
 #define COMMAND_CUT 20
@@ -108,6 +109,14 @@ static void keys(struct members *w, const char *k, const struct strs *l)
 	members_close(w);
 }
 
+static bool attached(const struct request *q, const char *stream)
+{
+	for (size_t i = 0; i < q->attach.n; i++)
+		if (strcasecmp(q->attach.v[i], stream) == 0)
+			return true;
+	return false;
+}
+
 /* The image's, --expose's and --publish's. */
 static void exposed(struct members *w, const struct request *q, const struct oci_process *image)
 {
@@ -143,9 +152,9 @@ static void config(struct members *w, const struct lookup *l, const struct reque
 	members_str(w, "Hostname", p->hostname);
 	members_str(w, "Domainname", p->domainname);
 	members_str(w, "User", p->process->user.username);
-	members_yes(w, "AttachStdin", false);
-	members_yes(w, "AttachStdout", false);
-	members_yes(w, "AttachStderr", false);
+	members_yes(w, "AttachStdin", attached(q, "stdin"));
+	members_yes(w, "AttachStdout", attached(q, "stdout"));
+	members_yes(w, "AttachStderr", attached(q, "stderr"));
 	exposed(w, q, image);
 	members_yes(w, "OpenStdin", q->open_stdin);
 	members_yes(w, "StdinOnce", false);

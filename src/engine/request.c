@@ -35,6 +35,7 @@ static const struct jbind_field fields[] = {
     F(hostname, JBIND_STR),
     F(domainname, JBIND_STR),
     F(group_add, JBIND_STRS),
+    F(attach, JBIND_STRS),
     F(tty, JBIND_BOOL),
     F(open_stdin, JBIND_BOOL),
     F(auto_remove, JBIND_BOOL),

@@ -27,6 +27,7 @@ struct request {
 	bool entrypoint_set; /* an empty one clears the image's */
 	const char *workdir, *user, *hostname, *domainname;
 	struct strs group_add; /* names or ids */
+	struct strs attach;    /* streams that were to be attached; empty: all */
 	bool tty, open_stdin, auto_remove, read_only, init;
 
 	struct strs volumes; /* SRC:DST[:OPTIONS] or DST */

@@ -335,7 +335,8 @@ static int spawn(struct starting *st, int plan, int conn, int lock, struct err *
 /* What the first client has to say is in the socket before the monitor's first instruction. */
 static int speak(struct conn *c, const struct start_opts *o, struct err *e)
 {
-	struct control_attach at = {.in = o->in, .out = true, .err = true, .owner = true};
+	struct control_attach at = {
+	    .in = o->in, .out = !o->no_out, .err = !o->no_err, .owner = true};
 	struct control_start start = {.reap = o->reap, .tied = o->tied};
 	unsigned char size[4] = {(unsigned char)o->rows, (unsigned char)(o->rows >> 8),
 				 (unsigned char)o->columns, (unsigned char)(o->columns >> 8)};

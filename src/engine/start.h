@@ -24,6 +24,7 @@ struct session;
 struct start_opts {
 	bool attach;		   /* follow stdout and stderr on START_STREAM */
 	bool in;		   /* with attach: and give stdin */
+	bool no_out, no_err;	   /* with attach: but not this one */
 	const struct image *image; /* of create_instance_of(); NULL: the recorded one */
 	bool tied;		   /* it is killed when the connection is gone */
 	bool reap; /* the caller will call remove_ended() when the instance has ended */

@@ -6,7 +6,7 @@ options as can be told apart afterwards."""
 import json, os, pathlib, re, resource, signal
 
 from both_cases import NEEDS, T, detached, name_of
-from caisson_test import TESTS, check, same, test
+from caisson_test import TESTS, check, same, test, wait_for
 
 TESTS.clear()       # those of both_cases run in files of their own
 
@@ -232,3 +232,27 @@ def mounts_in_the_long_form(env):
 def resolver_options(env):
     env.run("run", "--rm", "--dns", "192.0.2.53", "--dns-search", "a.example", "--dns-search", "b.example", "--dns-option", "ndots:3", "--dns-opt", "timeout:1", "--net", "bridge", T,
             "sh", "-c", "grep -e search -e options /etc/resolv.conf").ok(out="search a.example b.example\noptions ndots:3 timeout:1\n")
+
+
+@case
+def only_what_is_attached_is_shown(env):
+    both = ("sh", "-c", "echo out; echo err >&2; cat")
+    name = name_of(env, "attach")
+    env.run("run", "--name", name, "-a", "stdout", T, *both).ok(out="out\n", err="")
+    env.run("logs", name).ok(out="out\n", err="err\n")
+    env.run("rm", name).ok()
+    env.run("run", "--rm", "-i", "--attach", "STDIN", "--attach=stderr", T, *both, stdin="in\n").ok(out="", err="err\n")
+
+
+@case
+def the_stop_signal_is_the_one_asked_for(env):
+    name = detached(env, "stopsig", "sh", "-c", "trap 'echo usr1; exit 3' USR1; echo up; while :; do sleep 0.1; done", flags=("--stop-signal", "SIGUSR1", "--stop-timeout", "20"))
+    wait_for(lambda: "up" in env.run("logs", name).out, 20, "the workload is up")
+    env.run("stop", name).ok()
+    env.run("wait", name).ok(out="3\n")
+    env.run("rm", name).ok()
+
+
+@case
+def which_platform(env):
+    env.run("run", "--rm", "--platform", "linux/s390x", T, "true").error(125, "s390x")

@@ -27,6 +27,7 @@ def values_that_are_wrong(env):
     empty = env.tmp / "bad-label"
     empty.write_text("=x\n")
     refuse(env, 2, (
+        (["--attach", "stdlog"], ["--attach", "stdlog"]),
         (["--annotation", "x"], ["--annotation", "x"]),
         (["--blkio-weight", "5"], ["--blkio-weight"]),
         (["--blkio-weight", "1001"], ["--blkio-weight"]),
@@ -142,7 +143,14 @@ def options_that_exclude_each_other(env):
         (["--sysctl", "kernel.shm_rmid_forced=1", "--ipc", "host"], ["--sysctl", "ipc"]),
         (["-p", "80", "--network", "host"], ["--publish", "host"]),
         (["--sysctl", "net.ipv4.ip_forward=1", "--network", "host"], ["--sysctl", "network"]),
+        (["--memory", "1.5x"], ["--memory", "1.5x"]),
         (["--runtime", "caisson-vm", "--isolation", "container"], ["--runtime", "--isolation"])))
+
+
+@test(needs="root")
+def attached_and_in_the_background(env):
+    env.run("run", "-d", "-a", "stdout", T, "true").error(2, "--attach", "--detach")
+    nothing_made(env)
 
 
 @test(needs="root")

@@ -60,4 +60,16 @@ def templates_people_know(env):
     env.run("rm", "-f", "tpl").ok()
 
 
+@test(needs="root,netns")
+def a_terminal_shows_control_characters_and_does_not_obey(env):
+    env.run("create", "--name", "esc", "-l", "title=\x1b]0;owned\x07\x9b31m", T, "true").ok()
+    t = env.tty("inspect", "--format", '{{index .Config.Labels "title"}}\\t{{.Name}}', "esc")
+    t.until(r"\\x1b\]0;owned\\x07.*\t/esc")
+    t.finish().expect(0)
+    check("\x1b" in env.run("inspect", "--format", '{{index .Config.Labels "title"}}', "esc").ok().out, "a program gets the bytes")
+    for words in (("ps", "-a", "--format", "{{.Labels}}"), ("inspect", "esc"), ("ps", "-a")):
+        check("\x1b" not in env.run(*words).ok().out, f"{words}")
+    env.run("rm", "esc").ok()
+
+
 main()
