@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Builds: ten cheap RUN steps cold and cached, and COPY of 20,000 small files, beside buildah and docker's builder
+(whichever are installed), interleaved in one run.
+
+    bench/build.py [--build build] [--rounds 5] [--files 20000] [--peers buildah docker]
+
+Every subject has a store of its own with the base image in it; steps have no network, because docker has none here.
+Everything runs in network, mount, PID and cgroup namespaces of its own.
+"""
+import argparse, json, os, pathlib, platform, random, statistics, subprocess, sys, time
+
+import images
+from images import TOP, caisson_test, timed
+from caisson_test import Env, World, inner_init, settle_inside
+
+BASE = "localhost/bench/base:1"
+
+
+class Caisson(images.Caisson):
+    def prepare(self, layout):
+        timed([*self.argv, "pull", "-q", "caisson/tiny"])
+        timed([*self.argv, "tag", "caisson/tiny", BASE])
+
+    def build(self, context, cold):
+        return [*self.argv, "build", "-q", "--network=none", *(["--no-cache"] if cold else []), "-t", "built", str(context)]
+
+
+class Buildah:
+    name = "buildah"
+
+    def __init__(self, a, base):
+        self.argv = ["buildah", "--root", str(base / "buildah/root"), "--runroot", str(base / "buildah/run")]
+
+    def prepare(self, layout):
+        timed([*self.argv, "pull", "-q", f"oci:{layout}"])
+        id = subprocess.run([*self.argv, "images", "-q"], capture_output=True, text=True).stdout.split()[0]
+        timed([*self.argv, "tag", id, BASE])
+
+    def build(self, context, cold):
+        return [*self.argv, "bud", "-q", "--layers", "--network=none", *(["--no-cache"] if cold else []), "-t", "built", str(context)]
+
+    def stop(self):
+        pass
+
+
+class Docker(images.Docker):
+    def prepare(self, layout):
+        tar = pathlib.Path(self.log.name).parent / "base.tar"
+        subprocess.run(["skopeo", "--insecure-policy", "copy", "-q", f"oci:{layout}", f"docker-archive:{tar}:{BASE}"], check=True)
+        timed([*self.argv, "load", "-q", "-i", str(tar)])
+
+    def build(self, context, cold):
+        return [*self.argv, "build", "-q", "--network=none", *(["--no-cache"] if cold else []), "-t", "built", str(context)]
+
+
+def subjects(a, base):
+    out = []
+    for cls in (Caisson, *(c for c in (Buildah, Docker) if c.name in a.peers)):
+        try:
+            out.append(cls(a, base))
+        except (OSError, RuntimeError, caisson_test.Failed) as e:
+            print(f"{cls.name}: left out: {e}")
+    return out
+
+
+def make_contexts(base, files):
+    steps = base / "steps"
+    steps.mkdir()
+    (steps / "Dockerfile").write_text(f"FROM {BASE}\n" + "".join(f"RUN echo {i} > /f{i}\n" for i in range(10)))
+    many = base / "many"
+    for i in range(files):
+        d = many / "src" / f"d{i // 100}"
+        if i % 100 == 0:
+            d.mkdir(parents=True)
+        (d / f"f{i}").write_bytes(random.randbytes(200) + b"x" * (i % 4000))
+    (many / "Dockerfile").write_text(f"FROM {BASE}\nCOPY src /src\n")
+    return steps, many
+
+
+def compare(a, every, what, context, cold):
+    times = images.rounds(a, every, None, lambda s: None, lambda s: s.build(context, cold))
+    images.show(what, times)
+    return times
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--build", default=TOP / "build", type=pathlib.Path)
+    ap.add_argument("--rounds", default=5, type=int)
+    ap.add_argument("--files", default=20000, type=int)
+    ap.add_argument("--peers", default=["buildah", "docker"], nargs="*")
+    a = ap.parse_args()
+    a.build = a.build.resolve()
+    inside = os.environ.get(caisson_test.INSIDE)
+    if not inside:
+        if os.geteuid():
+            sys.exit("bench: needs root, for namespaces of its own")
+        os.environ["PATH"] += ":/usr/sbin:/sbin"
+        sys.exit(World().run())
+    settle_inside()
+    inner_init()
+    env = Env(inside)
+    layout = a.build / "share/caisson/tiny"
+    every = subjects(a, env.base)
+    for s in every:
+        s.prepare(layout)
+    steps, many = make_contexts(env.tmp, a.files)
+    print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, {a.rounds} interleaved rounds")
+    result = {"machine": platform.uname()._asdict(), "rounds": a.rounds, "files": a.files,
+              "steps_cold_s": compare(a, every, "ten RUN steps, cold", steps, True),
+              "steps_cached_s": compare(a, every, "ten RUN steps, cached", steps, False),
+              "copy_cold_s": compare(a, every, f"COPY of {a.files} files, cold", many, True),
+              "copy_cached_s": compare(a, every, f"COPY of {a.files} files, cached", many, False)}
+    for s in every:
+        s.stop()
+    out = TOP / ".cache/bench" / f"build-{platform.node()}-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps({**result, "load": os.getloadavg()}, indent=1))
+    print(f"\nresults: {out}")
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
