@@ -176,7 +176,8 @@ int distribution_exchange(struct distribution *d, struct transfer *t, const char
 	r = follow(d, t, &registry, a, e);
 	/* Registries on loopback rarely have certificates; nobody listens on the way there. */
 	if (r < 0 && !plain && !whole && !t->local &&
-	    ((t->tls_failed && registry.loopback) || (d->insecure && !t->status))) {
+	    ((t->tls_failed && registry.loopback) ||
+	     (d->insecure && (t->tls_failed || t->unreachable)))) {
 		set_plain(d);
 		return distribution_exchange(d, t, where, logins, a, e);
 	}

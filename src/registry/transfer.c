@@ -367,6 +367,7 @@ static int failure(struct state *s, CURLcode rc, const char *why, struct err *e)
 {
 	struct transfer *t = s->t;
 	const char *text = *why ? why : curl_easy_strerror(rc);
+	long proxy = 0;
 
 	if (s->failed < 0) {
 		t->local = true;
@@ -377,6 +378,17 @@ static int failure(struct state *s, CURLcode rc, const char *why, struct err *e)
 		return err_set(e, ERR_TIMEOUT, "less than %d bytes in %ld seconds",
 			       TRANSFER_STALL_BYTES,
 			       t->stall_seconds ? t->stall_seconds : (long)TRANSFER_STALL_SECONDS);
+	curl_easy_getinfo(s->curl, CURLINFO_HTTP_CONNECTCODE, &proxy);
+	if (proxy / 100 == 4) {
+		t->again = false;
+		return err_set(e, ERR_DENIED, "the proxy refuses with status %ld", proxy);
+	}
+	/* A TLS alert about certificates comes from the peer, and is about ours. */
+	if (strstr(text, " alert ") && strstr(text, "certificate")) {
+		t->again = false;
+		return err_set(e, ERR_DENIED,
+			       "it refuses our certificate, or wants one (certs.d): %.120s", text);
+	}
 	if (rc == CURLE_SSL_CONNECT_ERROR) {
 		t->tls_failed = true;
 		/* OpenSSL's word for an answer that is not TLS; it will not be the next time. */
@@ -391,6 +403,7 @@ static int failure(struct state *s, CURLcode rc, const char *why, struct err *e)
 	    rc == CURLE_PEER_FAILED_VERIFICATION) {
 		/* A registry that is not there will not be there in a second. */
 		t->again = false;
+		t->unreachable = rc == CURLE_COULDNT_CONNECT;
 		return err_set(e, rc == CURLE_PEER_FAILED_VERIFICATION ? ERR_DENIED : ERR_NOT_FOUND,
 			       "%.200s", text);
 	}
@@ -410,7 +423,7 @@ int transfer_run(struct transfer *t, struct arena *a, struct err *e)
 	t->status = t->retry_after = 0;
 	t->location = t->challenge = t->media_type = t->range = t->digest = t->link = NULL;
 	t->offset = t->chunk_min = 0;
-	t->tls_failed = t->stalled = t->again = t->local = false;
+	t->tls_failed = t->unreachable = t->stalled = t->again = t->local = false;
 	prepare(&s, h, why);
 	rc = curl_easy_perform(s.curl);
 	collect(&s);

@@ -53,6 +53,7 @@ struct transfer {
 	const char *media_type; /* Content-Type without parameters */
 	long retry_after;	/* seconds, 0: not said */
 	bool tls_failed;	/* the peer does not speak TLS */
+	bool unreachable;	/* nobody listens there */
 	bool stalled;
 	bool again; /* may work when tried again */
 	bool local; /* the callback refused; trying again would not help */

@@ -179,7 +179,7 @@ def certificates_of_a_host(env):
         certs = env.base / ".config/containers/certs.d" / host
         certs.mkdir(parents=True)
         shutil.copy(d / "ca.crt", certs / "ca.crt")
-        env.run("push", "-q", f"{host}/app:1").error(1, host)         # who are you?
+        env.run("push", "-q", f"{host}/app:1").error(1, host, "wants one (certs.d)")         # who are you?
         shutil.copy(d / "client.crt", certs / "client.cert")
         env.run("push", "-q", f"{host}/app:1").error(1, "client.key", "No such file")
         shutil.copy(d / "client.key", certs / "client.key")
@@ -190,7 +190,7 @@ def certificates_of_a_host(env):
         shutil.rmtree(certs)
         env.run("pull", "-q", f"{host}/app:2").error(1, "certificate")
         conf(env, f'[[registry]]\nlocation = "{host}"\ninsecure = true\n')    # not asked who it is; it still asks who we are
-        env.run("pull", "-q", f"{host}/app:1").error(1, host)
+        env.run("pull", "-q", f"{host}/app:1").error(1, host, "wants one (certs.d)")
     clean(env)
 
 
@@ -211,7 +211,7 @@ def through_a_proxy(env):
         env.run("pull", "-q", f"reg.test:{port}/app:1", env={**by, "NO_PROXY": "other,.test"}).error(1, "reg.test")
         env.run("pull", "-q", f"{host}/app:1", env=by).ok()         # this machine's own
         same(p.count, n, "connections of the proxy")
-        env.run("pull", "-q", f"other.test:{port}/app:1", env=by).error(1, "other.test")
+        env.run("pull", "-q", f"other.test:{port}/app:1", env=by).error(1, "other.test", "proxy refuses with status 403")
     clean(env)
 
 
