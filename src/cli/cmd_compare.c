@@ -128,6 +128,6 @@ const struct cmd cmd_compare = {
     .args_size = sizeof(struct compare_args),
     .operands_min = 0,
     .operands_max = -1,
-    .flags = CMD_RUNS,
+    .flags = CMD_RUNS | CMD_OUTSIDE,
     .run = run,
 };

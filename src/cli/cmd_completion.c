@@ -89,5 +89,6 @@ const struct cmd cmd_completion = {
     .opts = completion_opts,
     .operands_min = 1,
     .operands_max = 1,
+    .flags = CMD_OUTSIDE,
     .run = run,
 };

@@ -25,5 +25,6 @@ const struct cmd cmd_version = {
     .operands = "",
     .summary = "print the version of caisson and of the host's kernel",
     .opts = version_opts,
+    .flags = CMD_OUTSIDE,
     .run = run,
 };

@@ -214,7 +214,7 @@ static int usage(const struct cmd *c, struct err *e)
 static int call(struct session *s, const struct cmd *c, int argc, char **argv, struct err *e)
 {
 	auto_free void *args = calloc(1, c->args_size ? c->args_size : 1);
-	int first, r, n;
+	int first, r = 0, n;
 
 	if (!args)
 		abort();
@@ -227,7 +227,9 @@ static int call(struct session *s, const struct cmd *c, int argc, char **argv, s
 		r = first;
 	else if (n < c->operands_min || (c->operands_max >= 0 && n > c->operands_max))
 		r = usage(c, e);
-	else
+	else if (!(c->flags & CMD_OUTSIDE))
+		session_begin(s);
+	if (first >= 0 && r == 0)
 		r = c->run(s, args, n, argv + first, e);
 	opt_done(c->opts, args);
 	return r;

@@ -385,6 +385,20 @@ int rootless_enter(struct session *s, struct err *e)
 	return 0;
 }
 
+void rootless_stay(struct session *s)
+{
+	auto_fd int run =
+	    userns_inside() ? open(s->run_root, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	struct userns_holder h;
+	int users;
+
+	if (run < 0 || userns_holder_read(run, &h) < 0)
+		return;
+	users = lock_file(run, "ns/users", LOCK_SH, NULL);
+	if (users > 0)
+		s->users_fd = users;
+}
+
 int rootless_hold(const char *run_root, struct err *e)
 {
 	auto_fd int run = open(run_root, O_RDONLY | O_DIRECTORY | O_CLOEXEC), users = -1;

@@ -24,6 +24,9 @@ struct session;
  * to somebody else, or newuidmap refused. */
 int rootless_enter(struct session *s, struct err *e);
 
+/* For a program that a monitor starts, which is inside already: keep the namespaces, too. */
+void rootless_stay(struct session *s);
+
 /* The life of `caisson __hold`: returns when nobody has used the namespaces for a while. */
 int rootless_hold(const char *run_root, struct err *e);
 

@@ -7,12 +7,20 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+void session_begin(struct session *s)
+{
+	if (geteuid() != 0)
+		(void)rootless_enter(s, NULL);
+}
+
 int session_store(struct session *s, struct store **store, struct err *e)
 {
 	int r = 0;
 
 	if (geteuid() != 0)
 		r = rootless_enter(s, e);
+	else if (!s->users_fd)
+		rootless_stay(s);
 	if (r == 0 && !s->store)
 		r = store_open(s->root, s->run_root, &s->store, e);
 	if (r == 0)

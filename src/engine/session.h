@@ -22,6 +22,11 @@ struct session {
 	int users_fd;		/* lock on the user namespace (rootless.h); 0: none */
 };
 
+/* Before anything is opened: an ordinary user's command goes into its namespaces, for a file that
+ * was opened outside lies on another mount than one opened inside, and neither can be renamed to
+ * the other.  Whether it worked is session_store()'s to say. */
+void session_begin(struct session *s);
+
 /* The store, opened at the first call.  Borrowed from the session. */
 int session_store(struct session *s, struct store **store, struct err *e);
 

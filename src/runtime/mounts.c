@@ -435,12 +435,25 @@ static int attach_fs(struct one *o, int target, int *out, struct err *e)
 static int proc_one(struct one *o, struct err *e)
 {
 	auto_fd int target = target_ordinary(o->j->root, o->path, o->type, e), fd = -1;
+	struct err why = ERR_INIT;
 	int r;
 
 	if (target < 0)
 		return target;
 	r = target_check(o->j->root, target, o->path, o->type, -1, e);
-	return r < 0 ? r : attach_fs(o, target, &fd, e);
+	if (r < 0)
+		return r;
+	r = attach_fs(o, target, &fd, &why);
+	/* proc shows the pid namespace of the mounter, and may be mounted only by who owns that. In
+	 * a user's engine that of the host (--pid host) is not ours: its /proc is bound. */
+	if (blocked(r) && userns_inside() && !plan_namespace_path(o->j->plan, "pid")) {
+		fd = mountfd_clone(AT_FDCWD, "/proc", true);
+		if (fd >= 0 && mountfd_attach(fd, target) == 0)
+			return settle(o, fd, true, e);
+	}
+	if (r < 0 && e)
+		*e = why;
+	return r;
 }
 
 static int sysfs_one(struct one *o, struct err *e)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 300
 """What only an ordinary user's engine has: its namespaces and who holds them, its way out, its ids."""
-import contextlib, os, pathlib, re, select, signal, socket, subprocess
+import contextlib, os, pathlib, re, select, signal, socket, subprocess, time
 
 from caisson_test import SUBIDS, USER, as_root, check, main, same, test, wait_for
 from oci_image import free_port
@@ -249,6 +249,37 @@ def the_default_roots_follow_xdg(env):
     r = subprocess.run([env.binary, "info"], capture_output=True, text=True, env={**e, "XDG_RUNTIME_DIR": "/proc", "XDG_DATA_HOME": str(home / "data")})
     check(f"/tmp/caisson-{USER}\n" in r.stdout and f"{home}/data/caisson\n" in r.stdout, r.stdout)
     subprocess.run(["rm", "-rf", f"/tmp/caisson-{USER}"], check=True)
+
+
+@test(needs="rootless")
+def what_is_saved_to_a_file_outside_the_store_arrives(env):
+    env.run("save", "-o", env.tmp / "tiny.tar", T).ok()
+    env.run("rmi", "-f", T).ok()
+    env.run("load", "-i", env.tmp / "tiny.tar").ok()
+    here = subprocess.run([*env.argv(["save", "-o", "here.tar", T])], cwd=env.tmp, env=env.os_env, capture_output=True, text=True)
+    same((here.returncode, here.stderr), (0, ""), "save to a relative name")
+    same((env.tmp / "here.tar").stat().st_uid, USER, "owner")
+
+
+@test(needs="rootless")
+def the_hosts_processes_are_seen_when_asked_for(env):
+    me = str(os.getpid())
+    out = env.run("run", "--rm", "--pid", "host", T, "sh", "-c", f"test -d /proc/{me} && echo seen; echo x >/proc/sysrq-trigger").expect(1).out
+    same(out, "seen\n", "processes of the host")
+
+
+@test(needs="rootless")
+def commands_killed_at_any_moment_leave_nothing(env):
+    env.run("run", "--rm", T, "true").ok()
+    for i in range(40):
+        p = env.start("run", "--rm", *(["-p", "80"] if i % 3 == 0 else []), T, "true")
+        time.sleep(i * 0.0007)
+        p.p.kill()
+        p.p.wait()
+    # The next command takes care of what the killed ones had begun.
+    env.run("system", "prune", "-f").ok()
+    wait_for(lambda: not [n for n in os.listdir(env.root / "instances")], 20, "the instances' end")
+    env.run("system", "prune", "-f").ok()
 
 
 @test(needs="rootless", timeout=200)

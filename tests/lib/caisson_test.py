@@ -581,6 +581,7 @@ def main(isolation=None, setup=None, user=False):
         settle_inside()
         inner_init()
     base = os.environ.get(INSIDE) or tempfile.mkdtemp(prefix="caisson-test-", dir="/var/tmp")
+    user = user or bool(os.environ.get("CAISSON_TEST_AS_USER"))     # any file, to look for what root alone can do
     if user and os.environ.get(INSIDE) and can_rootless():
         settle_user(base)
     signal.signal(signal.SIGALRM, on_alarm)
