@@ -17,6 +17,7 @@
 #include "spec/record.h"
 #include "spec/trace.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 struct run_args {
@@ -82,9 +83,16 @@ static int foreground(struct session *s, const struct run_args *a, const struct 
 	if (r < 0)
 		return r;
 	r = relay_run(&relay, &status, e);
-	/* A monitor that loses its client does what is left to do by itself. */
+	/* A monitor that loses its client does what is left to do by itself, also when a signal
+	 * that was not to be passed on has ended the client alone: the instance runs on. */
 	if (r == RELAY_DETACHED)
 		return 0;
+	if (r == -ECANCELED) {
+		int code = 128 + e->sys;
+
+		*e = ERR_INIT;
+		return code;
+	}
 	trace_begin(TRACE_CLEANUP);
 	conn_close(&c);
 	if (o.reap)

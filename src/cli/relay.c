@@ -257,7 +257,9 @@ static int on_signal(struct pump *p, struct err *e)
 		return send_size(p);
 	if (p->r->no_signals) {
 		restore_mode(p);
-		return err_set(e, ERR_CANCELED, "ended by a signal");
+		err_set(e, ERR_CANCELED, "ended by a signal");
+		e->sys = (int)si.ssi_signo;
+		return -ECANCELED;
 	}
 	n = htole32(si.ssi_signo);
 	return conn_send(p->r->conn, WIRE_SIGNAL, p->r->stream, &n, sizeof(n), e);

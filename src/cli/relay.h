@@ -40,6 +40,7 @@ int relay_check(const struct relay *r, struct err *e);
 void relay_size(unsigned int *rows, unsigned int *columns);
 
 /* Until the process ends (RELAY_EXITED, *status as wait(2) gives it) or the user detaches. */
+/* With .no_signals a signal ends the client alone: ERR_CANCELED, e->sys is its number. */
 int relay_run(struct relay *r, int *status, struct err *e);
 
 #endif

@@ -256,3 +256,16 @@ def the_stop_signal_is_the_one_asked_for(env):
 @case
 def which_platform(env):
     env.run("run", "--rm", "--platform", "linux/s390x", T, "true").error(125, "s390x")
+
+
+@case
+def a_signal_that_is_not_passed_on_ends_the_command_alone(env):
+    name = name_of(env, "proxy")
+    p = env.start("run", "--rm", "--name", name, "--sig-proxy=false", T, "sh", "-c", "trap 'echo got' TERM; echo ready; while :; do sleep 0.1; done")
+    p.until("ready\n")
+    p.signal(signal.SIGTERM)
+    r = p.finish(timeout=30)
+    check(r.code == 143 and "got" not in r.out, f"{r.code} {r.out}")
+    env.run("exec", name, "true").ok()
+    env.run("kill", name).ok()
+    wait_for(lambda: name not in env.run("ps", "-a").out, 30, "--rm removes it at its end")
