@@ -33,7 +33,7 @@
 
 struct root {
 	const char *name;
-	struct filecopy_root root;
+	struct filefind_root root;
 };
 
 struct build {
@@ -173,7 +173,7 @@ static int prepare(struct build *b, struct err *e)
 		b->out->line = b->out->line ? b->out->line : b->stages.line;
 		return r;
 	}
-	b->env.context = (struct filecopy_root){
+	b->env.context = (struct filefind_root){
 	    .fd = b->file.context_fd, .name = "the build context", .ignore = &b->file.ignore};
 	b->env.codec = b->o->codec;
 	return find_epoch(b, e);
@@ -295,7 +295,7 @@ static int begin_stage(struct build *b, size_t i, struct err *e)
 /* ---- COPY --from ---- */
 
 static int keep_root(struct build *b, const char *name, const char *title,
-		     const struct strs *layers, struct filecopy_root *out, struct err *e)
+		     const struct strs *layers, struct filefind_root *out, struct err *e)
 {
 	struct root *k = &b->roots[b->n_roots];
 	int fd;
@@ -313,7 +313,7 @@ static int keep_root(struct build *b, const char *name, const char *title,
 	return 0;
 }
 
-static int open_from(void *ctx, const char *name, struct filecopy_root *out, struct err *e)
+static int open_from(void *ctx, const char *name, struct filefind_root *out, struct err *e)
 {
 	struct build *b = ctx;
 	int stage = stages_find(&b->stages, name), r;

@@ -142,16 +142,16 @@ int buildfile_epoch(const struct buildfile *b, char *const *environment, int64_t
 		    struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
-	struct filecopy_root root = {
+	struct filefind_root root = {
 	    .fd = b->context_fd, .name = "the build context", .ignore = &b->ignore};
 	const char *all[] = {"/"};
 	struct strs patterns = {all, 1};
-	struct filecopy_list files;
+	struct filefind_list files;
 	int r;
 
 	if (commit_time(b, environment, out) >= 0)
 		return 0;
-	r = filecopy_find(&root, &patterns, &(struct filecopy_rules){0}, &a, &files, e);
+	r = filefind_find(&root, &patterns, &(struct filefind_rules){0}, &a, &files, e);
 	*out = 0;
 	for (size_t i = 0; r >= 0 && i < files.n; i++)
 		if (S_ISREG(files.v[i].st.st_mode) && files.v[i].st.st_mtim.tv_sec > *out)

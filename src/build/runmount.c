@@ -221,8 +221,8 @@ static int read_mount(struct runmount *m, struct step_state *st, const char *tex
 
 /* ---- files ---- */
 
-static int find_files(struct runmount *m, struct step_env *env, struct filecopy_root *root,
-		      struct filecopy_list *files, struct arena *a, struct err *e)
+static int find_files(struct runmount *m, struct step_env *env, struct filefind_root *root,
+		      struct filefind_list *files, struct arena *a, struct err *e)
 {
 	const char *source[] = {m->source ? m->source : "/"};
 	struct strs patterns = {.v = source, .n = 1};
@@ -231,16 +231,16 @@ static int find_files(struct runmount *m, struct step_env *env, struct filecopy_
 	*root = env->context;
 	if (m->from)
 		r = env->from(env->ctx, m->from, root, e);
-	return r < 0 ? r : filecopy_find(root, &patterns, &(struct filecopy_rules){0}, a, files, e);
+	return r < 0 ? r : filefind_find(root, &patterns, &(struct filefind_rules){0}, a, files, e);
 }
 
 static int digest_files(struct runmount *m, struct step_env *env, struct arena *a, struct err *e)
 {
-	struct filecopy_list files;
-	struct filecopy_root root;
+	struct filefind_list files;
+	struct filefind_root root;
 	int r = find_files(m, env, &root, &files, a, e);
 
-	return r < 0 ? r : filecopy_digest(&root, &files, true, m->sum, e);
+	return r < 0 ? r : filefind_digest(&root, &files, true, m->sum, e);
 }
 
 /* The user's file behind --secret ID=PATH. */
@@ -305,8 +305,8 @@ static int copy_files(struct runmounts *m, struct runmount *one, const char *nam
 {
 	struct step_env env = *m->env;
 	struct filecopy_dest d = {.keep_owner = true, .path = "/"};
-	struct filecopy_list files;
-	struct filecopy_root root;
+	struct filefind_list files;
+	struct filefind_root root;
 	auto_fd int dir = -1;
 	int r = find_files(one, &env, &root, &files, a, e);
 

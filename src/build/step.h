@@ -32,9 +32,9 @@ struct step_env {
 	struct session *s;
 	struct store *store;
 	struct stage *lease; /* holds the layers of the build */
-	struct filecopy_root context;
+	struct filefind_root context;
 	/* The files of COPY --from=NAME: a root to read, closed by the caller of the build. */
-	int (*from)(void *ctx, const char *name, struct filecopy_root *out, struct err *e);
+	int (*from)(void *ctx, const char *name, struct filefind_root *out, struct err *e);
 	/* A step's output. */
 	void (*output)(void *ctx, const char *data, size_t len);
 	void *ctx;

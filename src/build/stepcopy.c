@@ -23,13 +23,13 @@ struct copy {
 	struct step_state *st;
 	const struct dockerfile_instr *in;
 	struct arena *a;
-	struct filecopy_root from;
-	struct filecopy_rules rules;
+	struct filefind_root from;
+	struct filefind_rules rules;
 	struct dockerignore exclude;
-	struct filecopy_list files;
+	struct filefind_list files;
 	/* Texts that stand in the Dockerfile itself, as files of a directory of their own. */
-	struct filecopy_root text;
-	struct filecopy_list texts;
+	struct filefind_root text;
+	struct filefind_list texts;
 	struct stage *text_stage;
 	const char *dest, *chown, *chmod, *history;
 	bool link;
@@ -129,7 +129,7 @@ static bool is_remote(const char *word)
 static int check_archive(struct copy *c, struct err *e)
 {
 	for (size_t i = 0; c->in->kind == DOCKERFILE_ADD && i < c->files.n; i++) {
-		const struct filecopy_item *it = &c->files.v[i];
+		const struct filefind_item *it = &c->files.v[i];
 		unsigned char b[262] = {0};
 		auto_fd int fd = -1;
 
@@ -185,8 +185,8 @@ static int find_texts(struct copy *c, struct err *e)
 	}
 	if (r < 0)
 		return r;
-	c->text = (struct filecopy_root){.fd = stage_fd(c->text_stage), .name = "the Dockerfile"};
-	return filecopy_find(&c->text, &names, &(struct filecopy_rules){0}, c->a, &c->texts, e);
+	c->text = (struct filefind_root){.fd = stage_fd(c->text_stage), .name = "the Dockerfile"};
+	return filefind_find(&c->text, &names, &(struct filefind_rules){0}, c->a, &c->texts, e);
 }
 
 /* ---- sources ---- */
@@ -220,7 +220,7 @@ static int find_sources(struct copy *c, struct err *e)
 	if (from)
 		r = c->env->from(c->env->ctx, from, &c->from, e);
 	if (r >= 0)
-		r = filecopy_find(&c->from, &words, &c->rules, c->a, &c->files, e);
+		r = filefind_find(&c->from, &words, &c->rules, c->a, &c->files, e);
 	if (r >= 0)
 		r = find_texts(c, e);
 	/* One directory for all, however many trees they come from. */
@@ -231,8 +231,8 @@ static int find_sources(struct copy *c, struct err *e)
 
 static int add_key(struct copy *c, struct sha256 *h, struct err *e)
 {
-	const struct filecopy_root *roots[] = {&c->from, &c->text};
-	const struct filecopy_list *lists[] = {&c->files, &c->texts};
+	const struct filefind_root *roots[] = {&c->from, &c->text};
+	const struct filefind_list *lists[] = {&c->files, &c->texts};
 	bool owners = dockerfile_flag(c->in, "from") != NULL;
 
 	step_key_text(h, c->dest);
@@ -242,7 +242,7 @@ static int add_key(struct copy *c, struct sha256 *h, struct err *e)
 	step_key_text(h, owners ? "owners" : NULL);
 	for (int i = 0; i < 2; i++) {
 		unsigned char sum[32];
-		int r = filecopy_digest(roots[i], lists[i], owners && i == 0, sum, e);
+		int r = filefind_digest(roots[i], lists[i], owners && i == 0, sum, e);
 
 		if (r < 0)
 			return r;

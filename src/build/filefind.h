@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * filefind - the files that a COPY means, and what they are as one digest.
+ *
+ * They come from a build context (its .dockerignore counts) or from another stage's root.  Both are
+ * somebody else's tree: they are walked beneath a descriptor, links are read as if the tree were
+ * "/", and a file that changes between digest and copy is an error.  What a path of a COPY means:
+ * the Dockerfile reference, "COPY".
+ */
+#ifndef BUILD_FILEFIND_H
+#define BUILD_FILEFIND_H
+
+#include "base/arena.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+struct dockerignore;
+struct err;
+
+#define FILEFIND_MAX 2000000 /* files of one COPY */
+
+struct filefind_root {
+	int fd;
+	const char *name;		   /* "the build context", "stage 'x'" */
+	const struct dockerignore *ignore; /* NULL: all of it counts */
+};
+
+struct filefind_item {
+	const char *from; /* path in the root, "" for the root itself */
+	const char *to;	  /* beneath the destination; "" is the destination */
+	bool alone; /* a file that was named: .to counts when the destination is a directory */
+	struct stat st;
+};
+
+struct filefind_list {
+	struct filefind_item *v; /* directories before what is in them */
+	size_t n, named;	 /* named: how many sources the patterns matched */
+};
+
+struct filefind_rules {
+	const struct dockerignore *exclude; /* --exclude, paths beneath each source; NULL */
+	bool parents;			    /* --parents */
+};
+
+/* Find what patterns (words of a COPY without its destination, variables replaced) match.
+ * Errors: ERR_NOT_FOUND naming the pattern, ERR_LIMIT. */
+int filefind_find(const struct filefind_root *r, const struct strs *patterns,
+		  const struct filefind_rules *rules, struct arena *a, struct filefind_list *out,
+		  struct err *e);
+
+/* SHA-256 over names, kinds, modes, contents, links and attributes; with owners over those, too.
+ * Times do not count.  Errors: ERR_CONFLICT when one changed meanwhile. */
+int filefind_digest(const struct filefind_root *r, const struct filefind_list *l, bool owners,
+		    unsigned char sum[32], struct err *e);
+
+/* ---- for whoever copies them ---- */
+
+/* The file that was found, opened for reading, and no other.  Errors: ERR_CONFLICT. */
+int filefind_open(const struct filefind_root *r, const struct filefind_item *it, struct err *e);
+
+/* The target of a symlink into out (size bytes); its length. */
+ssize_t filefind_link(const struct filefind_root *r, const struct filefind_item *it, char *out,
+		      size_t size, struct err *e);
+
+/* Call fn for each extended attribute that belongs to the file and not to its host, until one
+ * returns < 0, which is returned.  A file system without attributes has none. */
+int filefind_each_xattr(int fd, int (*fn)(void *ctx, const char *name, const void *v, size_t n),
+			void *ctx);
+
+/* "... changed while it was read": ERR_CONFLICT. */
+int filefind_changed(const struct filefind_root *r, const struct filefind_item *it, struct err *e);
+
+/* dir/name, either of which may be "". */
+const char *filefind_join(struct arena *a, const char *dir, const char *name);
+
+#endif
