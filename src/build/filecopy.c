@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "fmt/limits.h"
+#include "sys/inodes.h"
 #include "sys/path.h"
 
 #include <fcntl.h>
@@ -13,12 +14,6 @@
 #include <unistd.h>
 
 #define CHUNK (256 << 10)
-
-struct linked {
-	dev_t dev;
-	ino_t ino;
-	const char *path; /* in the destination's root */
-};
 
 struct writer {
 	const struct filefind_root *r;
@@ -30,8 +25,7 @@ struct writer {
 	/* The directory that was written to last stays open: files come in its order. */
 	const char *parent;
 	int parent_fd;
-	struct linked *links;
-	size_t n_links;
+	struct inodes links;
 	struct filefind_item **dirs; /* made here: their times are set at the end */
 	size_t n_dirs;
 	struct err *e;
@@ -163,33 +157,20 @@ static int put_file(struct writer *w, const struct filefind_item *it, const char
 /* The second name of a file that was copied before becomes a link to the first. */
 static int put_linked(struct writer *w, const struct filefind_item *it, const char *path)
 {
-	const char *base;
+	const char *before = inodes_before(&w->links, &it->st, path), *base, *name;
+	auto_fd int first = -1;
 	int dir, r;
 
-	for (size_t i = 0; i < w->n_links; i++) {
-		auto_fd int first = -1;
-		const char *name;
-
-		if (w->links[i].ino != it->st.st_ino || w->links[i].dev != it->st.st_dev)
-			continue;
-		dir = open_parent(w, path, &base);
-		if (dir < 0)
-			return dir;
-		first = path_parent(w->d->root_fd, w->links[i].path, 0, PATH_IN_ROOT, &name);
-		r = make_room(w, dir, base, path);
-		if (r < 0)
-			return r;
-		return first < 0 || linkat(first, name, dir, base, 0) < 0 ? cannot(w, path) : 0;
-	}
-	if (!(w->n_links & (w->n_links - 1))) {
-		struct linked *v = arena_array(&w->a, w->n_links ? w->n_links * 2 : 1, sizeof(*v));
-
-		if (w->n_links)
-			memcpy(v, w->links, w->n_links * sizeof(*v));
-		w->links = v;
-	}
-	w->links[w->n_links++] = (struct linked){it->st.st_dev, it->st.st_ino, path};
-	return put_file(w, it, path);
+	if (!before)
+		return put_file(w, it, path);
+	dir = open_parent(w, path, &base);
+	if (dir < 0)
+		return dir;
+	first = path_parent(w->d->root_fd, before, 0, PATH_IN_ROOT, &name);
+	r = make_room(w, dir, base, path);
+	if (r < 0)
+		return r;
+	return first < 0 || linkat(first, name, dir, base, 0) < 0 ? cannot(w, path) : 0;
 }
 
 static int put_other(struct writer *w, const struct filefind_item *it, const char *path)
@@ -255,7 +236,7 @@ static int put(struct writer *w, struct filefind_item *it)
 	if (S_ISDIR(it->st.st_mode))
 		return put_dir(w, it, path);
 	if (S_ISREG(it->st.st_mode))
-		return it->st.st_nlink > 1 ? put_linked(w, it, path) : put_file(w, it, path);
+		return put_linked(w, it, path);
 	return put_other(w, it, path);
 }
 
@@ -312,6 +293,7 @@ int filecopy_write(const struct filefind_root *r, const struct filefind_list *l,
 	if (w.parent_fd >= 0)
 		close(w.parent_fd);
 	free(w.chunk);
+	inodes_free(&w.links);
 	arena_free(&w.a);
 	return ret;
 }

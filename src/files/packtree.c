@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "fmt/limits.h"
 #include "fmt/tarwrite.h"
+#include "sys/inodes.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -21,20 +22,12 @@
 #define CHUNK	   (256 << 10)
 #define HEADER_MAX (1 << 20) /* names, targets and attributes of one entry */
 
-struct link_seen {
-	dev_t dev;
-	ino_t ino;
-	const char *path;
-};
-
 struct pack {
 	const struct packtree_opts *o;
 	const struct packtree_sink *to;
 	struct packtree_stats *stats;
-	struct arena names; /* paths of files with several links */
-	struct link_seen *links;
-	size_t n_links, cap_links; /* open addressing, a power of two */
-	struct buf path;	   /* of what is being written, without '/' at its end */
+	struct inodes links;
+	struct buf path; /* of what is being written, without '/' at its end */
 	struct buf header;
 	char *chunk;
 	struct err *e;
@@ -171,53 +164,6 @@ static int check_marks(struct pack *p, int fd)
 	return 0;
 }
 
-/* ---- hard links ---- */
-
-static struct link_seen *link_slot(struct link_seen *v, size_t cap, const struct stat *st)
-{
-	size_t i = ((size_t)st->st_ino * 0x9e3779b97f4a7c15u) & (cap - 1);
-
-	while (v[i].path && (v[i].ino != st->st_ino || v[i].dev != st->st_dev))
-		i = (i + 1) & (cap - 1);
-	return &v[i];
-}
-
-static void links_grow(struct pack *p)
-{
-	size_t cap = p->cap_links ? p->cap_links * 2 : 64;
-	struct link_seen *v = calloc(cap, sizeof(*v));
-
-	if (!v)
-		abort();
-	for (size_t i = 0; i < p->cap_links; i++) {
-		struct stat st = {.st_dev = p->links[i].dev, .st_ino = p->links[i].ino};
-
-		if (p->links[i].path)
-			*link_slot(v, cap, &st) = p->links[i];
-	}
-	free(p->links);
-	p->links = v;
-	p->cap_links = cap;
-}
-
-/* The path under which this file went out before, or NULL: then this is the one. */
-static const char *link_before(struct pack *p, const struct stat *st)
-{
-	struct link_seen *slot;
-
-	if (st->st_nlink < 2)
-		return NULL;
-	if (p->n_links * 2 >= p->cap_links)
-		links_grow(p);
-	slot = link_slot(p->links, p->cap_links, st);
-	if (slot->path)
-		return slot->path;
-	*slot = (struct link_seen){st->st_dev, st->st_ino,
-				   arena_dupn(&p->names, p->path.p, p->path.len)};
-	p->n_links++;
-	return NULL;
-}
-
 /* ---- one entry of each kind ---- */
 
 static struct tarwrite_entry entry_of(const struct pack *p, const struct item *it, int type)
@@ -281,7 +227,7 @@ static int pack_file(struct pack *p, const struct item *it)
 {
 	auto_arena struct arena a = ARENA_INIT;
 	struct tarwrite_entry t = entry_of(p, it, TARWRITE_FILE);
-	const char *before = link_before(p, &it->st);
+	const char *before = inodes_before(&p->links, &it->st, p->path.p);
 	auto_fd int fd = -1;
 	int r;
 
@@ -494,7 +440,6 @@ static int write_tree(int dir_fd, const char *name, const char *as, const struct
 	struct pack p = {.o = o,
 			 .to = to,
 			 .stats = stats,
-			 .names = ARENA_INIT,
 			 .path = BUF_INIT(LIMIT_PATH),
 			 .header = BUF_INIT(HEADER_MAX),
 			 .chunk = malloc(CHUNK),
@@ -515,10 +460,9 @@ static int write_tree(int dir_fd, const char *name, const char *as, const struct
 		tarwrite_end(&p.header);
 		r = to->write(to->arg, p.header.p, p.header.len, e);
 	}
-	arena_free(&p.names);
+	inodes_free(&p.links);
 	buf_free(&p.path);
 	buf_free(&p.header);
-	free(p.links);
 	free(p.chunk);
 	return r;
 }

@@ -6,18 +6,13 @@
  */
 #include "sys/du.h"
 #include "base/auto.h"
+#include "sys/inodes.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
-
-/* Inodes with several links that were counted; a power of two of slots, at most half full. */
-struct seen {
-	ino_t *v;
-	size_t slots, n;
-};
 
 struct level {
 	struct level *up;
@@ -29,42 +24,13 @@ struct level {
 struct walk {
 	dev_t dev;
 	uint64_t blocks;
-	struct seen seen;
+	struct inodes seen;
 	int err;
 };
 
-static bool put(struct seen *s, ino_t ino)
-{
-	size_t i = (size_t)(ino * 0x9e3779b97f4a7c15u) & (s->slots - 1);
-
-	for (; s->v[i]; i = (i + 1) & (s->slots - 1))
-		if (s->v[i] == ino)
-			return false;
-	s->v[i] = ino;
-	s->n++;
-	return true;
-}
-
-static bool first_time(struct seen *s, ino_t ino)
-{
-	if (2 * s->n >= s->slots) {
-		struct seen more = {.slots = s->slots ? 2 * s->slots : 256};
-
-		more.v = calloc(more.slots, sizeof(*more.v));
-		if (!more.v)
-			abort();
-		for (size_t i = 0; i < s->slots; i++)
-			if (s->v[i])
-				put(&more, s->v[i]);
-		free(s->v);
-		*s = more;
-	}
-	return put(s, ino);
-}
-
 static void count(struct walk *w, const struct stat *st)
 {
-	if (S_ISDIR(st->st_mode) || st->st_nlink < 2 || first_time(&w->seen, st->st_ino))
+	if (S_ISDIR(st->st_mode) || !inodes_before(&w->seen, st, ""))
 		w->blocks += (uint64_t)st->st_blocks;
 }
 
@@ -207,7 +173,7 @@ int du_add(int dir_fd, const char *name, uint64_t *bytes)
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
 	tree(&w, fd);
-	free(w.seen.v);
+	inodes_free(&w.seen);
 	*bytes += w.blocks * 512;
 	return w.err;
 }
