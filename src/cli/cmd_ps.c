@@ -150,7 +150,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	if (r == 0)
 		r = print(s, pa, &all, &f, e);
 	/* After the answer: the next command finds less to do. */
-	remove_leftovers(s);
+	remove_leftovers(s, r == 0 ? &all : NULL);
 	return r;
 }
 

@@ -31,7 +31,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	unsigned int flags = (a->force ? REMOVE_FORCE : 0u) | (a->volumes ? REMOVE_VOLUMES : 0u);
 	int r = each_instance(s, argc, argv, remove_one, &flags);
 
-	remove_leftovers(s);
+	remove_leftovers(s, NULL);
 	return r;
 }
 

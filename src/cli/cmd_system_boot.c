@@ -18,7 +18,7 @@ static void failed(const struct instance *i, const struct err *why)
 /* One that cannot be started is told and is no failure of the boot. */
 static int run(struct session *s, const void *args, int argc, char **argv, struct err *e)
 {
-	remove_leftovers(s);
+	remove_leftovers(s, NULL);
 	return restart_boot(s, failed, e);
 }
 

@@ -336,7 +336,7 @@ int prune_instances(struct session *s, const struct prune_opts *o, struct arena 
 		r = session_store(s, &store, e);
 	if (r < 0)
 		return r;
-	remove_leftovers(s);
+	remove_leftovers(s, NULL);
 	r = drop_instances(s, store, &f, a, &done, e);
 	if (r >= 0)
 		*out = done;
@@ -358,7 +358,7 @@ int prune_system(struct session *s, const struct prune_opts *o, struct arena *a,
 		r = session_store(s, &store, e);
 	if (r < 0)
 		return r;
-	remove_leftovers(s);
+	remove_leftovers(s, NULL);
 	r = drop_instances(s, store, &f, a, &done, e);
 	if (r >= 0 && o->volumes)
 		r = drop_volumes(s, store, &f, a, &done, e);

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "engine/conn.h"
 #include "engine/eventlog.h"
+#include "engine/lookup.h"
 #include "engine/request.h"
 #include "engine/restart.h"
 #include "engine/session.h"
@@ -230,28 +231,46 @@ static bool in_use(const char *id, void *arg)
 	return lock == -EBUSY;
 }
 
-static int ended_unseen(const char *id, void *arg)
+static void ended_unseen(struct session *s, const char *id, const struct instance_state *st)
+{
+	if (st->unseen && !in_use(id, s))
+		remove_ended(s, id, 0, NULL);
+	if ((st->unseen || st->restarting) && !in_use(id, s))
+		restart_owed(s, id, NULL);
+}
+
+static int look_at(const char *id, void *arg)
 {
 	auto_arena struct arena a = ARENA_INIT;
 	struct session *s = arg;
 	struct instance_state st;
 
-	if (instance_state(store_root_fd(s->store), store_run_fd(s->store), id, &a, &st, NULL) < 0)
-		return 0;
-	if (st.unseen && !in_use(id, s))
-		remove_ended(s, id, 0, NULL);
-	if ((st.unseen || st.restarting) && !in_use(id, s))
-		restart_owed(s, id, NULL);
+	if (instance_state(store_root_fd(s->store), store_run_fd(s->store), id, &a, &st, NULL) == 0)
+		ended_unseen(s, id, &st);
 	return 0;
 }
 
-void remove_leftovers(struct session *s)
+static int count(const char *id, void *arg)
+{
+	++*(size_t *)arg;
+	return 0;
+}
+
+void remove_leftovers(struct session *s, const struct lookups *seen)
 {
 	struct store *store;
+	size_t there = 0;
 
 	if (session_store(s, &store, NULL) < 0)
 		return;
-	instance_sweep(store_root_fd(store), store_run_fd(store), gone, s);
-	instance_each(store_root_fd(store), ended_unseen, s, NULL);
+	/* As many directories as records: none is half-made. */
+	if (seen)
+		instance_each(store_root_fd(store), count, &there, NULL);
+	if (!seen || there != seen->n)
+		instance_sweep(store_root_fd(store), store_run_fd(store), gone, s);
+	if (!seen)
+		instance_each(store_root_fd(store), look_at, s, NULL);
+	for (size_t i = 0; seen && i < seen->n; i++)
+		ended_unseen(s, seen->v[i].i.id, &seen->v[i].state);
 	attach_sweep(store_run_fd(store), in_use, s, NULL);
 }

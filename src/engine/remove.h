@@ -7,6 +7,7 @@
 
 struct err;
 struct instance;
+struct lookups;
 struct session;
 
 enum remove_flags {
@@ -27,7 +28,8 @@ int remove_ended(struct session *s, const char *id, unsigned int flags, struct e
 void remove_traces(struct session *s, const char *id);
 
 /* What killed commands and monitors left behind: half-made instances, networks of instances that
- * do not run, instances that were to be removed at their end.  Never fails. */
-void remove_leftovers(struct session *s);
+ * do not run, instances that were to be removed at their end.  Never fails.  seen: every
+ * instance as the caller has just looked it up, which is not done again; or NULL. */
+void remove_leftovers(struct session *s, const struct lookups *seen);
 
 #endif

@@ -32,14 +32,8 @@ _Static_assert(sizeof(instance_status_names) / sizeof(*instance_status_names) ==
 
 #define M(m, type, ...) JB(struct instance_mount, m, #m, type, ##__VA_ARGS__)
 static const struct jbind_field mount_fields[] = {
-    M(type, JBIND_STR),
-    M(name, JBIND_STR),
-    M(source, JBIND_STR),
-    M(destination, JBIND_STR),
-    M(mode, JBIND_STR),
-    M(options, JBIND_STRS),
-    M(anonymous, JBIND_BOOL),
-    JB_END,
+    M(type, JBIND_STR), M(name, JBIND_STR),	M(source, JBIND_STR),	  M(destination, JBIND_STR),
+    M(mode, JBIND_STR), M(options, JBIND_STRS), M(anonymous, JBIND_BOOL), JB_END,
 };
 static const struct jbind mount_table = {.size = sizeof(struct instance_mount),
 					 .fields = mount_fields};
@@ -474,22 +468,20 @@ bool instance_alive(int run_fd, const char *id)
 	return fd >= 0 && fcntl(fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK;
 }
 
-/* A small document beside the record; absent is 0, read is 1. */
-static int read_doc(int root_fd, const char *id, const char *name, const struct jbind *t,
-		    struct arena *a, void *out, struct err *e)
+/* A small document beside the record; absent is 0, read is 1.  dir: the instance's own, so that the
+ * way there is walked once for all of them. */
+static int read_doc(int dir, const char *name, const struct jbind *t, struct arena *a, void *out,
+		    struct err *e)
 {
 	auto_free char *text = NULL;
-	char path[PATH_LEN];
-	ssize_t n;
+	ssize_t n = file_read(dir, name, DOC_MAX, &text);
 	int r;
 
-	snprintf(path, sizeof(path), "instances/%.64s/%s", id, name);
-	n = file_read(root_fd, path, DOC_MAX, &text);
 	if (n == -ENOENT)
 		return 0;
 	if (n < 0)
-		return sys(e, (int)n, path);
-	r = jbind_parse(t, text, (size_t)n, out, a, path, e);
+		return sys(e, (int)n, name);
+	r = jbind_parse(t, text, (size_t)n, out, a, name, e);
 	return r < 0 ? r : 1;
 }
 
@@ -504,22 +496,28 @@ int instance_state(int root_fd, int run_fd, const char *id, struct arena *a,
 	/* Looked at before the files: a monitor writes exit.json and then lets go. */
 	bool alive = instance_alive(run_fd, id);
 	struct health_report health = {0};
+	auto_fd int dir = -1;
 	int started, ended, owed, asked;
 
-	started = read_doc(root_fd, id, "start.json", &instance_start_table, a, &start, e);
+	snprintf(path, sizeof(path), "instances/%.64s", id);
+	dir = openat(root_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 && errno == ENOENT)
+		return err_set(e, ERR_NOT_FOUND, "no such instance: %.64s", id);
+	if (dir < 0)
+		return err_sys(e, "%s", path);
+	started = read_doc(dir, "start.json", &instance_start_table, a, &start, e);
 	if (started < 0)
 		return started;
-	ended = read_doc(root_fd, id, "exit.json", &instance_exit_table, a, &end, e);
+	ended = read_doc(dir, "exit.json", &instance_exit_table, a, &end, e);
 	if (ended < 0)
 		return ended;
 	s.started_ns = start.started_ns;
 	s.restarts = start.restarts;
-	asked =
-	    started ? read_doc(root_fd, id, "health.json", &health_report_table, a, &health, e) : 0;
+	asked = started ? read_doc(dir, "health.json", &health_report_table, a, &health, e) : 0;
 	if (asked < 0)
 		return asked;
 	s.health = asked ? health.status : -1;
-	owed = read_doc(root_fd, id, "again.json", &instance_again_table, a, &again, e);
+	owed = read_doc(dir, "again.json", &instance_again_table, a, &again, e);
 	if (owed < 0)
 		return owed;
 	s.restarting = owed;
