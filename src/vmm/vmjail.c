@@ -264,16 +264,7 @@ static int map_self(uid_t uid, gid_t gid, struct err *e)
 /* In a user namespace that maps less than the chosen user: its "nobody". */
 static uid_t allowed_uid(uid_t want)
 {
-	auto_free char *text = NULL;
-	unsigned long long in, out, n, top = 0;
-	const char *p;
-
-	if (file_read(AT_FDCWD, "/proc/self/uid_map", 65536, &text) < 0)
-		return want;
-	for (p = text; p && sscanf(p, "%llu %llu %llu", &in, &out, &n) == 3;
-	     p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL)
-		top = in + n > top ? in + n : top;
-	return want < top ? want : 65534;
+	return userns_has_uid(want) ? want : 65534;
 }
 
 /* In an ordinary user's engine /dev/kvm is the host's own node, which the user may open as a member
