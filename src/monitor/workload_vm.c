@@ -482,8 +482,11 @@ static int make_cgroup(struct machine *m, const struct plan *p, struct arena *a,
 {
 	struct plan_resources res = {.devices = vm_device_rules(a)};
 	struct cgroup_request rq = {
-	    .path = p->linux_->cgroups_path, .id = p->caisson->id, .resources = &res};
-
+	    .path = p->linux_->cgroups_path,
+	    .id = p->caisson->id,
+	    .flags = CGROUP_PATH_OURS,
+	    .resources = &res,
+	};
 	int r;
 
 	if (p->linux_->resources) {

@@ -263,6 +263,7 @@ static bool optional(const struct cgroup_tree *t, uint32_t limits)
 struct join {
 	uint32_t want, limits;
 	bool all;      /* on v1; on v2 enabling a controller changes everybody's ancestors */
+	bool asked;    /* the path was: every directory of it must be had */
 	uint32_t made; /* out: places that are new, by index */
 };
 
@@ -279,8 +280,12 @@ static int join_all(struct cgroup *cg, const struct cgroup_host *h, struct join 
 			if (t->version == 1 && !(t->controllers & j->want) && !j->all)
 				continue;
 			r = join_tree(cg, t, j->want, e);
-			if (may_not(r) && optional(t, j->limits))
+			if (may_not(r) && optional(t, j->limits) && !j->asked)
 				continue;
+			if (may_not(r) && j->limits && !optional(t, j->limits))
+				return delegate(e, h, j->limits);
+			if (may_not(r) && j->asked)
+				return err_wrap(e, r, "linux.cgroupsPath '%s'", cg->path);
 			if (r < 0)
 				return r;
 			if (r == 0)
@@ -359,11 +364,13 @@ static int make(struct cgroup *cg, const struct cgroup_request *rq, const struct
 	static const struct plan_device_rules no_rules;
 	uint32_t limits = cgroup_need_asked(rq->resources);
 	struct join j = {
-	    .want = wanted(h, limits), .limits = limits, .all = rq->flags & CGROUP_ALL};
+	    .want = wanted(h, limits),
+	    .limits = limits,
+	    .all = rq->flags & CGROUP_ALL,
+	    .asked = rq->path && *rq->path && !(rq->flags & CGROUP_PATH_OURS),
+	};
 	int r = join_all(cg, h, &j, e);
 
-	if (may_not(r) && limits)
-		r = delegate(e, h, limits);
 	if (r >= 0)
 		r = check_frozen(cg, h, e);
 	if (r >= 0)

@@ -41,7 +41,8 @@ enum cgroup_driver { CGROUP_FS, CGROUP_SYSTEMD, CGROUP_DRIVER_MAX_ };
 enum cgroup_flags {
 	CGROUP_ALL = 1, /* every mounted v1 hierarchy, as runc does */
 	CGROUP_DEFAULT_PIDS =
-	    2, /* nobody asked for the pids limit: left out where it cannot be set */
+	    2,		      /* nobody asked for the pids limit: left out where it cannot be set */
+	CGROUP_PATH_OURS = 4, /* nobody asked for this path: gone without where it cannot be made */
 };
 
 struct cgroup_request {
@@ -59,8 +60,9 @@ struct cgroup_request {
 
 /* Make the directories and apply the limits; nobody is in yet.
  * Errors: ERR_USAGE bad path or limit; ERR_CONFLICT the cgroup exists and is not empty, or is
- * frozen; ERR_DENIED a limit was asked for where we may not write (text: what to delegate);
- * ERR_UNSUPPORTED no such controller here, or no systemd.  Where we may not write and no limit was
+ * frozen; ERR_DENIED a limit was asked for where we may not write (text: what to delegate),
+ * or a path (runtime-spec config-linux.md, "Cgroups Path": used or an error);
+ * ERR_UNSUPPORTED no such controller here, or no systemd.  Where we may not write and neither was
  * asked the result is a cgroup without directories: everything but numbers works as a no-op. */
 int cgroup_create(const struct cgroup_request *rq, struct cgroup **cg, struct err *e);
 

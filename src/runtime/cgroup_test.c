@@ -526,7 +526,8 @@ TEST(without_rights)
 	NEEDS_CGROUP;
 	pid = fork();
 	if (pid == 0) {
-		struct cgroup_request rq = {.path = "/caisson-test-denied", .id = "x"};
+		struct cgroup_request rq = {
+		    .path = "/caisson-test-denied", .id = "x", .flags = CGROUP_PATH_OURS};
 		struct cgroup *cg = NULL;
 
 		if (setresuid(65534, 65534, 65534) < 0)
@@ -537,7 +538,12 @@ TEST(without_rights)
 		rq.resources = &r;
 		if (cgroup_create(&rq, &cg, &e) != -EACCES || !strstr(e.msg, "pids"))
 			_exit(3);
-		_exit(0);
+		rq.resources = NULL;
+		rq.flags = 0;
+		if (cgroup_create(&rq, &cg, &e) != -EACCES || !strstr(e.msg, "cgroupsPath"))
+			_exit(4);
+		rq.path = NULL;
+		_exit(cgroup_create(&rq, &cg, &e) < 0 || !cg->denied ? 5 : 0);
 	}
 	waitpid(pid, &status, 0);
 	CHECK_INT(status, 0);

@@ -567,11 +567,14 @@ static int connect_listener(struct job *j, struct err *e)
 
 static struct cgroup_request cgroup_of(const struct plan *p, const struct launch_opts *o)
 {
+	const struct plan_caisson *ours = p->caisson;
+
 	return (struct cgroup_request){
 	    .path = p->linux_->cgroups_path,
 	    .id = id_of(p, o),
 	    .driver = o->flags & LAUNCH_SYSTEMD_CGROUP ? CGROUP_SYSTEMD : CGROUP_FS,
-	    .flags = p->caisson && p->caisson->default_pids ? CGROUP_DEFAULT_PIDS : 0,
+	    .flags = (ours ? CGROUP_PATH_OURS : 0U) |
+		     (ours && ours->default_pids ? CGROUP_DEFAULT_PIDS : 0U),
 	    .resources = p->linux_->resources,
 	    .annotations = &p->annotations,
 	};

@@ -128,6 +128,14 @@ def limits_and_commands_without_delegation(env):
     check(r.returncode == 1 and "memory" in r.stderr and re.search("delegated|give it to the user", r.stderr) and len(r.stderr.strip().split("\n")) == 1, f"{r.returncode} {r.stderr}")
     check(not (oci.base / "state/c1").exists(), "state of a refused instance")
     del c["linux"]["resources"]
+    # A path that was asked for is used or refused; without one the instance goes without a cgroup.
+    for path in ("/asked-for", "asked/for"):
+        c["linux"]["cgroupsPath"] = path
+        (b / "config.json").write_text(json.dumps(c))
+        r = call("run", "-d", "c1")
+        check(r.returncode == 1 and "cgroupsPath" in r.stderr and "ermission denied" in r.stderr and len(r.stderr.strip().split("\n")) == 1, f"{path}: {r.returncode} {r.stderr}")
+        check(not (oci.base / "state/c1").exists(), f"{path}: state of a refused instance")
+    del c["linux"]["cgroupsPath"]
     (b / "config.json").write_text(json.dumps(c))
     same(call("run", "-d", "c1", **SILENT).returncode, 0, "run -d")
     for args, word in ((["update", "--pids-limit", "5", "c1"], "pids"), (["pause", "c1"], "cgroup|freez"), (["events", "--stats", "c1"], "cgroup"),
