@@ -56,6 +56,11 @@
 	X(registry_inspect)                                                                        \
 	X(registry_referrers)                                                                      \
 	X(registry_rm)                                                                             \
+	X(volume_create)                                                                           \
+	X(volume_ls)                                                                               \
+	X(volume_inspect)                                                                          \
+	X(volume_rm)                                                                               \
+	X(volume_prune)                                                                            \
 	X(store_info)                                                                              \
 	X(store_convert)                                                                           \
 	X(compare)                                                                                 \

@@ -6,10 +6,7 @@
 #include "engine/session.h"
 #include "net/network.h"
 #include "store/store.h"
-
-#include <dirent.h>
-#include <fcntl.h>
-#include <unistd.h>
+#include "store/volume.h"
 
 static int instances(struct session *s, struct arena *a, struct strs *out, struct err *e)
 {
@@ -45,22 +42,6 @@ static int networks(struct store *store, struct arena *a, struct strs *out, stru
 	return r;
 }
 
-static int volumes(struct store *store, struct arena *a, struct strs *out)
-{
-	int fd = openat(store_root_fd(store), "volumes", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *ent;
-
-	if (!d && fd >= 0)
-		close(fd);
-	while (d && (ent = readdir(d)))
-		if (ent->d_name[0] != '.')
-			arena_strs_add(a, out, arena_dup(a, ent->d_name));
-	if (d)
-		closedir(d);
-	return 0;
-}
-
 int completion_names(struct session *s, const char *kind, struct arena *a, struct strs *out,
 		     struct err *e)
 {
@@ -75,5 +56,5 @@ int completion_names(struct session *s, const char *kind, struct arena *a, struc
 		return images(s, a, out, e);
 	if (streq(kind, "network"))
 		return networks(store, a, out, e);
-	return streq(kind, "volume") ? volumes(store, a, out) : 0;
+	return streq(kind, "volume") ? volume_names(store_root_fd(store), a, out, e) : 0;
 }

@@ -15,13 +15,13 @@
 #include "engine/plan_build.h"
 #include "engine/request.h"
 #include "engine/session.h"
+#include "engine/volume_ctl.h"
 #include "engine/wall.h"
 #include "fmt/publish.h"
 #include "spec/plan.h"
 #include "store/image.h"
 #include "store/instance.h"
 #include "store/store.h"
-#include "store/volume.h"
 #include "sys/fd.h"
 #include "sys/path.h"
 
@@ -152,14 +152,14 @@ static int make_source(const char *path, struct err *e)
 	return err_sys(e, "make '%s'", path);
 }
 
-static int make_sources(const struct instance *i, int root_fd, struct err *e)
+static int make_sources(struct instance *i, struct store *store, struct arena *a, struct err *e)
 {
 	for (size_t k = 0; k < i->mounts.n; k++) {
-		const struct instance_mount *m = &i->mounts.v[k];
+		struct instance_mount *m = &i->mounts.v[k];
 		int r = 0;
 
 		if (streq(m->type, "volume"))
-			r = volume_ensure(root_fd, m->name, e);
+			r = volume_ctl_use(store, m, a, e);
 		else if (streq(m->type, "bind"))
 			r = make_source(m->source, e);
 		if (r < 0)
@@ -176,7 +176,7 @@ static int make(struct store *store, const struct request *q, struct arena *a, s
 
 	if (dir < 0)
 		return dir;
-	r = make_sources(out, store_root_fd(store), e);
+	r = make_sources(out, store, a, e);
 	if (r == 0)
 		r = instance_commit(dir, out, !q->auto_remove, e);
 	if (r == 0)

@@ -271,8 +271,9 @@ static int one_mount(struct build *b, const struct instance_mount *v, struct err
 		if (!streq(o, "nocopy") && !str_after(o, "recursive="))
 			arena_strs_add(b->a, &m->options, o);
 	}
-	/* A volume of ours has the owners that instances know, whatever their range. */
-	if (own_ids(b) && streq(v->type, "volume"))
+	/* A volume of ours has the owners that instances know, whatever their range; one that
+	 * stands for a directory of the host has the host's. */
+	if (own_ids(b) && streq(v->type, "volume") && str_after(v->source, b->in->root))
 		arena_strs_add(b->a, &m->options, "idmap");
 	/* For a bind mount the runtime reads it as: when it is empty. */
 	if (copy)

@@ -4,9 +4,11 @@
 #include "base/err.h"
 #include "base/opt.h"
 #include "base/str.h"
+#include "engine/eventlog.h"
 #include "engine/lookup.h"
 #include "engine/remove.h"
 #include "engine/session.h"
+#include "engine/volume_ctl.h"
 #include "fmt/reference.h"
 #include "fmt/timestamp.h"
 #include "store/gc.h"
@@ -18,7 +20,6 @@
 #include "store/volume.h"
 #include "sys/du.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -207,10 +208,10 @@ int prune_images(struct session *s, const struct prune_opts *o, struct arena *a,
 
 /* ---- instances ---- */
 
-static const char *label_of(const struct instance *i, const char *key)
+static const char *label_in(const struct strs *labels, const char *key)
 {
-	for (size_t k = 0; k < i->labels.n; k++) {
-		const char *rest = str_after(i->labels.v[k], key);
+	for (size_t k = 0; k < labels->n; k++) {
+		const char *rest = str_after(labels->v[k], key);
 
 		if (rest && (*rest == '=' || !*rest))
 			return *rest ? rest + 1 : rest;
@@ -225,7 +226,7 @@ static bool instance_fits(const struct lookup *l, const struct filter *f)
 	if (f->until_ns && l->i.created_ns >= f->until_ns)
 		return false;
 	for (size_t k = 0; k < f->n; k++)
-		if (!label_fits(&f->labels[k], label_of(&l->i, f->labels[k].key)))
+		if (!label_fits(&f->labels[k], label_in(&l->i.labels, f->labels[k].key)))
 			return false;
 	return true;
 }
@@ -269,58 +270,72 @@ static int drop_instances(struct session *s, struct store *store, const struct f
 
 /* ---- volumes ---- */
 
-/* Nobody gave it a name: it has that of an id (engine/mountspec.c). */
-static bool anonymous(const char *name)
+static bool volume_fits(int root, const char *name, const struct filter *f, struct arena *a)
 {
-	return strlen(name) == INSTANCE_ID && strspn(name, "0123456789abcdef") == INSTANCE_ID;
+	struct strs labels;
+	struct volume v;
+
+	if (!f->n)
+		return true;
+	/* One that cannot be read has no labels that would say anything. */
+	if (volume_load(root, name, a, &v, NULL) < 0)
+		return false;
+	labels = volume_ctl_labels(&v, a);
+	for (size_t i = 0; i < f->n; i++)
+		if (!label_fits(&f->labels[i], label_in(&labels, f->labels[i].key)))
+			return false;
+	return true;
 }
 
-static bool mounted(const struct lookups *all, const char *volume)
-{
-	for (size_t i = 0; i < all->n; i++)
-		for (size_t k = 0; k < all->v[i].i.mounts.n; k++)
-			if (streq(all->v[i].i.mounts.v[k].type, "volume") &&
-			    streq(all->v[i].i.mounts.v[k].name, volume))
-				return true;
-	return false;
-}
-
-static int drop_volumes(struct session *s, struct store *store, const struct filter *f,
-			struct arena *a, struct prune_result *out, struct err *e)
+static int drop_volumes(struct store *store, bool all, const struct filter *f, struct arena *a,
+			struct prune_result *out, struct err *e)
 {
 	auto_fd int lock = store_lock(store, STORE_EXCLUSIVE, e);
+	auto_fd int dir = -1;
+	int r = lock < 0 ? lock : 0, root = store_root_fd(store);
 	struct strs names = {0};
-	struct lookups all;
-	struct dirent *de;
-	DIR *d;
-	int r = lock < 0 ? lock : lookup_all(s, a, &all, e), fd;
 
-	if (r < 0)
-		return r;
-	/* An anonymous volume has no labels. */
-	for (size_t i = 0; i < f->n; i++)
-		if (!label_fits(&f->labels[i], NULL))
-			return 0;
-	fd = store_dir(store, "volumes", e);
-	if (fd < 0)
-		return fd;
-	d = fdopendir(fd);
-	if (!d)
-		abort();
-	while ((de = readdir(d)))
-		if (anonymous(de->d_name) && !mounted(&all, de->d_name))
-			arena_strs_add(a, &names, arena_dup(a, de->d_name));
+	if (r == 0)
+		r = volume_names(root, a, &names, e);
+	if (r == 0)
+		r = dir = store_dir(store, "volumes", e);
 	for (size_t i = 0; r >= 0 && i < names.n; i++) {
+		struct strs users = {0};
 		uint64_t bytes = 0;
 
-		du_add(fd, names.v[i], &bytes);
-		r = volume_remove(store_root_fd(store), names.v[i], e);
+		if ((!all && !volume_anonymous(names.v[i])) || !volume_fits(root, names.v[i], f, a))
+			continue;
+		r = volume_ctl_users(store, names.v[i], NULL, a, &users, e);
+		if (r < 0 || users.n)
+			continue;
+		du_add(dir, names.v[i], &bytes);
+		r = volume_remove(root, names.v[i], e);
 		if (r < 0)
 			break;
 		arena_strs_add(a, &out->volumes, names.v[i]);
 		out->bytes += bytes;
+		eventlog_thing(store, "volume", "destroy", names.v[i], NULL);
 	}
-	closedir(d);
+	return r < 0 ? r : 0;
+}
+
+int prune_volumes(struct session *s, const struct prune_opts *o, struct arena *a,
+		  struct prune_result *out, struct err *e)
+{
+	struct prune_result done = {0};
+	struct filter f;
+	struct store *store;
+	int r = parse_filters(&o->filters, a, &f, e);
+
+	if (r >= 0 && f.until_ns)
+		r = err_set(e, ERR_USAGE,
+			    "--filter until does not work for volumes (label=, label!=)");
+	if (r >= 0)
+		r = session_store(s, &store, e);
+	if (r >= 0)
+		r = drop_volumes(store, o->all, &f, a, &done, e);
+	if (r >= 0)
+		*out = done;
 	return r;
 }
 
@@ -361,7 +376,7 @@ int prune_system(struct session *s, const struct prune_opts *o, struct arena *a,
 	remove_leftovers(s, NULL);
 	r = drop_instances(s, store, &f, a, &done, e);
 	if (r >= 0 && o->volumes)
-		r = drop_volumes(s, store, &f, a, &done, e);
+		r = drop_volumes(store, false, &f, a, &done, e);
 	if (r >= 0)
 		r = drop_images(s, store, o->all, &f, a, &done, e);
 	if (r >= 0)

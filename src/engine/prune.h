@@ -18,8 +18,8 @@ struct err;
 struct session;
 
 struct prune_opts {
-	bool all;	     /* images with names too, when no instance uses them */
-	bool volumes;	     /* and anonymous volumes that no instance uses */
+	bool all;     /* images (prune_volumes: volumes) with names too, when nobody uses them */
+	bool volumes; /* and anonymous volumes that no instance uses */
 	struct strs filters; /* "until=TIME|DURATION", "label=K[=V]", "label!=K[=V]" */
 };
 
@@ -37,6 +37,9 @@ int prune_images(struct session *s, const struct prune_opts *o, struct arena *a,
 /* Instances that do not run. */
 int prune_instances(struct session *s, const struct prune_opts *o, struct arena *a,
 		    struct prune_result *out, struct err *e);
+/* ERR_USAGE also for "until": as in docker it has no meaning for volumes. */
+int prune_volumes(struct session *s, const struct prune_opts *o, struct arena *a,
+		  struct prune_result *out, struct err *e);
 int prune_system(struct session *s, const struct prune_opts *o, struct arena *a,
 		 struct prune_result *out, struct err *e);
 

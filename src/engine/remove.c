@@ -10,6 +10,7 @@
 #include "engine/request.h"
 #include "engine/restart.h"
 #include "engine/session.h"
+#include "engine/volume_ctl.h"
 #include "net/aside.h"
 #include "net/attach.h"
 #include "spec/policy.h"
@@ -77,18 +78,41 @@ static void detach_later(struct session *s, const char *id)
 		_exit(0);
 }
 
+/* One that another instance uses, too (its name can be had from inspect), stays for that one. */
+static int drop_anonymous(struct session *s, const struct instance *i, struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	auto_fd int lock = -1;
+	int r = 0;
+
+	for (size_t k = 0; r == 0 && k < i->mounts.n; k++) {
+		const struct instance_mount *m = &i->mounts.v[k];
+		struct strs users = {0};
+
+		if (!streq(m->type, "volume") || !m->anonymous)
+			continue;
+		if (lock < 0)
+			r = lock = store_lock(s->store, STORE_EXCLUSIVE, e);
+		if (r >= 0)
+			r = volume_ctl_users(s->store, m->name, i->id, &a, &users, e);
+		if (r == 0 && !users.n)
+			r = volume_remove(store_root_fd(s->store), m->name, e);
+		if (r == 0 && !users.n)
+			eventlog_thing(s->store, "volume", "destroy", m->name, NULL);
+	}
+	return r < 0 ? r : 0;
+}
+
 /* The caller holds the instance's lock and no monitor lives. */
 static int remove_locked(struct session *s, const struct instance *i, unsigned int flags,
 			 struct err *e)
 {
 	int root = store_root_fd(s->store), run = store_run_fd(s->store);
-	bool volumes = flags & REMOVE_VOLUMES;
 	bool later = (flags & REMOVE_SOON) && may_detach_later(s, i);
 	int r = later ? 0 : attach_remove(run, i->id, e);
 
-	for (size_t k = 0; r == 0 && volumes && k < i->mounts.n; k++)
-		if (streq(i->mounts.v[k].type, "volume") && i->mounts.v[k].anonymous)
-			r = volume_remove(root, i->mounts.v[k].name, e);
+	if (r == 0 && (flags & REMOVE_VOLUMES))
+		r = drop_anonymous(s, i, e);
 	if (r == 0)
 		r = rootfs_remove(s->store, i->id, e);
 	if (r == 0)

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/pretty.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "cli/template.h"
+#include "fmt/json.h"
+#include "fmt/utf8.h"
+
+#include <unistd.h>
+
+/* Indented by four blanks, as docker prints it; our own compact text has no blanks outside
+ * strings. */
+static void indent(const char *p, int depth, struct buf *out)
+{
+	bool in_string = false;
+
+	for (; *p; p++) {
+		bool empty = (*p == '{' && p[1] == '}') || (*p == '[' && p[1] == ']');
+
+		if (in_string) {
+			buf_add(out, p, 1);
+			if (*p == '\\')
+				buf_add(out, ++p, 1);
+			else if (*p == '"')
+				in_string = false;
+		} else if (empty) {
+			buf_add(out, p++, 2);
+		} else if (*p == '{' || *p == '[') {
+			buf_printf(out, "%c\n%*s", *p, ++depth * 4, "");
+		} else if (*p == '}' || *p == ']') {
+			buf_printf(out, "\n%*s%c", --depth * 4, "", *p);
+		} else if (*p == ',') {
+			buf_printf(out, ",\n%*s", depth * 4, "");
+		} else if (*p == ':') {
+			buf_puts(out, ": ");
+		} else {
+			in_string = *p == '"';
+			buf_add(out, p, 1);
+		}
+	}
+}
+
+/* Labels, commands and variables are an image's to choose: on a terminal their control characters
+ * are shown and not obeyed.  A program that reads gets the bytes. */
+static void show(char *text, struct buf *out)
+{
+	bool screen = isatty(STDOUT_FILENO);
+
+	for (char *p = text; screen && *p;) {
+		size_t n = strcspn(p, "\n\t");
+		char end = p[n];
+
+		p[n] = '\0';
+		utf8_visible(out, p);
+		buf_add(out, &end, end != '\0');
+		p += n + (end != '\0');
+	}
+	if (!screen)
+		buf_puts(out, text);
+	buf_puts(out, "\n");
+}
+
+int pretty_one(const struct buf *text, const char *format, bool first, struct buf *out,
+	       struct err *e)
+{
+	auto_buf struct buf filled = BUF_INIT(8 << 20);
+	auto_json struct json *j = NULL;
+	int r;
+
+	if (!format) {
+		buf_puts(out, first ? "[\n    " : ",\n    ");
+		indent(text->p, 1, out);
+		return 0;
+	}
+	if (streq(format, "json")) {
+		buf_printf(out, "%s\n", text->p);
+		return 0;
+	}
+	r = json_parse(text->p, text->len, "description", &j, e);
+	if (r == 0)
+		r = template_print(format, j, &filled, e);
+	if (r == 0)
+		show(filled.p, out);
+	return r;
+}

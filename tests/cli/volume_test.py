@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 240
+"""`caisson volume`: docker's words, options and refusals; nobody's volume goes while an instance has it; kill -9 at every step."""
+import os, re, subprocess
+
+from caisson_test import check, main, same, test
+
+T = "caisson/tiny"
+
+
+def names(env, *words):
+    return env.run("volume", "ls", "-q", *words).ok(err="").out.split()
+
+
+@test(needs="root")
+def a_volume_is_made_listed_described_and_removed(env):
+    env.run("volume", "create", "--label", "a=b", "--label", "k", "--label", "a=c", "one").ok(out="one\n")
+    env.run("volume", "create", "--name", "two", "-d", "local").ok(out="two\n")
+    anonymous = env.run("volume", "create").ok().out.strip()
+    check(re.fullmatch("[0-9a-f]{64}", anonymous), anonymous)
+    same(names(env), sorted([anonymous, "one", "two"]), "names")
+    doc = env.run("volume", "inspect", "one", "two").ok().json()
+    same({k: v for k, v in doc[0].items() if k != "CreatedAt"},
+         {"Driver": "local", "Labels": {"a": "c", "k": ""}, "Mountpoint": f"{env.root}/volumes/one/_data", "Name": "one", "Options": None, "Scope": "local"}, "inspect")
+    check(re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", doc[0]["CreatedAt"]), doc[0]["CreatedAt"])
+    same((doc[1]["Labels"], doc[1]["Options"]), (None, None), "inspect of a plain one")
+    env.run("volume", "inspect", "-f", "{{.Name}} {{.Labels.a}}", "one").ok(out="one c\n")
+    same(env.run("volume", "inspect", "-f", "json", "one").ok().out.count("\n"), 1, "lines")
+    same(env.run("volume", "inspect", anonymous).ok().json()[0]["Labels"], {"com.docker.volume.anonymous": ""}, "an anonymous one")
+    env.run("volume", "inspect", "nope", "one").error(1, "no such volume: nope")
+    env.run("volume", "inspect", "../x").error(1, "no such volume: ../x")
+    lines = env.run("volume", "ls").ok().out.splitlines()
+    same([lines[0].split(), lines[2].split()], [["DRIVER", "VOLUME", "NAME"], ["local", "one"]], "table")
+    env.run("volume", "ls", "-f", "name=on", "--format", "{{.Name}} {{.Driver}} {{.Scope}} {{.Labels}} {{.Size}} {{.Links}}").ok(out="one local local a=c,k= N/A N/A\n")
+    env.run("volume", "list", "--filter", "name=two", "--format", "json").ok()
+    env.run("volume", "rm", "one", "nope", "two").expect(1, out="one\ntwo\n", err=re.compile("no such volume: nope"))
+    env.run("volume", "remove", "--force", "nope", anonymous).ok(out=f"nope\n{anonymous}\n")
+    same(os.listdir(env.root / "volumes") + os.listdir(env.root / "tmp"), [], "files")
+
+
+@test(needs="root")
+def creating_twice_is_no_error_unless_it_is_another(env):
+    env.run("volume", "create", "--label", "a=b", "again").ok(out="again\n")
+    (env.root / "volumes/again/_data/f").write_text("kept")
+    env.run("volume", "create", "again").ok(out="again\n")
+    env.run("volume", "create", "--label", "a=b", "again").ok(out="again\n")
+    env.run("volume", "create", "--label", "a=c", "again").error(1, "again", "other labels")
+    same((env.root / "volumes/again/_data/f").read_text(), "kept", "file")
+    env.run("volume", "rm", "again").ok()
+
+
+@test(needs="root")
+def what_cannot_be_is_refused_before_anything_is_made(env):
+    for words, code, said in (
+            (["../evil"], 2, ["../evil", "-v"]), (["/abs"], 2, ["/abs"]), ([""], 2, ["invalid volume name"]), (["a/b"], 2, ["a/b"]), (["-x"], 2, ["-x"]),
+            (["x" * 129], 2, ["invalid volume name"]), (["--name", "a", "b"], 2, ["--name"]), (["--driver", "nfs", "x"], 1, ["nfs", "local"]), (["--label", "=v", "x"], 2, ["=v"]),
+            (["-o", "size=10g", "x"], 2, ["size=10g", "device="]), (["-o", "type=tmpfs", "-o", "device=tmpfs", "x"], 1, ["type=tmpfs", "--tmpfs"]),
+            (["-o", "type=nfs", "-o", "device=:/x", "-o", "o=addr=192.0.2.1", "x"], 1, ["type=nfs", "bind"]), (["-o", "type=none", "-o", "o=bind", "x"], 2, ["device="]),
+            (["-o", "type=none", "-o", "o=bind", "-o", "device=rel", "x"], 2, ["device="]),
+            (["-o", "type=none", "-o", "o=bind,size=1", "-o", "device=/tmp", "x"], 1, ["size=1"]), (["--scope", "multi", "x"], 1, ["--scope", "cluster"]),
+            (["--limit-bytes", "1", "x"], 1, ["--limit-bytes"]), (["--type", "block", "x"], 1, ["--type"])):
+        env.run("volume", "create", *words).error(code, *said)
+    env.run("volume", "ls", "--filter", "size=1").error(2, "size=1", "dangling")
+    env.run("volume", "ls", "--filter", "dangling=maybe").error(2, "dangling=maybe")
+    env.run("volume", "ls", "--cluster").error(1, "--cluster")
+    env.run("volume", "prune", "-f", "--filter", "until=1h").error(2, "until")
+    env.run("volume", "prune").error(2, "--force")
+    env.run("volume", "rm", "../instances").error(1, "../instances")
+    same(names(env), [], "volumes")
+
+
+@test(needs="root")
+def a_volume_in_use_stays(env):
+    env.run("create", "--name", "has", "-v", "used:/v", T, "true").ok()
+    env.run("volume", "create", "--label", "keep", "free").ok()
+    env.run("volume", "rm", "used").error(1, "used", "in use by", env.run("inspect", "-f", "{{.Id}}", "has").ok().out[:12])
+    env.run("volume", "rm", "-f", "used").error(1, "in use by")
+    same((names(env, "-f", "dangling=true"), names(env, "-f", "dangling=false"), names(env, "-f", "label=keep"), names(env, "-f", "label=keep=no"), names(env, "-f", "driver=x")),
+         (["free"], ["used"], ["free"], [], []), "filters")
+    env.run("volume", "prune", "-f").ok(out="Total reclaimed space: 0B\n")
+    env.run("volume", "prune", "-a", "-f", "--filter", "label!=keep").ok(out="Total reclaimed space: 0B\n")
+    out = env.run("volume", "prune", "-a", "-f").ok().out
+    check(out.startswith("Deleted Volumes:\nfree\n\nTotal reclaimed space: "), out)
+    env.run("rm", "-v", "has").ok()
+    same(names(env), ["used"], "a named one stays")
+    env.run("volume", "rm", "used").ok()
+
+
+@test(needs="root")
+def anonymous_ones_go_with_the_last_that_has_them(env):
+    env.run("run", "--rm", "-v", "/v", T, "true").ok()
+    same(names(env), [], "after --rm")
+    env.run("create", "--name", "one", "-v", "/v", T, "true").ok()
+    [v] = names(env)
+    env.run("create", "--name", "two", "-v", f"{v}:/w", T, "true").ok()
+    env.run("rm", "-v", "one").ok()
+    same(names(env), [v], "another has it")
+    env.run("rm", "two").ok()
+    env.run("volume", "prune", "-f").ok(out=re.compile(v))
+    same(names(env), [], "pruned")
+
+
+@test(needs="root")
+def a_volume_may_be_a_directory_of_the_host(env):
+    d = env.tmp / "device"
+    d.mkdir()
+    (d / "f").write_text("host\n")
+    env.run("volume", "create", "-o", "type=none", "-o", "o=bind", "-o", f"device={d}", "dev").ok()
+    env.run("volume", "create", "-o", "type=none", "-o", "o=bind,ro", "-o", f"device={d}", "devro").ok()
+    same(env.run("volume", "inspect", "dev").ok().json()[0]["Options"], {"type": "none", "o": "bind", "device": str(d)}, "options")
+    env.run("run", "--rm", "-v", "dev:/d", T, "sh", "-c", "cat /d/f; echo in >/d/g").ok(out="host\n")
+    env.run("run", "--rm", "-v", "devro:/d", T, "sh", "-c", "cat /d/g; echo no >/d/g").expect(1, out="in\n")
+    env.run("volume", "rm", "dev", "devro").ok()
+    same(sorted(os.listdir(d)), ["f", "g"], "the host's files stay")
+    env.run("volume", "create", "-o", "type=none", "-o", "o=bind", "-o", f"device={d}/gone", "dev").ok()
+    env.run("run", "--rm", "-v", "dev:/d", T, "true").error(125, "dev", f"{d}/gone")
+    env.run("volume", "rm", "dev").ok()
+
+
+@test(needs="root,strace", timeout=120)
+def killed_at_every_step(env):
+    """kill -9 at the n-th of each call that changes something: what is listed is whole, what is not listed goes."""
+    killed = 0
+    for verb, call in (("create", "mkdirat"), ("create", "flock"), ("create", "fdatasync"), ("create", "renameat"), ("create", "fsync"), ("create", "renameat2"),
+                       ("rm", "flock"), ("rm", "renameat"), ("rm", "unlinkat")):
+        for n in (1, 2, 3):
+            if verb == "rm":
+                env.run("volume", "create", "--label", "a=b", "k").ok()
+                (env.root / "volumes/k/_data/f").write_text("x")
+            p = subprocess.run(["strace", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={n}",
+                                *env.argv(["volume", verb, *(["--label", "a=b"] if verb == "create" else []), "k"])], capture_output=True, env=env.os_env)
+            killed += p.returncode in (-9, 137)
+            for v in names(env):
+                same(env.run("volume", "inspect", v).ok().json()[0]["Labels"], {"a": "b"}, f"{verb} {call} {n}: labels")
+                check((env.root / "volumes" / v / "_data").is_dir(), f"{verb} {call} {n}: _data")
+                env.run("volume", "rm", v).ok()
+            env.run("system", "prune", "-f").ok()
+            same(os.listdir(env.root / "tmp") + os.listdir(env.root / "volumes"), [], f"{verb} {call} {n}: left")
+    check(killed >= 9, f"only {killed} times killed")
+
+
+@test(needs="root")
+def making_removing_and_using_at_once(env):
+    """Ten commands at a time fight for one name: each succeeds or says why, and no instance loses its volume."""
+    for _ in range(4):
+        procs = [env.start(*w) for w in (["volume", "create", "fight"], ["volume", "rm", "-f", "fight"]) * 3]
+        runs = [env.start("create", "--name", f"f{i}", "-v", "fight:/v", T, "true") for i in range(3)]
+        for p in runs:
+            p.finish().ok()
+        for p in procs:
+            p.finish()
+        check((env.root / "volumes/fight/_data").is_dir(), "three instances have it, and it is gone")
+        env.run("volume", "rm", "fight").error(1, "in use by")
+        env.run("rm", "f0", "f1", "f2").ok()
+        env.run("volume", "rm", "-f", "fight").ok()
+    same(os.listdir(env.root / "tmp"), [], "tmp")
+
+
+@test(needs="root")
+def events_tell(env):
+    env.run("volume", "create", "told").ok()
+    env.run("volume", "rm", "told").ok()
+    out = env.run("events", "--since", "1m", "--until", "0s", "--filter", "volume=told", "--format", "{{.Action}}").ok().out
+    same(out.split(), ["create", "destroy"], "events")
+
+
+@test(needs="rootless")
+def an_ordinary_user_has_volumes(env):
+    env.run("volume", "create", "--label", "a=b", "mine").ok(out="mine\n")
+    env.run("run", "--rm", "-v", "mine:/v", T, "sh", "-c", "echo x >/v/f; chown 33 /v/f").ok()
+    env.run("volume", "ls", "-q", "-f", "label=a=b").ok(out="mine\n")
+    env.run("volume", "rm", "mine").ok(out="mine\n")
+    same(os.listdir(env.root / "volumes") + os.listdir(env.root / "tmp"), [], "files")
+
+
+main()
