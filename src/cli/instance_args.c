@@ -256,6 +256,7 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 	    .health_start_interval_ns = i->health_start_interval,
 	    .health_retries = i->health_retries,
 	    .tmpfs = strs_of(&i->tmpfs),
+	    .volumes_from = strs_of(&i->volumes_from),
 	    .shm_bytes = i->shm,
 	    .network = i->network,
 	    .publish = strs_of(&i->publish),

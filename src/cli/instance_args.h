@@ -34,8 +34,8 @@ struct instance_args {
 	int64_t health_retries;
 	int64_t cpus, pids, stop_timeout, oom_score, memory_swappiness, blkio_weight;
 	int64_t cpu_period, cpu_quota, cpu_rt_period, cpu_rt_runtime, cpu_shares;
-	struct opt_list log_opt, env, env_file, volume, mount, tmpfs, publish, dns, add_host,
-	    expose;
+	struct opt_list log_opt, env, env_file, volume, volumes_from, mount, tmpfs, publish, dns,
+	    add_host, expose;
 	struct opt_list attach, dns_option, dns_search, storage_opt;
 	struct opt_list cap_add, cap_drop, security_opt, label, label_file, annotation, ulimit;
 	struct opt_list group_add, sysctl, device, device_cgroup_rule, blkio_weight_device;

@@ -156,6 +156,8 @@ const struct opt instance_opts_table[] = {
       .help = "mount a host path or a volume"),
     O(volume_driver, .name = "volume-driver", .type = OPT_ENUM, .arg = "DRIVER", .values = drivers,
       .help = "only local: volumes are directories"),
+    O(volumes_from, .name = "volumes-from", .type = OPT_LIST, .arg = "INSTANCE[:ro|rw]",
+      .complete = "instance", .help = "mount the volumes and host paths that another one has"),
     O(workdir, .name = "workdir", .letter = 'w', .type = OPT_STR, .arg = "DIR",
       .help = "working directory inside"),
     OPT_END,

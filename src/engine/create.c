@@ -95,8 +95,8 @@ static int check_parts(const struct request *q, struct arena *a, struct err *e)
 	return r;
 }
 
-static int describe(struct session *s, const struct request *q, const struct image *image,
-		    struct arena *a, struct instance *out, struct err *e)
+static int describe(struct session *s, struct store *store, const struct request *q,
+		    const struct image *image, struct arena *a, struct instance *out, struct err *e)
 {
 	auto_buf struct buf b = BUF_INIT(REQUEST_MAX);
 	char id[INSTANCE_ID + 1];
@@ -112,7 +112,8 @@ static int describe(struct session *s, const struct request *q, const struct ima
 				 .auto_remove = q->auto_remove};
 	r = plan_build_command(q, &image->config.config, a, &out->command, e);
 	if (r == 0)
-		r = mountspec_list(q, &image->config.config.volumes, s->root, a, &out->mounts, e);
+		r = mountspec_list(q, &image->config.config.volumes, store_root_fd(store), s->root,
+				   a, &out->mounts, e);
 	if (r < 0)
 		return r;
 	labels(q, image, a, &out->labels);
@@ -230,7 +231,7 @@ int create_instance(struct session *s, const struct request *asked,
 		return r;
 	/* From naming the image to the record that holds it nothing may be collected. */
 	lock = hold_image(store, q->image, pull, &image, e);
-	r = lock < 0 ? lock : describe(s, q, image, a, out, e);
+	r = lock < 0 ? lock : describe(s, store, q, image, a, out, e);
 	if (r == 0) {
 		out->image_id = arena_dup(a, out->image_id);
 		r = make(store, q, a, out, e);
@@ -253,6 +254,6 @@ int create_instance_of(struct session *s, const struct request *asked, const str
 	if (r == 0)
 		r = join_fix(s, q, a, e);
 	if (r == 0)
-		r = describe(s, q, image, a, out, e);
+		r = describe(s, store, q, image, a, out, e);
 	return r < 0 ? r : make(store, q, a, out, e);
 }

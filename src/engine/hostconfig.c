@@ -216,6 +216,7 @@ void hostconfig_write(struct members *w, const struct request *q, const struct p
 
 	members_open(w, "HostConfig");
 	members_list(w, "Binds", &q->volumes, "null");
+	members_list(w, "VolumesFrom", &q->volumes_from, "null");
 	members_open(w, "LogConfig");
 	members_str(w, "Type", q->log_driver ? q->log_driver : "json-file");
 	members_map(w, "Config", &q->log_opts, a);

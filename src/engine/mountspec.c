@@ -441,16 +441,80 @@ static int one_tmpfs(struct spec *s, const char *said, struct err *e)
 	return 0;
 }
 
+/* ---- --volumes-from ---- */
+
+static bool taken(const struct spec *s, const char *destination)
+{
+	for (size_t k = 0; k < s->out.n; k++)
+		if (streq(s->out.v[k].destination, destination))
+			return true;
+	return false;
+}
+
+/* One mount of another instance: as that has it, but that an empty volume is not filled again. */
+static int take_over(struct spec *s, const struct instance_mount *from, bool ro, const char *said,
+		     struct err *e)
+{
+	bool volume = streq(from->type, "volume"), has_ro = false;
+	struct instance_mount *m;
+
+	if (streq(from->type, "tmpfs") || taken(s, from->destination))
+		return 0;
+	m = add(s, from->destination, said, e);
+	if (!m)
+		return -EINVAL;
+	m->type = from->type;
+	m->name = from->name;
+	m->source = from->source;
+	m->anonymous = from->anonymous;
+	for (size_t i = 0; i < from->options.n; i++) {
+		const char *o = from->options.v[i];
+
+		if (s->q->isolation == PLAN_VM &&
+		    (strstr(o, "shared") || strstr(o, "slave") || str_after(o, "recursive=")))
+			return err_set(e, ERR_UNSUPPORTED,
+				       "--volumes-from '%.120s': '%s' of the mount at '%.120s' is "
+				       "not possible with --isolation vm",
+				       said, o, m->destination);
+		has_ro |= streq(o, "ro");
+		if (!streq(o, "nocopy"))
+			arena_strs_add(s->a, &m->options, o);
+	}
+	if (ro && !has_ro)
+		arena_strs_add(s->a, &m->options, "ro");
+	if (volume)
+		arena_strs_add(s->a, &m->options, "nocopy");
+	return 0;
+}
+
+static int volumes_from(struct spec *s, const char *said, int root_fd, struct err *e)
+{
+	const char *colon = strrchr(said, ':'), *mode = colon ? colon + 1 : "rw";
+	const char *name = colon ? arena_dupn(s->a, said, (size_t)(colon - said)) : said;
+	struct instance i;
+	int r;
+
+	if (!*name ||
+	    (!streq(mode, "rw") && !streq(mode, "ro") && !streq(mode, "z") && !streq(mode, "Z")))
+		return err_set(e, ERR_USAGE,
+			       "invalid --volumes-from '%.120s': INSTANCE, INSTANCE:ro or "
+			       "INSTANCE:rw",
+			       said);
+	r = instance_find(root_fd, name, s->a, &i, e);
+	if (r < 0)
+		return err_wrap(e, r, "--volumes-from");
+	for (size_t k = 0; r == 0 && k < i.mounts.n; k++)
+		r = take_over(s, &i.mounts.v[k], streq(mode, "ro"), said, e);
+	return r;
+}
+
 static int image_volumes(struct spec *s, const struct strs *l, struct err *e)
 {
 	for (size_t i = 0; i < l->n; i++) {
 		const char *d = clean(s->a, l->v[i]);
 		struct instance_mount *m;
-		bool covered = false;
 
-		for (size_t k = 0; d && k < s->out.n; k++)
-			covered |= streq(s->out.v[k].destination, d);
-		if (covered)
+		if (d && taken(s, d))
 			continue;
 		m = add(s, l->v[i], l->v[i], e);
 		if (!m)
@@ -482,8 +546,8 @@ static void sort(struct instance_mounts *l)
 	}
 }
 
-int mountspec_list(const struct request *q, const struct strs *volumes, const char *root,
-		   struct arena *a, struct instance_mounts *out, struct err *e)
+int mountspec_list(const struct request *q, const struct strs *volumes, int root_fd,
+		   const char *root, struct arena *a, struct instance_mounts *out, struct err *e)
 {
 	struct spec s = {.q = q, .root = root, .a = a};
 	int r = 0;
@@ -494,6 +558,8 @@ int mountspec_list(const struct request *q, const struct strs *volumes, const ch
 		r = one_mount(&s, q->mounts.v[i], e);
 	for (size_t i = 0; r == 0 && i < q->tmpfs.n; i++)
 		r = one_tmpfs(&s, q->tmpfs.v[i], e);
+	for (size_t i = q->volumes_from.n; r == 0 && i > 0; i--)
+		r = volumes_from(&s, q->volumes_from.v[i - 1], root_fd, e);
 	if (r == 0)
 		r = image_volumes(&s, volumes, e);
 	if (r < 0)

@@ -14,10 +14,11 @@ struct err;
 struct instance_mounts;
 struct request;
 
-/* image_volumes: destinations from the image's configuration.  root: the store's root, in which
- * volumes lie.  Errors: ERR_USAGE naming what was typed, ERR_NOT_FOUND for a --mount source that
- * does not exist. */
-int mountspec_list(const struct request *q, const struct strs *image_volumes, const char *root,
-		   struct arena *a, struct instance_mounts *out, struct err *e);
+/* image_volumes: destinations from the image's configuration.  root_fd, root: the store's root, in
+ * which volumes lie, and the instances of --volumes-from.  Errors: ERR_USAGE naming what was typed,
+ * ERR_NOT_FOUND for a --mount source or an instance that does not exist, ERR_UNSUPPORTED what a VM
+ * cannot take over. */
+int mountspec_list(const struct request *q, const struct strs *image_volumes, int root_fd,
+		   const char *root, struct arena *a, struct instance_mounts *out, struct err *e);
 
 #endif

@@ -44,6 +44,7 @@ static const struct jbind_field fields[] = {
     F(volumes, JBIND_STRS),
     F(mounts, JBIND_STRS),
     F(tmpfs, JBIND_STRS),
+    F(volumes_from, JBIND_STRS),
     F(shm_bytes, JBIND_UINT),
     F(network, JBIND_STR),
     F(publish, JBIND_STRS),

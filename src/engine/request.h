@@ -30,9 +30,10 @@ struct request {
 	struct strs attach;    /* streams that were to be attached; empty: all */
 	bool tty, open_stdin, auto_remove, read_only, init;
 
-	struct strs volumes; /* SRC:DST[:OPTIONS] or DST */
-	struct strs mounts;  /* type=bind,source=..,target=..,readonly */
-	struct strs tmpfs;   /* DST[:OPTIONS] */
+	struct strs volumes;	  /* SRC:DST[:OPTIONS] or DST */
+	struct strs mounts;	  /* type=bind,source=..,target=..,readonly */
+	struct strs tmpfs;	  /* DST[:OPTIONS] */
+	struct strs volumes_from; /* INSTANCE[:ro|rw] */
 	uint64_t shm_bytes;
 
 	const char *network; /* "bridge", "none", "host" or a network's name */

@@ -176,6 +176,14 @@ int volume_ctl_create(struct session *s, const struct volume *asked, struct aren
 	return 0;
 }
 
+static bool has(const struct strs *l, const char *text)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (streq(l->v[i], text))
+			return true;
+	return false;
+}
+
 int volume_ctl_use(struct store *store, struct instance_mount *m, struct arena *a, struct err *e)
 {
 	const char *device;
@@ -196,7 +204,7 @@ int volume_ctl_use(struct store *store, struct instance_mount *m, struct arena *
 		return err_sys(e, "volume '%s': its device '%.200s'", v.name, device);
 	m->source = device;
 	for (const char *const *w = mount_words; *w; w++)
-		if (word_in(volume_option(&v, "o"), *w))
+		if (word_in(volume_option(&v, "o"), *w) && !has(&m->options, *w))
 			arena_strs_add(a, &m->options, *w);
 	return 0;
 }

@@ -220,7 +220,11 @@ def a_read_only_volume_cannot_be_written(env):
 def a_named_volume_outlives_the_instance(env):
     v = f"vol-{env.isolation}"
     env.run("run", "--rm", "-v", f"{v}:/data", T, "sh", "-c", "echo kept >/data/f").ok()
-    env.run("run", "--rm", "-v", f"{v}:/data", T, "cat", "/data/f").ok(out="kept\n")
+    env.run("create", "--name", f"{v}-has", "-v", f"{v}:/data", T, "true").ok()
+    env.run("run", "--rm", "--volumes-from", f"{v}-has:ro", T, "sh", "-c", "cat /data/f; echo no >/data/f").expect(1, out="kept\n")
+    env.run("volume", "rm", v).error(1, "in use by")
+    env.run("rm", f"{v}-has").ok()
+    env.run("volume", "rm", v).ok(out=f"{v}\n")
 
 
 # ---- limits ----

@@ -58,7 +58,8 @@ def what_cannot_be_is_refused_before_anything_is_made(env):
             (["-o", "type=nfs", "-o", "device=:/x", "-o", "o=addr=192.0.2.1", "x"], 1, ["type=nfs", "bind"]), (["-o", "type=none", "-o", "o=bind", "x"], 2, ["device="]),
             (["-o", "type=none", "-o", "o=bind", "-o", "device=rel", "x"], 2, ["device="]),
             (["-o", "type=none", "-o", "o=bind,size=1", "-o", "device=/tmp", "x"], 1, ["size=1"]), (["--scope", "multi", "x"], 1, ["--scope", "cluster"]),
-            (["--limit-bytes", "1", "x"], 1, ["--limit-bytes"]), (["--type", "block", "x"], 1, ["--type"])):
+            *(([o, "1", "x"], 1, [o, "cluster"]) for o in ("--availability", "--group", "--limit-bytes", "--required-bytes", "--secret", "--sharing", "--topology-preferred",
+                                                           "--topology-required", "--type"))):
         env.run("volume", "create", *words).error(code, *said)
     env.run("volume", "ls", "--filter", "size=1").error(2, "size=1", "dangling")
     env.run("volume", "ls", "--filter", "dangling=maybe").error(2, "dangling=maybe")
@@ -98,6 +99,32 @@ def anonymous_ones_go_with_the_last_that_has_them(env):
     env.run("rm", "two").ok()
     env.run("volume", "prune", "-f").ok(out=re.compile(v))
     same(names(env), [], "pruned")
+
+
+@test(needs="root")
+def the_volumes_of_another(env):
+    d = env.tmp / "hostdir"
+    d.mkdir()
+    env.run("create", "--name", "from", "-v", "/anon", "-v", "named:/named", "-v", f"{d}:/host", "-v", f"{d}:/ro:ro", "--tmpfs", "/tmpfs", T, "true").ok()
+    [anon] = [v for v in names(env) if v != "named"]
+    env.run("run", "--rm", "--volumes-from", "from", "-v", "/other", T, "sh", "-c", "echo x | tee /anon/a /named/n >/host/h; [ ! -e /tmpfs ] && cat /ro/h && ! echo y >/ro/h").ok(out="x\n")
+    same((sorted(names(env)), (d / "h").read_text()), (sorted([anon, "named"]), "x\n"), "--rm takes nothing that another has")
+    env.run("run", "--rm", "--volumes-from", "from:ro", T, "sh", "-c", "cat /anon/a /named/n /host/h; for f in /anon/a /named/n /host/h; do echo y >$f && exit 3; done; true").ok(out="x\nx\nx\n")
+    # The own mount wins, then the last one; a volume that is empty stays empty.
+    env.run("create", "--name", "last", "-v", "second:/named", "-v", "void:/bin2", T, "true").ok()
+    env.run("create", "--name", "got", "--volumes-from", "from", "--volumes-from", "last", "-v", "mine:/host", T, "true").ok()
+    same(env.run("inspect", "got").ok().json()[0]["HostConfig"]["VolumesFrom"], ["from", "last"], "inspect")
+    same({m["Destination"]: m.get("Name") for m in env.run("inspect", "got").ok().json()[0]["Mounts"]},
+         {"/anon": anon, "/named": "second", "/host": "mine", "/ro": None, "/bin2": "void"}, "mounts")
+    env.run("create", "--name", "empty", "-v", "hollow:/usr:nocopy", T, "true").ok()
+    env.run("run", "--rm", "--volumes-from", "empty", T, "ls", "/usr").ok(out="")
+    env.run("rm", "-v", "from").ok()
+    check(anon in names(env), "the one who took it over has it")
+    env.run("rm", "-v", "got", "last", "empty").ok()
+    check(anon not in names(env), "the last one who has it takes it along")
+    for bad, code, words in ((["nobody"], 125, ["--volumes-from", "nobody"]), (["x:rx"], 2, ["x:rx"]), ([":ro"], 2, [":ro"])):
+        env.run("run", "--rm", "--volumes-from", *bad, T, "true").error(code, *words)
+    env.run("volume", "prune", "-a", "-f").ok()
 
 
 @test(needs="root")
