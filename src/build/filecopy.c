@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "fmt/limits.h"
+#include "sys/fd.h"
 #include "sys/inodes.h"
 #include "sys/path.h"
 
@@ -107,21 +108,36 @@ static int copy_bytes(struct writer *w, int from, int to, const struct filefind_
 	uint64_t left = (uint64_t)it->st.st_size;
 
 	while (left) {
-		ssize_t n = copy_file_range(from, NULL, to, NULL, left, 0);
+		ssize_t n = read(from, w->chunk, left < CHUNK ? (size_t)left : CHUNK);
 
-		if (n < 0 &&
-		    (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)) {
-			n = read(from, w->chunk, left < CHUNK ? (size_t)left : CHUNK);
-			if (n > 0 && write(to, w->chunk, (size_t)n) != n)
-				return cannot(w, it->to);
-		}
 		if (n < 0)
 			return err_sys(w->e, "copy '%s'", it->from);
+		/* No copy_file_range(): into an overlay it is refused for every single file. */
+		errno = n > 0 ? -fd_write_all(to, w->chunk, (size_t)n) : 0;
+		if (errno)
+			return cannot(w, it->to);
 		if (n == 0)
 			return filefind_changed(w->r, it, w->e);
 		left -= (uint64_t)n;
 	}
 	return 0;
+}
+
+/* Most often nothing is in the way, and asking first would cost a lookup in every layer. */
+static int create(struct writer *w, int dir, const char *base, const char *path)
+{
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(dir, base, flags, 0600), r;
+
+	if (fd >= 0)
+		return fd;
+	if (errno != EEXIST)
+		return cannot(w, path);
+	r = make_room(w, dir, base, path);
+	if (r < 0)
+		return r;
+	fd = openat(dir, base, flags, 0600);
+	return fd < 0 ? cannot(w, path) : fd;
 }
 
 static int put_file(struct writer *w, const struct filefind_item *it, const char *path)
@@ -136,12 +152,9 @@ static int put_file(struct writer *w, const struct filefind_item *it, const char
 
 	if (dir < 0 || from < 0)
 		return dir < 0 ? dir : from;
-	r = make_room(w, dir, base, path);
-	if (r < 0)
-		return r;
-	to = openat(dir, base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	to = create(w, dir, base, path);
 	if (to < 0)
-		return cannot(w, path);
+		return to;
 	r = copy_bytes(w, from, to, it);
 	if (r < 0)
 		return r;
