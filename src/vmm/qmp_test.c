@@ -55,7 +55,7 @@ TEST(negotiates_once_and_skips_events)
 	CHECK_STR(e.msg, "QEMU: no");
 	CHECK(read(far, got, sizeof(got) - 1) > 0);
 	CHECK_STR(got, "{\"execute\":\"qmp_capabilities\"}\n{\"execute\":\"stop\"}\n"
-		       "{\"execute\":\"cont\"}\n");
+		       "{\"execute\":\"cont\",\"arguments\":{}}\n");
 	close(far);
 	qmp_done(&q);
 }
