@@ -126,18 +126,19 @@ static int copy_bytes(struct writer *w, int from, int to, const struct filefind_
 /* Most often nothing is in the way, and asking first would cost a lookup in every layer. */
 static int create(struct writer *w, int dir, const char *base, const char *path)
 {
-	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-	int fd = openat(dir, base, flags, 0600), r;
+	for (int tries = 0;; tries++) {
+		int fd =
+		    openat(dir, base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		int r;
 
-	if (fd >= 0)
-		return fd;
-	if (errno != EEXIST)
-		return cannot(w, path);
-	r = make_room(w, dir, base, path);
-	if (r < 0)
-		return r;
-	fd = openat(dir, base, flags, 0600);
-	return fd < 0 ? cannot(w, path) : fd;
+		if (fd >= 0)
+			return fd;
+		if (errno != EEXIST || tries)
+			return cannot(w, path);
+		r = make_room(w, dir, base, path);
+		if (r < 0)
+			return r;
+	}
 }
 
 static int put_file(struct writer *w, const struct filefind_item *it, const char *path)

@@ -17,7 +17,8 @@ _Static_assert(sizeof(logconf_driver_names) / sizeof(*logconf_driver_names) ==
 	       "a name per driver");
 
 static const struct jbind_field fields[] = {
-    JB(struct logconf, driver, "driver", JBIND_ENUM, .names = logconf_driver_names),
+    JB(struct logconf, driver, "driver", JBIND_ENUM, .flags = JBIND_KEEP,
+       .names = logconf_driver_names),
     JB(struct logconf, max_bytes, "maxBytes", JBIND_INT),
     JB(struct logconf, max_files, "maxFiles", JBIND_INT),
     JB(struct logconf, attrs, "attrs", JBIND_RAW),

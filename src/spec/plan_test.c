@@ -15,7 +15,7 @@ static const char text[] =
     "\"annotations\":{\"k\":\"v\"},"
     "\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"network\",\"path\":\"/x\"}],"
     "\"resources\":{\"memory\":{\"limit\":-1},\"pids\":{\"limit\":0}}},"
-    "\"caisson\":{\"isolation\":\"vm\",\"id\":\"ab\"}}";
+    "\"caisson\":{\"isolation\":\"vm\",\"id\":\"ab\",\"log\":{\"driver\":\"json-file\"}}}";
 
 static int parse(const char *s, struct arena *a, struct plan **p, struct err *e)
 {
