@@ -63,6 +63,11 @@
 	X(volume_prune)                                                                            \
 	X(store_info)                                                                              \
 	X(store_convert)                                                                           \
+	X(network_create)                                                                          \
+	X(network_ls)                                                                              \
+	X(network_inspect)                                                                         \
+	X(network_rm)                                                                              \
+	X(network_prune)                                                                           \
 	X(compare)                                                                                 \
 	X(system_boot)                                                                             \
 	X(system_check)                                                                            \

@@ -259,6 +259,8 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 	    .volumes_from = strs_of(&i->volumes_from),
 	    .shm_bytes = i->shm,
 	    .network = i->network,
+	    .ip = i->ip,
+	    .mac = i->mac_address,
 	    .publish = strs_of(&i->publish),
 	    .expose = strs_of(&i->expose),
 	    .publish_all = i->publish_all,

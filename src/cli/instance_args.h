@@ -22,7 +22,8 @@ enum { CGROUPNS_PRIVATE, CGROUPNS_HOST };
 struct instance_args {
 	bool rm, interactive, tty, read_only, publish_all, quiet, content_trust, oom_kill_disable,
 	    init, privileged;
-	const char *name, *hostname, *domainname, *workdir, *user, *network, *platform, *cidfile;
+	const char *name, *hostname, *domainname, *workdir, *user, *network, *ip, *mac_address,
+	    *platform, *cidfile;
 	const char *entrypoint, *stop_signal, *restart, *health_cmd, *log_driver, *cgroup_parent,
 	    *cpuset_cpus, *cpuset_mems, *uts, *userns, *runtime, *pid, *ipc;
 	int isolation, pull; /* pull: enum image_pull_policy */

@@ -12,6 +12,7 @@
 #include "engine/limits.h"
 #include "engine/mountspec.h"
 #include "engine/names.h"
+#include "engine/network_ctl.h"
 #include "engine/plan_build.h"
 #include "engine/request.h"
 #include "engine/session.h"
@@ -227,6 +228,8 @@ int create_instance(struct session *s, const struct request *asked,
 		r = session_store(s, &store, e);
 	if (r == 0)
 		r = join_fix(s, q, a, e);
+	if (r == 0)
+		r = network_ctl_fix(s, q, a, e);
 	if (r < 0)
 		return r;
 	/* From naming the image to the record that holds it nothing may be collected. */
@@ -253,6 +256,8 @@ int create_instance_of(struct session *s, const struct request *asked, const str
 		r = session_store(s, &store, e);
 	if (r == 0)
 		r = join_fix(s, q, a, e);
+	if (r == 0)
+		r = network_ctl_fix(s, q, a, e);
 	if (r == 0)
 		r = describe(s, store, q, image, a, out, e);
 	return r < 0 ? r : make(store, q, a, out, e);

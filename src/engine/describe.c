@@ -8,12 +8,14 @@
 #include "engine/hostconfig.h"
 #include "engine/lookup.h"
 #include "engine/members.h"
+#include "engine/network_ctl.h"
 #include "engine/plan_build.h"
 #include "engine/request.h"
 #include "engine/session.h"
 #include "fmt/json.h"
 #include "fmt/oci_image.h"
 #include "fmt/publish.h"
+#include "net/attachment.h"
 #include "spec/plan.h"
 #include "store/image.h"
 #include "store/store.h"
@@ -178,15 +180,37 @@ static void config(struct members *w, const struct lookup *l, const struct reque
 	members_close(w);
 }
 
-static void networks(struct members *w, const struct lookup *l, const struct request *q,
-		     struct arena *a)
+/* Of an instance that is attached, what its network gave it. */
+static void endpoint(struct session *s, struct members *w, const struct lookup *l,
+		     const struct request *q, struct arena *a)
+{
+	auto_fd int net = attachment_dir(store_run_fd(s->store), NULL);
+	struct attachment at = {0};
+	struct network n = {0};
+	const char *len = NULL;
+
+	if (l->state.pid && net >= 0)
+		(void)attachment_read(net, l->i.id, a, &at, NULL);
+	(void)network_ctl_find(s, q->network ? q->network : NETWORK_DEFAULT, a, &n, NULL);
+	if (n.subnet)
+		len = strchr(n.subnet, '/');
+	members_str(w, "NetworkID", n.id);
+	members_str(w, "EndpointID", at.device);
+	members_str(w, "Gateway", at.address && !n.internal ? n.gateway : "");
+	members_str(w, "IPAddress", l->state.address);
+	members_num(w, "IPPrefixLen", at.address && len ? strtol(len + 1, NULL, 10) : 0);
+	members_str(w, "MacAddress", at.mac);
+}
+
+static void networks(struct session *s, struct members *w, const struct lookup *l,
+		     const struct request *q, struct arena *a)
 {
 	members_open(w, "NetworkSettings");
 	hostconfig_ports(w, "Ports", &l->i.ports, a);
 	members_str(w, "IPAddress", l->state.address);
 	members_open(w, "Networks");
 	members_open(w, q->network ? q->network : "bridge");
-	members_str(w, "IPAddress", l->state.address);
+	endpoint(s, w, l, q, a);
 	members_close(w);
 	members_close(w);
 	members_close(w);
@@ -264,7 +288,7 @@ int describe_inspect(struct session *s, const struct lookup *l, struct buf *out,
 		hostconfig_write(&w, &q, &p, &a);
 		mounts(&w, &l->i.mounts);
 		config(&w, l, &q, &p, in.image, &a);
-		networks(&w, l, &q, &a);
+		networks(s, &w, l, &q, &a);
 		buf_puts(out, "}");
 		r = buf_fail(out, "description of the instance", e);
 	}

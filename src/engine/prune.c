@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "engine/eventlog.h"
 #include "engine/lookup.h"
+#include "engine/network_ctl.h"
 #include "engine/remove.h"
 #include "engine/session.h"
 #include "engine/volume_ctl.h"
@@ -353,6 +354,47 @@ int prune_instances(struct session *s, const struct prune_opts *o, struct arena 
 		return r;
 	remove_leftovers(s, NULL);
 	r = drop_instances(s, store, &f, a, &done, e);
+	if (r >= 0)
+		*out = done;
+	return r;
+}
+
+/* ---- networks ---- */
+
+static bool network_fits(const struct network *n, const struct filter *f)
+{
+	if (network_ctl_builtin(n) || (f->until_ns && n->created_ns >= f->until_ns))
+		return false;
+	for (size_t k = 0; k < f->n; k++)
+		if (!label_fits(&f->labels[k], label_in(&n->labels, f->labels[k].key)))
+			return false;
+	return true;
+}
+
+int prune_networks(struct session *s, const struct prune_opts *o, struct arena *a,
+		   struct prune_result *out, struct err *e)
+{
+	struct prune_result done = {0};
+	struct strs none = {0};
+	struct networks all;
+	struct filter f;
+	int r = parse_filters(&o->filters, a, &f, e);
+
+	if (r == 0)
+		r = network_ctl_list(s, &none, a, &all, e);
+	for (size_t i = 0; r >= 0 && i < all.n; i++) {
+		struct err why = ERR_INIT;
+
+		if (!network_fits(&all.v[i], &f))
+			continue;
+		r = network_ctl_remove(s, &all.v[i], &why);
+		if (r >= 0)
+			arena_strs_add(a, &done.networks, all.v[i].name);
+		else if (why.kind == ERR_CONFLICT || why.kind == ERR_NOT_FOUND)
+			r = 0; /* in use, or somebody else was faster */
+		else if (e)
+			*e = why;
+	}
 	if (r >= 0)
 		*out = done;
 	return r;

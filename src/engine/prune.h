@@ -26,6 +26,7 @@ struct prune_opts {
 struct prune_result {
 	struct strs instances; /* ids */
 	struct strs volumes;   /* names */
+	struct strs networks;  /* names */
 	struct strs untagged;  /* names of images */
 	struct strs deleted;   /* ids of images */
 	uint64_t bytes;	       /* disk space that is free again */
@@ -40,6 +41,9 @@ int prune_instances(struct session *s, const struct prune_opts *o, struct arena 
 /* ERR_USAGE also for "until": as in docker it has no meaning for volumes. */
 int prune_volumes(struct session *s, const struct prune_opts *o, struct arena *a,
 		  struct prune_result *out, struct err *e);
+/* Networks to which nothing is attached; out->networks has their names. */
+int prune_networks(struct session *s, const struct prune_opts *o, struct arena *a,
+		   struct prune_result *out, struct err *e);
 int prune_system(struct session *s, const struct prune_opts *o, struct arena *a,
 		 struct prune_result *out, struct err *e);
 

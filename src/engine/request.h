@@ -36,10 +36,11 @@ struct request {
 	struct strs volumes_from; /* INSTANCE[:ro|rw] */
 	uint64_t shm_bytes;
 
-	const char *network; /* "bridge", "none", "host" or a network's name */
-	struct strs publish; /* [IP:][HOST:]INSTANCE[/PROTO] */
-	struct strs expose;  /* PORT[-PORT][/PROTO] */
-	bool publish_all;    /* those of .expose and of the image, too */
+	const char *network;  /* "bridge", "none", "host" or a network's name */
+	const char *ip, *mac; /* its addresses there; NULL: chosen */
+	struct strs publish;  /* [IP:][HOST:]INSTANCE[/PROTO] */
+	struct strs expose;   /* PORT[-PORT][/PROTO] */
+	bool publish_all;     /* those of .expose and of the image, too */
 	struct strs dns, dns_search, dns_options;
 	struct strs hosts; /* NAME:ADDRESS */
 

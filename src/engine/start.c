@@ -95,6 +95,8 @@ static int network(struct starting *st, struct err *e)
 	    .hostname = plan_build_hostname(&st->q, st->i->id, &st->arena),
 	    .isolation = st->q.isolation,
 	    .network = st->q.network,
+	    .ip = st->q.ip,
+	    .mac = st->q.mac,
 	    .publish = ports,
 	    .extra_hosts = st->q.hosts,
 	    .dns = st->q.dns,

@@ -21,6 +21,7 @@
 #include "net/aside.h"
 #include "net/attachment.h"
 #include "net/etc_files.h"
+#include "net/manage.h"
 #include "net/network.h"
 #include "net/nft.h"
 #include "net/outside.h"
@@ -150,7 +151,7 @@ static int configure_inside(struct nlmsg_sock *inner, const struct work *w)
 		r = netlink_addr_add(inner, eth.index, &ip);
 	if (r == 0)
 		r = netlink_link_up_ipv4(inner, eth.index);
-	if (r == 0)
+	if (r == 0 && !w->net.internal)
 		r = netlink_route_add(inner, &def);
 	return r;
 }
@@ -223,18 +224,27 @@ static void device_delete(struct nlmsg_sock *route, const char *name)
 /* Where bridged packets pass through the IP hooks too (br_netfilter: hosts with Kubernetes or
  * Docker), one that an instance sends to its own published port is translated inside the bridge and
  * must go out by the port it came from. */
-static int allow_hairpin(struct work *w, struct err *e)
+static bool wants_hairpin(void)
 {
 	auto_free char *text = NULL;
+
+	return file_read(AT_FDCWD, "/proc/sys/net/bridge/bridge-nf-call-iptables", 16, &text) > 0 &&
+	       text[0] == '1';
+}
+
+static int port_switches(struct work *w, struct err *e)
+{
+	unsigned int flags = w->net.no_icc ? NETLINK_PORT_ISOLATED : 0;
 	struct netlink_link l;
 	int r;
 
-	if (file_read(AT_FDCWD, "/proc/sys/net/bridge/bridge-nf-call-iptables", 16, &text) <= 0 ||
-	    text[0] != '1')
+	if (w->at.ports.n && wants_hairpin())
+		flags |= NETLINK_PORT_HAIRPIN;
+	if (!flags)
 		return 0;
 	r = netlink_link_get(&w->route, w->at.device, &l);
 	if (r == 0)
-		r = netlink_port_set(&w->route, l.index, NETLINK_PORT_HAIRPIN);
+		r = netlink_port_set(&w->route, l.index, flags);
 	return r < 0 ? device_error(w, r, e) : 0;
 }
 
@@ -280,22 +290,6 @@ static int check_ports(const struct attach_request *q, size_t *n, struct err *e)
 	return 0;
 }
 
-/* Rules for every network of the store, with the elements of every attachment. */
-static int load_rules(struct work *w, struct err *e)
-{
-	struct attachment_list all;
-	struct networks nets;
-	int r = network_list(w->q->root_fd, w->a, &nets, e);
-
-	if (r < 0)
-		return r;
-	r = nft_loaded(&w->nf, &nets, e);
-	if (r)
-		return r < 0 ? r : 0;
-	r = attachment_list(w->net_fd, w->a, &all, e);
-	return r < 0 ? r : nft_load(&w->nf, &nets, &all, e);
-}
-
 static int undo(struct work *w, struct err *e)
 {
 	int r;
@@ -320,11 +314,56 @@ static int undo_earlier(struct work *w, struct err *e)
 	return undo(w, e);
 }
 
+/* A MAC address that was asked for is nobody else's of the network, and will not be: the ones that
+ * are made from addresses of the subnet belong to these addresses. */
+static int check_mac(struct work *w, const char *made, struct err *e)
+{
+	struct attachment_list all;
+	uint8_t mac[6], other[6];
+	int r;
+
+	if (netlink_mac_parse(w->q->mac, mac) < 0 || mac[0] & 1)
+		return err_set(e, ERR_USAGE,
+			       "--mac-address '%.60s' is no address of one device, such as "
+			       "02:42:0a:00:00:05",
+			       w->q->mac);
+	if (network_reserves_mac(&w->net, mac) && !streq(made, w->at.mac))
+		return err_set(e, ERR_CONFLICT,
+			       "--mac-address %s: network '%s' makes it for itself or for another "
+			       "address",
+			       w->q->mac, w->net.name);
+	r = attachment_list(w->net_fd, w->a, &all, e);
+	for (size_t i = 0; r == 0 && i < all.n; i++)
+		if (streq(all.v[i].network, w->net.name) &&
+		    netlink_mac_parse(all.v[i].mac, other) == 0 && memcmp(mac, other, 6) == 0)
+			r = err_set(e, ERR_CONFLICT,
+				    "--mac-address %s: another instance of network '%s' has it",
+				    w->q->mac, w->net.name);
+	return r;
+}
+
+static int take_mac(struct work *w, struct err *e)
+{
+	struct netlink_ip ip;
+	const char *made;
+	uint8_t mac[6];
+
+	(void)netlink_ip_parse(w->at.address, &ip);
+	made = arena_printf(w->a, "02:42:%02x:%02x:%02x:%02x", ip.addr[0], ip.addr[1], ip.addr[2],
+			    ip.addr[3]);
+	w->at.mac = made;
+	if (!w->q->mac)
+		return 0;
+	if (netlink_mac_parse(w->q->mac, mac) == 0)
+		w->at.mac = arena_printf(w->a, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
+					 mac[2], mac[3], mac[4], mac[5]);
+	return check_mac(w, made, e);
+}
+
 /* Step 2 and 3, under the lock; what is taken is in w->at, also when this fails. */
 static int take(struct work *w, size_t n_ports, int *fds, size_t *n_fds, struct err *e)
 {
 	const struct attach_request *q = w->q;
-	struct netlink_ip ip;
 	int r;
 
 	w->at = (struct attachment){
@@ -335,12 +374,11 @@ static int take(struct work *w, size_t n_ports, int *fds, size_t *n_fds, struct 
 	    .ports = {.v = arena_array(w->a, n_ports + 1, sizeof(struct attachment_port))},
 	};
 	w->recorded = true;
-	r = attachment_lease(w->net_fd, w->net.name, w->net.subnet, q->id, w->a, &w->at.address, e);
+	r = attachment_lease(w->net_fd, &w->net, q->ip, q->id, w->a, &w->at.address, e);
+	if (r == 0)
+		r = take_mac(w, e);
 	if (r < 0)
 		return r;
-	(void)netlink_ip_parse(w->at.address, &ip);
-	w->at.mac = arena_printf(w->a, "02:42:%02x:%02x:%02x:%02x", ip.addr[0], ip.addr[1],
-				 ip.addr[2], ip.addr[3]);
 	for (size_t i = 0; i < q->n_publish; i++) {
 		bool hold =
 		    w->at.ports.n + (size_t)(q->publish[i].port_last - q->publish[i].port_first) <
@@ -371,12 +409,15 @@ static int locked_part(struct work *w, size_t n_ports, int *fds, size_t *n_fds, 
 	if (lock < 0)
 		return lock;
 	r = network_find(w->q->root_fd, name, &w->route, w->a, &w->net, e);
+	if (r == 0 && w->net.internal && n_ports)
+		r = err_set(e, ERR_USAGE, "network '%s' is internal: no port of it is published",
+			    name);
 	if (r == 0)
 		r = network_up(&w->net, &w->route, &w->bridge, e);
 	if (r == 0 && w->talk >= 0)
 		r = way_out(w, e);
 	if (r == 0)
-		r = load_rules(w, e);
+		r = manage_rules(w->q->root_fd, w->net_fd, &w->nf, w->a, e);
 	if (r >= 0)
 		r = undo_earlier(w, e);
 	if (r < 0)
@@ -399,7 +440,7 @@ static void describe(const struct work *w, struct attach_result *out)
 	    .name = "eth0",
 	    .mac = w->at.mac,
 	    .address = arena_printf(w->a, "%s%s", w->at.address, len),
-	    .gateway = w->net.gateway,
+	    .gateway = w->net.internal ? NULL : w->net.gateway,
 	    .tap = out->tap_fd >= 0 ? w->at.device : NULL,
 	    .mtu = w->net.mtu ? (int32_t)w->net.mtu : DEFAULT_MTU,
 	};
@@ -459,8 +500,7 @@ static int on_bridge(struct work *w, struct attach_result *out, struct err *e)
 	r = w->q->isolation == PLAN_VM ? make_tap(w, out, e) : make_veth(w, out, e);
 	if (r < 0)
 		return r;
-	if (n_ports)
-		r = allow_hairpin(w, e);
+	r = port_switches(w, e);
 	if (r == 0)
 		r = nft_add(&w->nf, &w->at, e);
 	if (r < 0)

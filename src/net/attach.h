@@ -35,6 +35,7 @@ struct attach_request {
 	size_t n_publish;
 	struct strs extra_hosts; /* "name:address", address may be "host-gateway" */
 	struct strs dns, dns_search, dns_options; /* empty: as on the host */
+	const char *ip, *mac;			  /* asked for; NULL: chosen */
 	const char *resolver; /* what the network answers names at; NULL: nothing */
 };
 
@@ -53,7 +54,8 @@ struct attach_result {
 };
 
 /* Errors: ERR_NOT_FOUND unknown network; ERR_CONFLICT a port is in use, no address is free, or the
- * instance is attached already; ERR_USAGE a bad extra host or name server; ERR_UNSUPPORTED not
+ * instance is attached already, address or MAC address are taken; ERR_USAGE a bad extra host or
+ * name server, an address outside of the network; ERR_UNSUPPORTED not
  * root, host network for a VM, IPv6 host address, no nft; ERR_SYSTEM.  After an error nothing is
  * left. */
 int attach_instance(const struct attach_request *q, struct arena *a, struct attach_result *out,

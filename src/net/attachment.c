@@ -8,6 +8,7 @@
 #include "fmt/jbind.h"
 #include "fmt/publish.h"
 #include "net/aside.h"
+#include "net/network.h"
 #include "sys/fd.h"
 #include "sys/file.h"
 #include "sys/netlink.h"
@@ -102,39 +103,99 @@ static uint32_t cursor(int dir, uint32_t first)
 	return v < first ? first : v;
 }
 
-int attachment_lease(int net_fd, const char *network, const char *subnet, const char *id,
-		     struct arena *a, const char **address, struct err *e)
+static uint32_t number(const struct netlink_ip *ip)
 {
-	char path[128], name[INET_ADDRSTRLEN];
-	struct netlink_ip net;
-	uint32_t base, hosts, at;
-	auto_fd int dir = -1;
+	uint32_t v;
+
+	memcpy(&v, ip->addr, sizeof(v));
+	return ntohl(v);
+}
+
+/* Addresses of a network as numbers of hosts in its subnet: base + first .. base + last. */
+struct span {
+	uint32_t base, first, last;
+};
+
+static struct span span_of(const struct network *n)
+{
+	struct netlink_ip ip;
+	struct span s;
+	uint32_t all;
+
+	(void)netlink_ip_parse(n->subnet, &ip);
+	all = 1U << (32 - ip.len);
+	s = (struct span){number(&ip) & ~(all - 1), 1, all - 2}; /* not network, broadcast */
+	if (n->range && netlink_ip_parse(n->range, &ip) == 0) {
+		uint32_t first = number(&ip) - s.base, last = first + (1U << (32 - ip.len)) - 1;
+
+		s.first = first > s.first ? first : s.first;
+		s.last = last < s.last ? last : s.last;
+	}
+	return s;
+}
+
+/* The network's own: its gateway, or one that was set aside. */
+static bool set_aside(const struct network *n, const char *address)
+{
+	bool taken = streq(n->gateway, address);
+
+	for (size_t i = 0; !taken && i < n->aux.n; i++) {
+		const char *eq = strchr(n->aux.v[i], '=');
+
+		taken = eq && streq(eq + 1, address);
+	}
+	return taken;
+}
+
+static int lease_wanted(int dir, const struct network *n, const char *wanted, const char *id,
+			struct err *e)
+{
+	struct network whole = *n;
+	struct netlink_ip ip;
+	struct span s;
 	int r;
 
-	snprintf(path, sizeof(path), "leases/%s", network);
-	dir = path_mkdirs(net_fd, path, 0755, PATH_NO_LINKS);
-	if (dir < 0)
-		return fail(dir, e, "leases");
-	(void)netlink_ip_parse(subnet, &net);
-	memcpy(&base, net.addr, sizeof(base));
-	base = ntohl(base) & (~0U << (32 - net.len));
-	hosts = (1U << (32 - net.len)) - 3; /* not the network, the gateway, the broadcast */
-	at = cursor(dir, 2);
-	for (uint32_t i = 0; i < hosts; i++, at++) {
-		struct in_addr in;
+	whole.range = NULL; /* it only says where addresses are chosen from */
+	s = span_of(&whole);
+	if (strchr(wanted, '/') || netlink_ip_parse(wanted, &ip) < 0 || ip.family != AF_INET)
+		return err_set(e, ERR_USAGE, "--ip '%.60s' is not an IPv4 address", wanted);
+	if (number(&ip) < s.base + s.first || number(&ip) > s.base + s.last)
+		return err_set(e, ERR_USAGE, "--ip %s is no address of network '%s' (%s)", wanted,
+			       n->name, n->subnet);
+	if (set_aside(n, wanted))
+		return err_set(e, ERR_CONFLICT, "--ip %s is set aside by network '%s' itself",
+			       wanted, n->name);
+	r = claim(dir, wanted, id);
+	if (r == -EEXIST)
+		return err_set(e, ERR_CONFLICT,
+			       "--ip %s: another instance of network '%s' has this address", wanted,
+			       n->name);
+	return r < 0 ? fail(r, e, "lease an address") : 0;
+}
 
-		if (at >= hosts + 2)
-			at = 2;
-		in.s_addr = htonl(base + at);
+static int lease_next(int dir, const struct network *n, const char *id, struct arena *a,
+		      const char **address, struct err *e)
+{
+	struct span s = span_of(n);
+	uint32_t at = cursor(dir, s.first);
+	char name[INET_ADDRSTRLEN], text[16];
+
+	for (uint32_t i = s.first; i <= s.last; i++, at++) {
+		struct in_addr in;
+		int r, len;
+
+		if (at > s.last)
+			at = s.first;
+		in.s_addr = htonl(s.base + at);
 		inet_ntop(AF_INET, &in, name, sizeof(name));
+		if (set_aside(n, name))
+			continue;
 		r = claim(dir, name, id);
 		if (r == -EEXIST)
 			continue;
 		if (r == 0) {
-			char text[16];
-			int n = snprintf(text, sizeof(text), "%u", at + 1);
-
-			r = file_replace(dir, ".next", text, (size_t)n, 0644, FILE_LAZY);
+			len = snprintf(text, sizeof(text), "%u", at + 1);
+			r = file_replace(dir, ".next", text, (size_t)len, 0644, FILE_LAZY);
 			if (r < 0)
 				unlinkat(dir, name, 0);
 		}
@@ -143,8 +204,27 @@ int attachment_lease(int net_fd, const char *network, const char *subnet, const 
 		*address = arena_dup(a, name);
 		return 0;
 	}
-	return err_set(e, ERR_CONFLICT, "network '%s': all %u addresses of %s are in use", network,
-		       hosts, subnet);
+	return err_set(e, ERR_CONFLICT, "network '%s': every address of %s is in use", n->name,
+		       n->range ? n->range : n->subnet);
+}
+
+int attachment_lease(int net_fd, const struct network *n, const char *wanted, const char *id,
+		     struct arena *a, const char **address, struct err *e)
+{
+	auto_fd int dir = -1;
+	char path[128];
+	int r;
+
+	snprintf(path, sizeof(path), "leases/%s", n->name);
+	dir = path_mkdirs(net_fd, path, 0755, PATH_NO_LINKS);
+	if (dir < 0)
+		return fail(dir, e, "leases");
+	if (!wanted)
+		return lease_next(dir, n, id, a, address, e);
+	r = lease_wanted(dir, n, wanted, id, e);
+	if (r == 0)
+		*address = arena_dup(a, wanted);
+	return r;
 }
 
 /* ---- ports ---- */

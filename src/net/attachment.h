@@ -53,9 +53,11 @@ bool attachment_id_valid(const char *id);
 
 /* All of these: the caller holds the lock. */
 
-/* Lease the next free address of subnet, which was not freed a moment ago: a name cache or a
- * connection may still mean the former owner.  Errors: ERR_CONFLICT all are taken. */
-int attachment_lease(int net_fd, const char *network, const char *subnet, const char *id,
+/* Lease the address wanted, or with NULL the next free one of the network, which was not freed a
+ * moment ago: a name cache or a connection may still mean the former owner.  Errors: ERR_CONFLICT
+ * it is, or all are, taken; ERR_USAGE it is not one of the network's. */
+struct network;
+int attachment_lease(int net_fd, const struct network *n, const char *wanted, const char *id,
 		     struct arena *a, const char **address, struct err *e);
 
 /* A socket bound to the port, or -errno; *port 0: any, which is filled in.  proto: enum

@@ -13,8 +13,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #define RECORD_MAX 65536
 #define INDEX_MAX  1000 /* stores on one host; "c999v" leaves ten digits for the instance */
@@ -28,6 +31,13 @@ static const struct jbind_field network_fields[] = {
     JB(struct network, subnet, "subnet", JBIND_STR, .flags = JBIND_REQUIRED),
     JB(struct network, gateway, "gateway", JBIND_STR, .flags = JBIND_REQUIRED),
     JB(struct network, mtu, "mtu", JBIND_U32),
+    JB(struct network, range, "range", JBIND_STR),
+    JB(struct network, aux, "aux", JBIND_STRS),
+    JB(struct network, labels, "labels", JBIND_STRS),
+    JB(struct network, options, "options", JBIND_STRS),
+    JB(struct network, internal, "internal", JBIND_BOOL),
+    JB(struct network, no_icc, "noIcc", JBIND_BOOL),
+    JB(struct network, created_ns, "created", JBIND_INT),
     JB_END,
 };
 static const struct jbind network_table = {sizeof(struct network), network_fields, false};
@@ -57,8 +67,9 @@ static int network_read(int dir, const char *file, struct arena *a, struct netwo
 	if (r < 0)
 		return r;
 	if (netlink_ip_parse(n.subnet, &ip) < 0 || ip.family != AF_INET || ip.len < 8 ||
-	    ip.len > 29 || netlink_ip_parse(n.gateway, &ip) < 0 || strlen(n.bridge) >= IFNAMSIZ ||
-	    strpbrk(n.bridge, "\"\\ /") || n.index >= INDEX_MAX || strlen(n.id) != 12)
+	    ip.len > 30 || netlink_ip_parse(n.gateway, &ip) < 0 || strlen(n.bridge) >= IFNAMSIZ ||
+	    strpbrk(n.bridge, "\"\\ /") || n.index >= INDEX_MAX || strlen(n.id) != 12 ||
+	    (n.range && netlink_ip_parse(n.range, &ip) < 0))
 		return err_set(e, ERR_CORRUPT, "network record '%s': not a usable network", file);
 	*out = n;
 	return 0;
@@ -114,30 +125,49 @@ static bool candidate(unsigned int k, struct netlink_ip *ip)
 	return true;
 }
 
-static int choose(struct nlmsg_sock *route, struct arena *a, struct network *n, struct err *e)
+/* Whose record claims the subnet, or NULL. */
+static const char *claimed(const struct networks *taken, const struct netlink_ip *subnet)
+{
+	for (size_t i = 0; i < taken->n; i++) {
+		struct netlink_ip other;
+
+		if (netlink_ip_parse(taken->v[i].subnet, &other) == 0 && overlap(&other, subnet))
+			return taken->v[i].name;
+	}
+	return NULL;
+}
+
+static int choose_index(struct nlmsg_sock *route, struct network *n, struct err *e)
 {
 	struct netlink_link l;
-	struct netlink_ip ip;
 	char name[IFNAMSIZ];
-	unsigned char raw[6];
 	int r;
 
 	for (n->index = 0; n->index < INDEX_MAX; n->index++) {
 		snprintf(name, sizeof(name), "caisson%u", n->index);
 		r = netlink_link_get(route, name, &l);
 		if (r == -ENODEV)
-			break;
+			return 0;
 		if (r < 0) {
 			errno = -r;
 			return err_sys(e, "look for device '%s'", name);
 		}
 	}
-	if (n->index == INDEX_MAX)
-		return err_set(e, ERR_CONFLICT, "no device name caissonN is free");
-	n->bridge = arena_dup(a, name);
+	return err_set(e, ERR_CONFLICT, "no device name caissonN is free");
+}
+
+static int choose_subnet(struct network *n, const struct networks *taken, struct nlmsg_sock *route,
+			 struct arena *a, struct err *e)
+{
+	struct netlink_ip ip;
+	int r;
+
 	for (unsigned int k = 0;; k++) {
 		if (!candidate(k, &ip))
-			return err_set(e, ERR_CONFLICT, "every candidate subnet overlaps a route");
+			return err_set(e, ERR_CONFLICT,
+				       "every candidate subnet overlaps a route or a network");
+		if (claimed(taken, &ip))
+			continue;
 		r = subnet_free(route, &ip);
 		if (r == 0)
 			break;
@@ -147,34 +177,109 @@ static int choose(struct nlmsg_sock *route, struct arena *a, struct network *n, 
 		}
 	}
 	n->subnet = arena_printf(a, "%u.%u.%u.0/%u", ip.addr[0], ip.addr[1], ip.addr[2], ip.len);
-	n->gateway = arena_printf(a, "%u.%u.%u.1", ip.addr[0], ip.addr[1], ip.addr[2]);
+	return 0;
+}
+
+static int check_subnet(const struct network *n, const struct networks *taken,
+			struct nlmsg_sock *route, struct err *e)
+{
+	struct netlink_ip ip;
+	const char *who;
+	int r;
+
+	(void)netlink_ip_parse(n->subnet, &ip);
+	who = claimed(taken, &ip);
+	if (who)
+		return err_set(e, ERR_CONFLICT, "network '%s': subnet %s overlaps that of '%s'",
+			       n->name, n->subnet, who);
+	r = subnet_free(route, &ip);
+	if (r == -EEXIST)
+		return err_set(e, ERR_CONFLICT,
+			       "network '%s': subnet %s overlaps a route of this host", n->name,
+			       n->subnet);
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "read the host's routes");
+	}
+	return 0;
+}
+
+int network_choose(struct network *n, const struct networks *taken, struct nlmsg_sock *route,
+		   struct arena *a, struct err *e)
+{
+	unsigned char raw[6];
+	struct netlink_ip ip;
+	int r = n->subnet ? check_subnet(n, taken, route, e) : choose_subnet(n, taken, route, a, e);
+
+	if (r < 0)
+		return r;
+	(void)netlink_ip_parse(n->subnet, &ip);
+	if (!n->gateway)
+		n->gateway = arena_printf(a, "%u.%u.%u.%u", ip.addr[0], ip.addr[1], ip.addr[2],
+					  ip.addr[3] + 1);
 	if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
 		return err_sys(e, "getrandom");
 	n->id = arena_printf(a, "%02x%02x%02x%02x%02x%02x", raw[0], raw[1], raw[2], raw[3], raw[4],
 			     raw[5]);
+	if (!n->bridge)
+		n->bridge = arena_printf(a, "c%un%.8s", n->index, n->id);
+	for (size_t i = 0; i < taken->n; i++)
+		if (streq(taken->v[i].bridge, n->bridge))
+			return err_set(e, ERR_CONFLICT,
+				       "network '%s': device '%s' is the bridge of '%s'", n->name,
+				       n->bridge, taken->v[i].name);
 	return 0;
 }
 
-static int make_default(int dir, struct nlmsg_sock *route, struct arena *a, struct network *out,
-			struct err *e)
+static int record_write(int dir, const struct network *n, struct err *e)
 {
-	struct network n = {.name = NETWORK_DEFAULT, .driver = "bridge"};
 	auto_buf struct buf b = BUF_INIT(RECORD_MAX);
-	int r = choose(route, a, &n, e);
+	char file[NETWORK_NAME_MAX + 8];
+	int r;
 
-	if (r < 0)
-		return r;
-	jbind_write(&network_table, &n, &b);
+	jbind_write(&network_table, n, &b);
 	r = buf_fail(&b, "network record", e);
 	if (r < 0)
 		return r;
-	r = file_replace(dir, NETWORK_DEFAULT ".json", b.p, b.len, 0644, FILE_DURABLE);
+	snprintf(file, sizeof(file), "%s.json", n->name);
+	r = file_replace(dir, file, b.p, b.len, 0644, FILE_DURABLE);
 	if (r < 0) {
 		errno = -r;
-		return err_sys(e, "write network record '%s'", n.name);
+		return err_sys(e, "write network record '%s'", n->name);
 	}
-	*out = n;
 	return 0;
+}
+
+static int now(int64_t *ns, struct err *e)
+{
+	struct timespec t;
+
+	if (clock_gettime(CLOCK_REALTIME, &t) < 0)
+		return err_sys(e, "clock");
+	*ns = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+	return 0;
+}
+
+static int make_default(int root_fd, int dir, struct nlmsg_sock *route, struct arena *a,
+			struct network *out, struct err *e)
+{
+	struct network n = {.name = NETWORK_DEFAULT, .driver = "bridge"};
+	struct networks taken;
+	int r = network_list(root_fd, a, &taken, e);
+
+	if (r == 0)
+		r = choose_index(route, &n, e);
+	if (r < 0)
+		return r;
+	n.bridge = arena_printf(a, "caisson%u", n.index);
+	r = now(&n.created_ns, e);
+	if (r == 0)
+		r = network_choose(&n, &taken, route, a, e);
+	if (r == 0)
+		r = record_write(dir, &n, e);
+	if (r == 0)
+		*out = n;
+	return r;
 }
 
 /* The directory of records, readable (file_replace() syncs it). */
@@ -209,7 +314,19 @@ int network_find(int root_fd, const char *name, struct nlmsg_sock *route, struct
 		return network_read(dir, file, a, out, e);
 	if (!streq(name, NETWORK_DEFAULT))
 		return err_set(e, ERR_NOT_FOUND, "no network '%s'", name);
-	return make_default(dir, route, a, out, e);
+	return make_default(root_fd, dir, route, a, out, e);
+}
+
+int network_write(int root_fd, const struct network *n, struct err *e)
+{
+	auto_fd int dir = records(root_fd, e);
+
+	return dir < 0 ? dir : record_write(dir, n, e);
+}
+
+static int by_name(const void *x, const void *y)
+{
+	return strcmp(((const struct network *)x)->name, ((const struct network *)y)->name);
 }
 
 int network_list(int root_fd, struct arena *a, struct networks *out, struct err *e)
@@ -247,6 +364,9 @@ int network_list(int root_fd, struct arena *a, struct networks *out, struct err 
 	closedir(d);
 	if (r < 0)
 		return r;
+	/* The rules are recognised by their text, which shall not depend on a directory's order. */
+	if (l.n)
+		qsort(l.v, l.n, sizeof(*l.v), by_name);
 	*out = l;
 	return 0;
 }
@@ -377,4 +497,43 @@ int network_up(const struct network *n, struct nlmsg_sock *route, int *index, st
 		return r;
 	*index = l.index;
 	return 0;
+}
+
+int network_forget(int root_fd, const struct network *n, struct nlmsg_sock *route, struct err *e)
+{
+	auto_fd int dir = records(root_fd, e);
+	char file[NETWORK_NAME_MAX + 8];
+	struct netlink_link l;
+	uint8_t mac[6];
+	int r;
+
+	if (dir < 0)
+		return dir;
+	/* The device first: while the record is there somebody knows that it is ours. */
+	bridge_mac(n, mac);
+	r = netlink_link_get(route, n->bridge, &l);
+	if (r == 0 && streq(l.kind, "bridge") && memcmp(mac, l.mac, sizeof(mac)) == 0)
+		r = netlink_link_del(route, l.index);
+	if (r < 0 && r != -ENODEV) {
+		errno = -r;
+		return err_sys(e, "network '%s': remove bridge '%s'", n->name, n->bridge);
+	}
+	snprintf(file, sizeof(file), "%s.json", n->name);
+	if (unlinkat(dir, file, 0) < 0 && errno != ENOENT)
+		return err_sys(e, "remove network record '%s'", n->name);
+	if (fsync(dir) < 0)
+		return err_sys(e, "sync the directory of networks");
+	return 0;
+}
+
+bool network_reserves_mac(const struct network *n, const uint8_t mac[6])
+{
+	struct netlink_ip subnet, ip = {.family = AF_INET, .len = 32};
+	uint8_t own[6];
+
+	bridge_mac(n, own);
+	memcpy(ip.addr, mac + 2, 4);
+	(void)netlink_ip_parse(n->subnet, &subnet);
+	return memcmp(own, mac, sizeof(own)) == 0 ||
+	       (memcmp(own, mac, 2) == 0 && overlap(&subnet, &ip));
 }

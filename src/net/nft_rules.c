@@ -14,6 +14,10 @@
  * (IPv6 and so router advertisements, VLAN tags, spanning tree).  The check comes before the bridge
  * learns. A port without an entry sends nothing: what is left over when an instance is detached is
  * mute.
+ *  6. An internal network sends to its own subnet only: no packet of it is routed elsewhere, not to
+ *     the host's other addresses, not through a published port.
+ *  7. Without icc instances of one network do not reach each other: their ports are isolated in the
+ *     bridge (net/attach.c), and what is routed finds no pair in @same.
  */
 #include "net/nft_rules.h"
 #include "base/buf.h"
@@ -24,16 +28,43 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+static bool is_internal(const struct network *n)
+{
+	return n->internal;
+}
+
+static bool has_icc(const struct network *n)
+{
+	return !n->no_icc;
+}
+
+/* A set of the bridges that fit, or of pairs of each with itself; nft has no empty list. */
+static void some_bridges(const struct networks *nets, const char *name,
+			 bool (*fits)(const struct network *), bool pairs, struct buf *b)
+{
+	const char *sep = " elements = {";
+
+	buf_printf(b, "\tset %s { type ifname%s;", name, pairs ? " . ifname" : "");
+	for (size_t i = 0; i < nets->n; i++) {
+		if (!fits(&nets->v[i]))
+			continue;
+		buf_printf(b, "%s \"%s\"", sep, nets->v[i].bridge);
+		if (pairs)
+			buf_printf(b, " . \"%s\"", nets->v[i].bridge);
+		sep = ",";
+	}
+	buf_puts(b, *sep == ',' ? " } }\n" : " }\n");
+}
+
 static void bridges(const struct networks *nets, struct buf *b)
 {
 	buf_puts(b, "\tset bridges { type ifname; elements = {");
 	for (size_t i = 0; i < nets->n; i++)
 		buf_printf(b, "%s \"%s\"", i ? "," : "", nets->v[i].bridge);
-	buf_puts(b, " } }\n\tset same { type ifname . ifname; elements = {");
-	for (size_t i = 0; i < nets->n; i++)
-		buf_printf(b, "%s \"%s\" . \"%s\"", i ? "," : "", nets->v[i].bridge,
-			   nets->v[i].bridge);
-	buf_puts(b, " } }\n\tset subnets { type ipv4_addr; flags interval; elements = {");
+	buf_puts(b, " } }\n");
+	some_bridges(nets, "internal", is_internal, false, b);
+	some_bridges(nets, "same", has_icc, true, b);
+	buf_puts(b, "\tset subnets { type ipv4_addr; flags interval; elements = {");
 	for (size_t i = 0; i < nets->n; i++)
 		buf_printf(b, "%s %s", i ? "," : "", nets->v[i].subnet);
 	buf_puts(b, " } }\n");
@@ -70,6 +101,7 @@ static const char inet_chains[] =
     "		type filter hook prerouting priority -300; policy accept;\n"
     "		iifname @bridges ip daddr 127.0.0.0/8 drop\n"
     "		iifname @bridges ip saddr != @subnets drop\n"
+    "		iifname @internal ip daddr != @subnets drop\n"
     "		iifname != \"lo\" iifname != @bridges ip saddr @subnets drop\n"
     "	}\n"
     "	chain nat_in {\n"
@@ -94,6 +126,7 @@ static const char inet_chains[] =
     "	}\n"
     "	chain forward {\n"
     "		type filter hook forward priority 0; policy accept;\n"
+    "		iifname @internal iifname . oifname != @same drop\n"
     "		oifname @bridges jump enter\n"
     "	}\n"
     "	chain enter {\n"

@@ -129,6 +129,18 @@ def pasta_or_slirp4netns_connects_the_network_and_a_dead_one_is_replaced(env):
 
 
 @test(needs="rootless")
+def networks_of_the_users_own(env):
+    env.run("network", "create", "--subnet", "172.28.0.0/24", "red").ok()
+    env.run("network", "create", "--subnet", "172.28.0.0/25", "blue").error(1, "overlaps", "'red'")
+    env.run("run", "-d", "--name", "on-red", "--network", "red", "--ip", "172.28.0.9", T, "sh", "-c", "echo hi >/x; nc -l -p 80 </x").ok()
+    env.run("run", "--rm", T, "nc", "-w", "1", "172.28.0.9", "80").expect(1)
+    get = "for i in 1 2 3 4 5 6 7 8 9; do nc -w 1 172.28.0.9 80 && exit 0; sleep 0.2; done; exit 1"
+    env.run("run", "--rm", "--network", "red", T, "sh", "-c", get).ok(out="hi\n")
+    env.run("rm", "-f", "on-red").ok()
+    env.run("network", "rm", "red").ok(out="red\n")
+
+
+@test(needs="rootless")
 def without_either_program_bridge_is_refused_by_name_and_none_works(env):
     if programs():
         end_programs(env)

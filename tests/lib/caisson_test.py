@@ -357,7 +357,7 @@ def links():
     """Devices of instances.  /sys shows the namespace it was mounted in, so it is asked over netlink."""
     names = [line.split(": ")[1].split("@")[0] for line in
              subprocess.run(["ip", "-o", "link"], capture_output=True, text=True).stdout.splitlines()]
-    return {f"link {n}" for n in names if re.match(r"c[0-9]+v|veth|tap", n)}
+    return {f"link {n}" for n in names if re.match(r"c[0-9]+[nv]|veth|tap", n)}
 
 
 def mounts():

@@ -104,12 +104,12 @@ class Instance:
     """An attached instance, held by net_tool."""
     serial = 0
 
-    def __init__(self, world, *publish, isolation="container", root="a"):
+    def __init__(self, world, *publish, isolation="container", root="a", network="bridge", ip="", mac=""):
         Instance.serial += 1
         self.id = f"{Instance.serial:010x}{Instance.serial:054x}"
         self.world, self.run_root = world, world.dir / f"{root}-run"
-        self.p = subprocess.Popen([TOOL, "hold", world.dir / root, self.run_root, self.id, isolation, "bridge", *publish],
-                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.p = subprocess.Popen([TOOL, "hold", world.dir / root, self.run_root, self.id, isolation, network, *publish],
+                                  env={**os.environ, **({"NET_TOOL_IP": ip} if ip else {}), **({"NET_TOOL_MAC": mac} if mac else {})}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = self.p.stdout.readline()
         if not line:
             raise Failed(f"attach: {self.p.stderr.read()}")
@@ -169,6 +169,13 @@ class Hosts:
 
     def rules(self):
         return subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
+
+    def network(self, name, subnet="-", *how, root="a"):
+        p = subprocess.run([TOOL, "network", self.dir / root, self.dir / f"{root}-run", name, subnet, *how], capture_output=True, text=True)
+        return p.stdout.strip() if p.returncode == 0 else p.stderr
+
+    def forget(self, name, root="a"):
+        return subprocess.run([TOOL, "forget", self.dir / root, self.dir / f"{root}-run", name], capture_output=True, text=True).stderr
 
     def sweep(self, *alive, root="a"):
         p = subprocess.run([TOOL, "sweep", self.dir / f"{root}-run", *alive], capture_output=True, text=True)
@@ -447,6 +454,95 @@ def networks_are_apart(env):
         reaches(b.ns, HOST, 8080, s, "another network's published port")
         blocked(b.ns, HOST, 8081, "another network's port on loopback")
         reaches(b.ns, OUT, 7000, listen(w.out, 7000), "outside", peer=HOST)
+
+
+@test(needs="root,netns", timeout=120)
+def networks_of_one_store_are_apart(env):
+    with Hosts(env) as w:
+        w.network("red", "172.28.1.0/24"), w.network("blue", "172.28.2.0/24")
+        r, r2 = Instance(w, "8080:80", "127.0.0.1:8081:80", network="red"), Instance(w, network="red", ip="172.28.1.77", mac="02:00:00:00:00:77")
+        b, d = Instance(w, network="blue"), Instance(w)
+        same((r2.address, r2.info["mac"], b.address), ("172.28.1.77", "02:00:00:00:00:77", "172.28.2.2"), "addresses")
+        s = listen(r.ns, 80)
+        reaches(r2.ns, r.address, 80, s, "same network, by the address asked for", peer=r2.address)
+        reaches(w.host, r.address, 80, s, "from the host")
+        blocked(w.out, r.address, 80, "from outside by a route to the bridge")
+        for i, what in ((b, "another network"), (d, "the default network")):
+            listen(i.ns, 80)
+            blocked(i.ns, r.address, 80, what)
+            blocked(r.ns, i.address, 80, f"towards {what}")
+            reaches(i.ns, HOST, 8080, s, f"published, from {what}")
+            reaches(i.ns, i.gateway, 8080, s, f"published, by the gateway of {what}")
+            blocked(i.ns, HOST, 8081, f"on loopback, from {what}")
+            reaches(i.ns, OUT, 7000 + len(what), listen(w.out, 7000 + len(what)), "outside", peer=HOST)
+        # The neighbour's address is no source, though it is one of ours: nor is another network's.
+        raw, me, peer = Raw(r2.ns), mac(r2.info["mac"]), mac(r.info["mac"])
+        check(raw.answers(peer, me, r2.address, r.address, 80, 4001), "the probe itself does not work")
+        check(not raw.answers(peer, me, b.address, r.address, 80, 4002), "an address of another network is believed")
+        # A network that comes or goes disturbs nobody.
+        c = connect(r2.ns, r.address, 80, 5)
+        peer, _ = s.accept()
+        w.network("green")
+        same(w.forget("green"), "", "removal")
+        c.sendall(b"on")
+        same(peer.recv(2), b"on", "a connection while networks come and go")
+        check("in use" in w.forget("red"), "a network in use was removed")
+        peer.close()
+
+
+@test(needs="root,netns", timeout=120)
+def internal_and_isolated(env):
+    with Hosts(env) as w:
+        w.network("inner", "172.28.1.0/24", "internal"), w.network("alone", "172.28.2.0/24", "isolated")
+        i, i2 = Instance(w, network="inner"), Instance(w, network="inner")
+        x, y = Instance(w, "8080:80", network="alone"), Instance(w, network="alone")
+        s, t = listen(i.ns, 80), listen(x.ns, 80)
+        reaches(i2.ns, i.address, 80, s, "within an internal network")
+        reaches(w.host, i.address, 80, s, "the host into it")
+        reaches(i.ns, "172.28.1.1", 7000, listen(w.host, 7000), "out of it to its gateway")
+        # Also with a route that it makes itself.
+        ip("route", "add", "default", "via", "172.28.1.1", ns=i.ns)
+        listen(w.out, 7000)
+        for addr, port, what in ((OUT, 7000, "the outside"), (HOST, 7000, "the host's other address"), (x.address, 80, "another network"),
+                                 ("172.28.1.1", 8080, "a published port of another network"), (HOST, 8080, "the same by the host's address")):
+            blocked(i.ns, addr, port, f"out of an internal network: {what}")
+        blocked(x.ns, i.address, 80, "into an internal network")
+        blocked(y.ns, x.address, 80, "an isolated neighbour")
+        reaches(w.host, x.address, 80, t, "the host to an isolated one")
+        reaches(w.out, HOST, 8080, t, "published by an isolated one", peer=OUT)
+        reaches(x.ns, OUT, 7001, listen(w.out, 7001), "an isolated one to the outside", peer=HOST)
+        # Nor past the bridge: routed by way of the gateway.
+        ip("route", "add", x.address, "via", y.gateway, ns=y.ns)
+        blocked(y.ns, x.address, 80, "an isolated neighbour, by the gateway")
+
+
+@test(needs="root,netns,strace", timeout=200)
+def a_network_killed_while_it_is_made_or_removed(env):
+    """Whatever step: afterwards it can be made or removed, and no bridge, lease or rule is nobody's."""
+    with Hosts(env) as w:
+        keep = Instance(w, "8000:80")
+        base = (w.links(), w.rules())
+        killed = 0
+        for verb in ("network", "forget"):
+            for call in ("sendto", "renameat", "openat", "unlinkat", "mkdirat", "fsync", "vfork"):
+                for k in range(1, 60, 5 if call == "openat" else 1):
+                    if verb == "forget":
+                        w.network("red", "172.28.1.0/24")
+                    p = subprocess.run(["strace", "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={k}", TOOL, verb,
+                                        w.dir / "a", w.dir / "a-run", "red", *(["172.28.1.0/24"] if verb == "network" else [])], capture_output=True)
+                    killed += p.returncode != 0
+                    said = w.forget("red")
+                    check(said == "" or "no network" in said, f"{verb} killed at {call} {k}: {said}")
+                    if "no network" in said:
+                        # The record was gone; what is left of the rules goes with the next change.
+                        check(w.network("red", "172.28.1.0/24").startswith("c0n"), f"{verb} killed at {call} {k}: made again")
+                        same(w.forget("red"), "", "removed again")
+                    same((w.links(), w.rules()), base, f"{verb} killed at {call} {k}")
+                    if p.returncode == 0:
+                        break
+        check(killed > 15, f"only {killed} kills happened")
+        same([p.name for p in (w.dir / "a/networks").iterdir() if not p.name.startswith(".")], ["bridge.json"], "records")
+        reaches(w.out, HOST, 8000, listen(keep.ns, 80), "who was alive all the time", peer=OUT)
 
 
 @test(needs="root,netns", timeout=120)

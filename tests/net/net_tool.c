@@ -6,6 +6,8 @@
  *       attach, print one line of JSON, hold the descriptors until standard input ends, detach
  *   net_tool attach ... (the same)    attach and end without detaching, as a killed monitor would
  *   net_tool remove RUN ID
+ *   net_tool network ROOT RUN NAME SUBNET|- [internal|isolated]     make one; prints its bridge
+ *   net_tool forget ROOT RUN NAME                                   remove it
  *   net_tool sweep RUN [ID...]        those named are alive; prints how many were removed
  *   net_tool bench ROOT RUN COUNT ISOLATION [PUBLISH...]
  *       attach COUNT instances, then detach them; prints nanoseconds, one line "attach detach" each
@@ -16,10 +18,13 @@
 #include "base/str.h"
 #include "fmt/publish.h"
 #include "net/attach.h"
+#include "net/manage.h"
+#include "net/network.h"
 #include "spec/trace.h"
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #define PUBLISH_MAX 64
@@ -75,6 +80,8 @@ static int attach(char **v, bool hold)
 				   .hostname = "test",
 				   .isolation = streq(v[3], "vm") ? PLAN_VM : PLAN_CONTAINER,
 				   .network = v[4],
+				   .ip = getenv("NET_TOOL_IP"),
+				   .mac = getenv("NET_TOOL_MAC"),
 				   .publish = ports};
 	struct attach_result r;
 	struct err e = ERR_INIT;
@@ -138,6 +145,22 @@ static int bench(char **v)
 	return 0;
 }
 
+static int network(char **v)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	auto_fd int root = dir_open(v[0]), run = dir_open(v[1]);
+	struct network made, want = {.name = v[2],
+				     .subnet = streq(v[3], "-") ? NULL : v[3],
+				     .internal = v[4] && streq(v[4], "internal"),
+				     .no_icc = v[4] && streq(v[4], "isolated")};
+	struct err e = ERR_INIT;
+
+	if (manage_create(root, run, &want, &a, &made, &e) < 0)
+		return complain(&e);
+	printf("%s\n", made.bridge);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct err e = ERR_INIT;
@@ -147,6 +170,12 @@ int main(int argc, char **argv)
 		return attach(argv + 2, streq(argv[1], "hold"));
 	if (argc >= 6 && streq(argv[1], "bench"))
 		return bench(argv + 2);
+	if (argc >= 6 && streq(argv[1], "network"))
+		return network(argv + 2);
+	if (argc == 5 && streq(argv[1], "forget"))
+		return manage_remove(dir_open(argv[2]), dir_open(argv[3]), argv[4], &e) < 0
+			   ? complain(&e)
+			   : 0;
 	if (argc == 4 && streq(argv[1], "remove"))
 		return attach_remove(dir_open(argv[2]), argv[3], &e) < 0 ? complain(&e) : 0;
 	if (argc >= 3 && streq(argv[1], "sweep")) {

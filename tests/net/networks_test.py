@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 240
+"""`network create|ls|inspect|rm|prune` and what `run` can ask of a network; who reaches whom is in matrix_test.py."""
+import re, subprocess
+
+from caisson_test import check, main, same, test
+
+T = "caisson/tiny"
+
+
+def refused(env, codes, args, words):
+    r = env.run(*args)
+    check(r.code in codes, f"{args}: {r.code} {r.err}")
+    r.error(r.code, *words)
+
+
+def names(env, *filters):
+    return env.run("network", "ls", "--format", "{{.Name}}", *(a for f in filters for a in ("--filter", f))).ok().out.split()
+
+
+def inspect(env, name):
+    return env.run("network", "inspect", name).ok().json()[0]
+
+
+@test(needs="root,netns")
+def a_network_is_what_was_asked_for(env):
+    ident = env.run("network", "create", "--driver", "bridge", "--subnet", "172.28.0.0/24", "--ip-range=172.28.0.16/30", "--gateway", "172.28.0.254",
+                    "--aux-address", "printer=172.28.0.17", "--label", "tier=web", "--label", "x", "--attachable", "-o", "mtu=1400",
+                    "--opt", "com.docker.network.bridge.name=red0", "red").ok().out.strip()
+    n = inspect(env, "red")
+    same((n["Id"], n["Name"], n["Driver"], n["Internal"], n["Labels"], n["Bridge"]), (ident, "red", "bridge", False, {"tier": "web", "x": ""}, "red0"))
+    same(n["IPAM"]["Config"], [{"Subnet": "172.28.0.0/24", "IPRange": "172.28.0.16/30", "Gateway": "172.28.0.254", "AuxiliaryAddresses": {"printer": "172.28.0.17"}}])
+    same((n["Options"]["mtu"], n["Containers"]), ("1400", {}))
+    same(env.run("network", "inspect", "-f", "{{.Name}} {{.Scope}}", ident[:6], "host").ok().out, "red local\nhost local\n", "by id, and a template")
+    # Addresses of the range, without what was set aside, then none.
+    a = [env.run("run", "-d", "--name", f"r{i}", "--network", "red" if i else ident, T, "sleep", "1000").ok() and
+         env.run("inspect", f"r{i}").ok().json()[0]["NetworkSettings"]["Networks"]["red"] for i in range(3)]
+    same([e["IPAddress"] for e in a], ["172.28.0.16", "172.28.0.18", "172.28.0.19"], "addresses")
+    same((a[0]["Gateway"], a[0]["IPPrefixLen"], a[0]["NetworkID"], a[0]["MacAddress"]), ("172.28.0.254", 24, ident, "02:42:ac:1c:00:10"))
+    env.run("run", "--rm", "--network", "red", T, "true").error(125, "172.28.0.16/30", "in use")
+    env.run("run", "--rm", "--network", "red", "--ip", "172.28.0.99", "--mac-address", "0A:00:00:00:00:01", T, "ip", "addr", "show", "eth0").ok(
+        out=re.compile(r"(?s).*mtu 1400.*0a:00:00:00:00:01.*172\.28\.0\.99/24.*"))
+    for flags, words in ((("--ip", "172.28.0.16"), ["172.28.0.16", "another instance"]), (("--ip", "172.28.0.17"), ["set aside"]), (("--ip", "172.28.0.254"), ["set aside"]),
+                         (("--ip", "172.28.1.1"), ["no address of network 'red'"]), (("--ip", "172.28.0.255"), ["no address"]),
+                         (("--ip", "172.28.0.98", "--mac-address", "02:42:ac:1c:00:10"), ["--mac-address"]), (("--ip", "172.28.0.98", "--mac-address", "02:42:ac:1c:00:77"), ["another address"]),
+                         (("--ip", "172.28.0.98", "--mac-address", "01:00:00:00:00:01"), ["one device"]), (("--ip", "172.28.0.98", "--mac-address", "x"), ["'x'"])):
+        refused(env, (2, 125), ["run", "--rm", "--network", "red", *flags, T, "true"], words)
+    same(sorted(env.run("ps", "--filter", "network=red", "--format", "{{.Names}}").ok().out.split()), ["r0", "r1", "r2"], "ps --filter network")
+    same(sorted(c["Name"] for c in inspect(env, "red")["Containers"].values()), ["r0", "r1", "r2"], "Containers")
+    env.run("network", "rm", "red").error(1, "red", "in use")
+    env.run("rm", "-f", "r0", "r1", "r2").ok()
+    env.run("network", "create", "--opt", "com.docker.network.bridge.name=red0", "again").error(1, "red0", "'red'")
+    env.run("network", "rm", ident[:8]).ok(out=ident[:8] + "\n")
+    check("red0" not in subprocess.run(["ip", "-o", "link"], capture_output=True, text=True).stdout, "the bridge is left")
+    check("red" not in names(env), "the network is left")
+    seen = env.run("events", "--since", "1h", "--until", "0s", "--filter", "type=network", "--format", "{{.Action}} {{.Actor.Attributes.name}}").ok().out
+    same(seen, "create red\ndestroy red\n", "events")
+
+
+@test(needs="root,netns")
+def lists_filters_and_prune(env):
+    env.run("network", "create", "--label", "keep=no", "one").ok()
+    env.run("network", "create", "--internal", "--label", "keep=yes", "two").ok()
+    same(names(env), ["bridge", "host", "none", "one", "two"])
+    same(names(env, "type=custom"), ["one", "two"])
+    same(names(env, "label=keep=yes"), ["two"])
+    same(names(env, "driver=bridge", "name=o"), ["one", "two"])
+    same(names(env, "driver=null"), ["none"])
+    same(names(env, "scope=local", "type=builtin"), ["bridge", "host", "none"])
+    ids = env.run("network", "ls", "-q", "--no-trunc").ok().out.split()
+    same((len(ids), len(set(ids))), (5, 5), "ids")
+    same(names(env, f"id={inspect(env, 'two')['Id'][:8]}"), ["two"])
+    check(env.run("network", "list").ok().out.startswith("NETWORK ID "), "the table has a heading")
+    same([line for line in env.run("network", "ls", "--format", "json", "--filter", "name=two").ok().json().items() if line[0] in ("Name", "Internal")],
+         [("Name", "two"), ("Internal", "true")])
+    env.run("network", "ls", "--filter", "size=1").error(2, "size=1")
+    env.run("network", "ls", "--filter", "dangling=x").error(2, "dangling")
+    env.run("run", "-d", "--name", "on", "--network", "two", T, "sleep", "1000").ok()
+    same(names(env, "dangling=true"), ["one"])
+    same(names(env, "dangling=false"), ["bridge", "host", "none", "two"])
+    env.run("network", "prune").error(2, "--force")
+    env.run("network", "prune", "-f", "--filter", "label!=keep=no").ok(out="")
+    env.run("network", "prune", "-f", "--filter", "until=1h").ok(out="")
+    env.run("network", "prune", "--force").ok(out="Deleted Networks:\none\n")
+    refused(env, (2, 125), ["run", "--rm", "-p", "80", "--network", "two", T, "true"], ["two", "internal"])
+    env.run("run", "--rm", "--network", "two", T, "ip", "route").ok(out=re.compile(r"172\.\d+\.0\.0/16 dev eth0[^\n]*\n"))
+    env.run("rm", "-f", "on").ok()
+    same(env.run("network", "rm", "two", "nothing").error(1, "nothing").out, "two\n", "removed all the same")
+    env.run("network", "rm", "--force", "nothing").ok(out="")
+
+
+@test(needs="root,netns")
+def what_cannot_be_a_network_is_refused_before_anything_exists(env):
+    env.run("network", "create", "--subnet", "172.28.0.0/24", "red").ok()
+    before = (names(env), subprocess.run(["ip", "-o", "link"], capture_output=True, text=True).stdout.count("\n"))
+    for args, words in ((["red"], ["'red' exists"]), (["bridge"], ["always"]), (["host"], ["always"]), (["none"], ["always"]), (["a/b"], ["a/b"]),
+                        (["--subnet", "172.28.0.128/25", "x"], ["172.28.0.128/25", "'red'"]), (["--subnet", "172.16.0.0/12", "x"], ["172.16.0.0/12", "overlaps that of"]),
+                        (["--subnet", "172.29.0.1/24", "x"], ["the network is 172.29.0.0/24"]), (["--subnet", "172.29.0.0", "x"], ["ADDRESS/LENGTH"]),
+                        (["--subnet", "127.0.0.0/24", "x"], ["not for hosts"]), (["--subnet", "224.0.0.0/24", "x"], ["not for hosts"]),
+                        (["--subnet", "172.29.0.0/31", "x"], ["8 to 30"]), (["--subnet", "0.0.0.0/0", "x"], ["8 to 30"]), (["--subnet", "fd00::/64", "x"], ["IPv4 only"]),
+                        (["--subnet", "172.29.0.0/24", "--subnet", "172.29.1.0/24", "x"], ["--subnet", "more than once"]),
+                        (["--subnet", "172.29.0.0/24", "--gateway", "172.29.1.1", "x"], ["--gateway 172.29.1.1"]), (["--gateway", "172.29.0.1", "x"], ["needs --subnet"]),
+                        (["--subnet", "172.29.0.0/24", "--ip-range", "172.29.1.0/28", "x"], ["--ip-range"]), (["--ip-range", "172.29.1.0/28", "x"], ["needs --subnet"]),
+                        (["--subnet", "172.29.0.0/24", "--aux-address", "r=172.29.1.9", "x"], ["--aux-address"]), (["--aux-address", "r=172.29.1.9", "x"], ["needs --subnet"]),
+                        (["--subnet", "172.29.0.0/24", "--aux-address", "r=172.29.0.1", "x"], ["gateway"]),
+                        (["--opt", "mtu=67", "x"], ["mtu 67"]), (["--opt", "mtu=70000", "x"], ["mtu 70000"]), (["--opt", "mtu=-1", "x"], ["'-1'"]), (["--opt", "mtu", "x"], ["KEY=VALUE"]),
+                        (["--opt", "icc=maybe", "x"], ["icc", "maybe"]), (["--opt", "unheard.of=1", "x"], ["unheard.of"]), (["--label", "=x", "x"], ["--label"]),
+                        (["--opt", "com.docker.network.bridge.name=a/b", "x"], ["a/b"]), (["--opt", "com.docker.network.bridge.name=caisson7", "x"], ["caisson7"]),
+                        (["--opt", "com.docker.network.bridge.name=lo", "x"], ["'lo'", "not ours"]), (["--driver", "overlay", "x"], ["overlay"]),
+                        (["--ipv6", "x"], ["--ipv6", "IPv4 only"]), (["--ipam-driver", "d", "x"], ["--ipam-driver"]), (["--ipam-opt", "a=b", "x"], ["--ipam-opt"]),
+                        (["--scope", "swarm", "x"], ["--scope"]), (["--ingress", "x"], ["--ingress"]), (["--config-only", "x"], ["--config-only"]), (["--config-from", "y", "x"], ["--config-from"])):
+        refused(env, (1, 2), ["network", "create", *args], words)
+    same((names(env), subprocess.run(["ip", "-o", "link"], capture_output=True, text=True).stdout.count("\n")), before, "what is there after all refusals")
+    for what in ("bridge", "host", "none"):
+        env.run("network", "rm", what).error(1, what, "cannot be removed")
+    env.run("network", "inspect", "nothing").error(1, "nothing")
+    env.run("create", "--name", "never", "--network", "nothing", T, "true").error(125, "no network 'nothing'")
+    same(env.run("ps", "-a", "-q").ok().out, "", "instances after a refusal")
+    for flags, words in ((("--ip", "10.0.0.1"), ["--ip", "bridge"]), (("--ip", "x", "--network", "red"), ["--ip", "'x'"]), (("--ip", "10.0.0.1", "--network", "none"), ["--ip", "none"]),
+                         (("--mac-address", "02:00:00:00:00:01", "--network", "host"), ["--mac-address", "host"]), (("--ip6", "fd00::1"), ["--ip6", "IPv4 only"])):
+        refused(env, (2, 125), ["run", "--rm", *flags, T, "true"], words)
+    env.run("network", "rm", "red").ok()
+
+
+@test(needs="root,netns,qemu,kernel", timeout=120)
+def a_vm_and_a_container_share_a_network(env):
+    env.run("network", "create", "--subnet", "172.28.0.0/24", "-o", "mtu=1400", "red").ok()
+    env.run("run", "-d", "--name", "web", "--network", "red", "--ip", "172.28.0.80", T, "sh", "-c", "mkdir -p /www; echo hello >/www/index.html; exec httpd -f -p 80 -h /www").ok()
+    r = env.run("run", "--rm", "--isolation", "vm", "--network", "red", "--ip", "172.28.0.81", "--mac-address", "02:00:00:00:00:81", T, "sh", "-c",
+                "ip addr show eth0; for i in 1 2 3 4 5 6 7 8 9; do wget -q -O- http://172.28.0.80/ && exit 0; sleep 0.5; done; exit 1").ok()
+    for want in ("172.28.0.81/24", "02:00:00:00:00:81", "mtu 1400", "hello"):
+        check(want in r.out, f"{want} is not in {r.out}")
+    env.run("rm", "-f", "web").ok()
+    env.run("network", "prune", "-f").ok(out="Deleted Networks:\nred\n")
+
+
+main()
