@@ -210,7 +210,7 @@ static int one_volume(struct spec *s, const char *said, struct err *e)
 /* ---- --mount ---- */
 
 struct parts {
-	const char *type, *source, *target, *propagation, *recursive, *mode;
+	const char *type, *source, *target, *propagation, *recursive, *mode, *subpath;
 	uint64_t size;
 	bool ro, nocopy, nonrecursive;
 	const char *of[3]; /* a key that only type bind, volume, tmpfs takes */
@@ -260,6 +260,21 @@ static bool tmpfs_part(struct parts *p, const char *key, const char *v)
 	       v[strspn(v, "01234567")] == '\0';
 }
 
+/* Relative and without "..".  Links in the volume are the mounter's business (runtime/mounts.c). */
+static bool inside(const char *path)
+{
+	if (!*path || *path == '/' || strlen(path) >= PATH_MAX)
+		return false;
+	for (; *path; path += strspn(path, "/")) {
+		size_t n = strcspn(path, "/");
+
+		if (n == 2 && path[0] == '.' && path[1] == '.')
+			return false;
+		path += n;
+	}
+	return true;
+}
+
 static bool one_part(struct parts *p, const char *key, const char *v)
 {
 	static const char *const consistency[] = {"default", "consistent", "cached", "delegated",
@@ -276,6 +291,10 @@ static bool one_part(struct parts *p, const char *key, const char *v)
 		return truth(v, &p->ro);
 	if (streq(key, "volume-nocopy"))
 		return truth(v, &p->nocopy);
+	if (streq(key, "volume-subpath")) {
+		p->subpath = v;
+		return v && inside(v);
+	}
 	if (p->of[OF_BIND] == key)
 		return bind_part(p, key, v);
 	if (p->of[OF_TMPFS] == key)
@@ -394,6 +413,7 @@ static int one_mount(struct spec *s, const char *said, struct err *e)
 	if (p.source && instance_check_name(p.source, NULL) < 0)
 		return err_set(e, ERR_USAGE, "invalid mount '%.120s': bad volume name", said);
 	use_volume(s, m, p.source);
+	m->subpath = p.subpath;
 	return 0;
 }
 
@@ -466,6 +486,7 @@ static int take_over(struct spec *s, const struct instance_mount *from, bool ro,
 	m->type = from->type;
 	m->name = from->name;
 	m->source = from->source;
+	m->subpath = from->subpath;
 	m->anonymous = from->anonymous;
 	for (size_t i = 0; i < from->options.n; i++) {
 		const char *o = from->options.v[i];

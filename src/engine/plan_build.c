@@ -271,6 +271,10 @@ static int one_mount(struct build *b, const struct instance_mount *v, struct err
 		if (!streq(o, "nocopy") && !str_after(o, "recursive="))
 			arena_strs_add(b->a, &m->options, o);
 	}
+	/* Whoever asks for a part has put something there. */
+	copy &= !v->subpath;
+	if (v->subpath)
+		arena_strs_add(b->a, &m->options, arena_printf(b->a, "subpath=%s", v->subpath));
 	/* A volume of ours has the owners that instances know, whatever their range; one that
 	 * stands for a directory of the host has the host's. */
 	if (own_ids(b) && streq(v->type, "volume") && str_after(v->source, b->in->root))

@@ -206,11 +206,40 @@ static const char *source_of(const struct plan_mount *m)
 	return m->source && *m->source ? m->source : ".";
 }
 
+/* Only our own plans know it: to others it is an option of a file system. */
+static const char *subpath_of(const struct job *j, const struct plan_mount *m)
+{
+	const char *sub = NULL;
+
+	for (size_t i = 0; j->plan->caisson && i < m->options.n; i++)
+		sub = str_after(m->options.v[i], "subpath=") ?: sub;
+	return sub;
+}
+
+/* A part of a volume: whoever writes to the volume may be putting a link in its place right now, so
+ * the walk ends beneath the volume or fails, and what it found is what is mounted. */
+static int clone_part(const struct job *j, const struct plan_mount *m, const char *sub,
+		      bool recursive)
+{
+	auto_fd int top =
+	    openat(j->bundle_fd, source_of(m), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	auto_fd int part = top < 0 ? -errno : path_open(top, sub, O_PATH, 0, PATH_BENEATH);
+
+	return part < 0 ? part : mountfd_clone(part, "", recursive);
+}
+
 static int open_source(const struct job *j, const struct plan_mount *m, bool recursive,
 		       struct err *e)
 {
-	const char *number = str_after(source_of(m), "/proc/self/fd/");
-	int fd = mountfd_clone(j->bundle_fd, source_of(m), recursive);
+	const char *number = str_after(source_of(m), "/proc/self/fd/"), *sub = subpath_of(j, m);
+	int fd = sub ? clone_part(j, m, sub, recursive)
+		     : mountfd_clone(j->bundle_fd, source_of(m), recursive);
+
+	if (sub && fd < 0) {
+		errno = -fd;
+		return err_sys(e, "'%s': volume-subpath '%s'%s", m->destination, sub,
+			       fd == -EXDEV || fd == -ELOOP ? " leads out of the volume" : "");
+	}
 
 	/* A mount that is attached nowhere cannot be copied before Linux 6.15; it was handed over
 	 * to be used, and once is enough. */

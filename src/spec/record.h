@@ -14,9 +14,10 @@
 #define INSTANCE_NAME_MAX 128
 
 struct instance_mount {
-	const char *type;   /* "bind", "volume" or "tmpfs" */
-	const char *name;   /* of the volume */
-	const char *source; /* path on the host */
+	const char *type;    /* "bind", "volume" or "tmpfs" */
+	const char *name;    /* of the volume */
+	const char *source;  /* path on the host */
+	const char *subpath; /* of the volume, what is mounted; NULL: all */
 	const char *destination;
 	struct strs options; /* mount options, "ro" among them */
 	const char *mode;    /* as typed behind -v, for inspect; NULL: nothing */

@@ -32,8 +32,9 @@ _Static_assert(sizeof(instance_status_names) / sizeof(*instance_status_names) ==
 
 #define M(m, type, ...) JB(struct instance_mount, m, #m, type, ##__VA_ARGS__)
 static const struct jbind_field mount_fields[] = {
-    M(type, JBIND_STR), M(name, JBIND_STR),	M(source, JBIND_STR),	  M(destination, JBIND_STR),
-    M(mode, JBIND_STR), M(options, JBIND_STRS), M(anonymous, JBIND_BOOL), JB_END,
+    M(type, JBIND_STR),	       M(name, JBIND_STR),	 M(source, JBIND_STR),
+    M(destination, JBIND_STR), M(subpath, JBIND_STR),	 M(mode, JBIND_STR),
+    M(options, JBIND_STRS),    M(anonymous, JBIND_BOOL), JB_END,
 };
 static const struct jbind mount_table = {.size = sizeof(struct instance_mount),
 					 .fields = mount_fields};

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/guestplan.h"
+#include "base/auto.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "sys/path.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #define FILES_DIR  "/run/caisson/files"
@@ -31,20 +35,63 @@ static bool below(const char *path, const char *dir)
 	return rest && *rest == '/';
 }
 
-/* One share per source and mode, however often it is mounted. */
-static size_t share_of(struct guestplan *g, struct arena *a, const char *source, bool file,
-		       bool readonly)
+static bool same_part(const char *x, const char *y)
 {
-	const char *slash = strrchr(source, '/');
+	return x && y ? streq(x, y) : x == y;
+}
+
+/* The part of a volume that is asked for, out of the options: the guest gets no more than that. */
+static const char *take_subpath(struct plan_mount *m, struct arena *a)
+{
+	struct strs kept = {0};
+	const char *sub = NULL;
+
+	for (size_t i = 0; i < m->options.n; i++) {
+		const char *v = str_after(m->options.v[i], "subpath=");
+
+		if (v)
+			sub = v;
+		else
+			arena_strs_add(a, &kept, m->options.v[i]);
+	}
+	m->options = kept;
+	return sub;
+}
+
+/* What it is decides how it is shared; vmm/share.c walks there again, as carefully. */
+static int look(const struct plan_mount *m, const char *sub, struct stat *st, struct err *e)
+{
+	auto_fd int top = -1, part = -1;
+
+	if (!sub)
+		return stat(m->source, st) < 0
+			   ? err_sys(e, "mount %s: %s", m->destination, m->source)
+			   : 0;
+	top = open(m->source, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	part = top < 0 ? -errno : path_open(top, sub, O_PATH, 0, PATH_BENEATH);
+	if (part >= 0 && fstat(part, st) == 0)
+		return 0;
+	errno = part < 0 ? -part : errno;
+	return err_sys(e, "'%s': volume-subpath '%s'%s", m->destination, sub,
+		       errno == EXDEV || errno == ELOOP ? " leads out of the volume" : "");
+}
+
+/* One share per source and mode, however often it is mounted. */
+static size_t share_of(struct guestplan *g, struct arena *a, const char *source,
+		       const char *subpath, bool file, bool readonly)
+{
+	const char *path = subpath ? subpath : source, *slash = strrchr(path, '/');
 	size_t i;
 
 	for (i = 0; i < g->share_count; i++)
-		if (streq(g->shares[i].source, source) && g->shares[i].readonly == readonly)
+		if (streq(g->shares[i].source, source) && g->shares[i].readonly == readonly &&
+		    same_part(g->shares[i].subpath, subpath))
 			return i;
 	g->shares[g->share_count++] = (struct guestplan_share){
 	    .source = source,
+	    .subpath = subpath,
 	    .tag = arena_printf(a, "share%zu", i),
-	    .file = file ? (slash ? slash + 1 : source) : NULL,
+	    .file = file ? (slash ? slash + 1 : path) : NULL,
 	    .readonly = readonly,
 	};
 	return i;
@@ -53,15 +100,17 @@ static size_t share_of(struct guestplan *g, struct arena *a, const char *source,
 static int bind_mount(const struct plan *p, struct plan_mount *m, struct arena *a,
 		      struct guestplan *g, struct err *e)
 {
-	const char *state_dir = p->caisson->state_dir;
+	const char *state_dir = p->caisson->state_dir, *sub = take_subpath(m, a);
 	struct stat st;
 	size_t i;
+	int r;
 
 	if (!m->source || *m->source != '/')
 		return err_set(e, ERR_USAGE, "mount %s: source '%s' is not an absolute path",
 			       m->destination, m->source ? m->source : "");
-	if (stat(m->source, &st) < 0)
-		return err_sys(e, "mount %s: %s", m->destination, m->source);
+	r = look(m, sub, &st, e);
+	if (r < 0)
+		return r;
 	if (S_ISREG(st.st_mode) && below(m->source, state_dir) &&
 	    st.st_size <= GUESTPLAN_FILE_MAX) {
 		g->files[g->file_count] = (struct guestplan_file){
@@ -74,7 +123,7 @@ static int bind_mount(const struct plan *p, struct plan_mount *m, struct arena *
 			       "mount %s: a virtual machine can share files and directories, "
 			       "and %s is neither",
 			       m->destination, m->source);
-	i = share_of(g, a, m->source, S_ISREG(st.st_mode), has_option(m, "ro"));
+	i = share_of(g, a, m->source, sub, S_ISREG(st.st_mode), has_option(m, "ro"));
 	m->source = g->shares[i].file ? arena_printf(a, SHARES_DIR "/%zu/%s", i, g->shares[i].file)
 				      : arena_printf(a, SHARES_DIR "/%zu", i);
 	return 0;

@@ -19,9 +19,10 @@ struct guestplan_file {
 };
 
 struct guestplan_share {
-	const char *source; /* directory, or a file that is alone in its share */
-	const char *tag;    /* "share0" */
-	const char *file;   /* its name in the share; NULL for a directory */
+	const char *source;  /* directory, or a file that is alone in its share */
+	const char *subpath; /* beneath the directory source; NULL: all of it */
+	const char *tag;     /* "share0" */
+	const char *file;    /* its name in the share; NULL for a directory */
 	bool readonly;
 };
 

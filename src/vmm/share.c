@@ -4,6 +4,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "sys/fd.h"
+#include "sys/path.h"
 #include "vmm/guestplan.h"
 #include "vmm/vmjail.h"
 
@@ -36,9 +37,21 @@ static const char *find_virtiofsd(void)
 static int clone_source(const struct guestplan_share *s, struct err *e)
 {
 	struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
-	int fd = (int)syscall(SYS_open_tree, AT_FDCWD, s->source,
-			      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	auto_fd int top = -1, part = -1;
+	int fd;
 
+	/* A workload that has the volume may swap links in it: beneath it, or not at all. */
+	if (s->subpath) {
+		top = open(s->source, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		part = top < 0 ? -errno : path_open(top, s->subpath, O_PATH, 0, PATH_BENEATH);
+		if (part < 0) {
+			errno = -part;
+			return err_sys(e, "share %s: volume-subpath '%s'", s->source, s->subpath);
+		}
+	}
+	fd = (int)syscall(SYS_open_tree, s->subpath ? part : AT_FDCWD, s->subpath ? "" : s->source,
+			  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE |
+			      (s->subpath ? AT_EMPTY_PATH : 0));
 	if (fd < 0)
 		return err_sys(e, "share %s", s->source);
 	if (s->readonly &&

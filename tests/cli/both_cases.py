@@ -219,9 +219,9 @@ def a_read_only_volume_cannot_be_written(env):
 @case
 def a_named_volume_outlives_the_instance(env):
     v = f"vol-{env.isolation}"
-    env.run("run", "--rm", "-v", f"{v}:/data", T, "sh", "-c", "echo kept >/data/f").ok()
-    env.run("create", "--name", f"{v}-has", "-v", f"{v}:/data", T, "true").ok()
-    env.run("run", "--rm", "--volumes-from", f"{v}-has:ro", T, "sh", "-c", "cat /data/f; echo no >/data/f").expect(1, out="kept\n")
+    env.run("run", "--rm", "-v", f"{v}:/data", T, "sh", "-c", "echo kept >/data/f; mkdir -p /data/a/b/shared").ok()
+    env.run("create", "--name", f"{v}-has", "-v", f"{v}:/data", "--mount", f"type=volume,src={v},dst=/part,volume-subpath=a/b", T, "true").ok()
+    env.run("run", "--rm", "--volumes-from", f"{v}-has:ro", T, "sh", "-c", "cat /data/f; ls /part; echo no >/data/f").expect(1, out="kept\nshared\n")
     env.run("volume", "rm", v).error(1, "in use by")
     env.run("rm", f"{v}-has").ok()
     env.run("volume", "rm", v).ok(out=f"{v}\n")

@@ -127,6 +127,41 @@ def the_volumes_of_another(env):
     env.run("volume", "prune", "-a", "-f").ok()
 
 
+@test(needs="root", timeout=120)
+def a_part_that_is_swapped_for_a_link_never_is_the_hosts(env):
+    """A workload moves the part away and puts links to the host in its place, 1,000 times, while it is mounted again and again."""
+    secret = env.tmp / "secret"
+    secret.mkdir()
+    (secret / "f").write_text("the host's\n")
+    up = "../" * 40 + str(secret)[1:]
+    env.run("run", "--rm", "-v", "swap:/v", T, "sh", "-c", "mkdir -p /v/d/e; echo inside >/v/d/e/f").ok()
+    # Links that stay inside are followed, others are refused, by name.
+    env.run("run", "--rm", "-v", "swap:/v", T, "sh", "-c", f"ln -s d/e /v/in; ln -s {secret} /v/abs; ln -s {up} /v/up").ok()
+    for part, want in (("in", "inside\n"), ("d/e", "inside\n"), ("./d//e/", "inside\n")):
+        env.run("run", "--rm", "--mount", f"type=volume,src=swap,dst=/m,volume-subpath={part}", T, "cat", "/m/f").ok(out=want)
+    for part in ("abs", "up"):
+        env.run("run", "--rm", "--mount", f"type=volume,src=swap,dst=/m,volume-subpath={part}", T, "cat", "/m/f").error(125, "volume-subpath", part, "out of the volume")
+    env.run("run", "--rm", "--mount", "type=volume,src=swap,dst=/m,volume-subpath=nope", T, "true").error(125, "volume-subpath", "nope")
+    for bad in ("../x", "/abs", "", "d/../../x"):
+        env.run("run", "--rm", "--mount", f"type=volume,src=swap,dst=/m,volume-subpath={bad}", T, "true").error(2, "volume-subpath")
+    env.run("run", "--rm", "--mount", f"type=bind,src={secret},dst=/m,volume-subpath=f", T, "true").error(2, "volume-subpath")
+    env.run("run", "-d", "--name", "swapper", "-v", "swap:/v", T, "sh", "-c",
+            f"cd /v; i=0; while [ $i -lt 500 ]; do for to in {secret} {up}; do mv d x; ln -s $(dirname $to) d; rm d; mv x d; ln -s $to d/link; mv d/e d/y; mv d/link d/e; mv d/e d/link; "
+            "mv d/y d/e; rm d/link; done; i=$((i+1)); done").ok()
+    seen = {}
+    while env.run("inspect", "-f", "{{.State.Running}}", "swapper").out == "true\n":
+        for words in ([], ["--volumes-from", "swapper:ro"]):
+            r = env.run("run", "--rm", *words, "--mount", "type=volume,src=swap,dst=/m,volume-subpath=d/e,readonly", T, "cat", "/m/f")
+            check(r.out in ("", "inside\n"), f"the host was reached: {r.out!r}")
+            seen[r.code] = seen.get(r.code, 0) + 1
+    same(env.run("inspect", "-f", "{{.State.ExitCode}}", "swapper").out, "0\n", "swaps")
+    check(sum(seen.values()) >= 4, seen)
+    print(f"# swapped 1,000 times, mounts by exit code: {seen}")
+    same((os.listdir(secret), (secret / "f").read_text()), (["f"], "the host's\n"), "the host's files")
+    env.run("rm", "swapper").ok()
+    env.run("volume", "rm", "swap").ok()
+
+
 @test(needs="root")
 def a_volume_may_be_a_directory_of_the_host(env):
     d = env.tmp / "device"
