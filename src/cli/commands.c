@@ -69,6 +69,7 @@
 	X(network_rm)                                                                              \
 	X(network_prune)                                                                           \
 	X(compare)                                                                                 \
+	X(serve)                                                                                   \
 	X(system_boot)                                                                             \
 	X(system_check)                                                                            \
 	X(system_df)                                                                               \

@@ -18,7 +18,7 @@ leak check compares instances, staging files, processes, mounts, links and cgrou
 `needs` are names from NEEDS.  A need that is missing skips the test, and fails it when CAISSON_MUST_RUN (comma
 separated) says that this machine has it.  Output is TAP.
 """
-import atexit, fcntl, json, os, pathlib, pty, re, select, shutil, signal, stat, struct, subprocess, sys, tempfile, termios, time, traceback
+import atexit, fcntl, importlib.util, json, os, pathlib, pty, re, select, shutil, signal, stat, struct, subprocess, sys, tempfile, termios, time, traceback
 import encodings.idna  # noqa: F401, now: an ordinary user may not be able to read the library
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -67,6 +67,8 @@ NEEDS = {
     "registry": lambda: which("docker-registry", "skopeo", "umoci"),
     "mirror": lambda: which("mmdebstrap"),
     "strace": lambda: which("strace"),
+    "docker": lambda: which("docker"),
+    "python-docker": lambda: importlib.util.find_spec("docker") is not None,
     "podman": lambda: which("podman"),
     "systemd": lambda: os.path.exists("/lib/systemd/systemd") and which("systemctl"),
     "buildah": lambda: which("buildah"),

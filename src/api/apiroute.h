@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * apiroute - every endpoint of the API, in one table: what is served, what it takes, and what is
+ * known by name but not there.  Dispatch, the check of parameters, docs/api/routes.md and the test
+ * that every route is exercised come from it.
+ */
+#ifndef API_APIROUTE_H
+#define API_APIROUTE_H
+
+#include <stdbool.h>
+
+struct apicall;
+struct arena;
+struct err;
+
+struct apiroute {
+	const char *method, *path; /* "{}" is one segment, "{*}" may hold slashes */
+	const char *query;	   /* parameters, separated by blanks */
+	int (*run)(struct apicall *c, struct err *e); /* NULL: answered with 501 */
+	const char *what;
+};
+
+extern const struct apiroute apiroute_table[]; /* ends with .method NULL */
+
+/* What the path (behind the version) and method ask for, and in *id what stands for {}.  NULL:
+ * nothing; *other: the path exists with another method.  HEAD is GET where it has no entry. */
+const struct apiroute *apiroute_find(const char *method, const char *path, struct arena *a,
+				     const char **id, bool *other);
+
+#define APIROUTE_HANDLERS(X)                                                                       \
+	X(apisystem_ping)                                                                          \
+	X(apisystem_version)                                                                       \
+	X(apisystem_info)                                                                          \
+	X(apisystem_df)                                                                            \
+	X(apisystem_events)                                                                        \
+	X(apicontainer_list)                                                                       \
+	X(apicontainer_create)                                                                     \
+	X(apicontainer_inspect)                                                                    \
+	X(apicontainer_start)                                                                      \
+	X(apicontainer_stop)                                                                       \
+	X(apicontainer_restart)                                                                    \
+	X(apicontainer_kill)                                                                       \
+	X(apicontainer_pause)                                                                      \
+	X(apicontainer_unpause)                                                                    \
+	X(apicontainer_wait)                                                                       \
+	X(apicontainer_remove)                                                                     \
+	X(apicontainer_rename)                                                                     \
+	X(apicontainer_resize)                                                                     \
+	X(apicontainer_prune)                                                                      \
+	X(apistream_attach)                                                                        \
+	X(apistream_logs)                                                                          \
+	X(apiexec_create)                                                                          \
+	X(apiexec_start)                                                                           \
+	X(apiexec_inspect)                                                                         \
+	X(apiexec_resize)                                                                          \
+	X(apifile_changes)                                                                         \
+	X(apifile_export)                                                                          \
+	X(apiimage_list)                                                                           \
+	X(apiimage_inspect)                                                                        \
+	X(apiimage_history)                                                                        \
+	X(apiimage_pull)                                                                           \
+	X(apiimage_tag)                                                                            \
+	X(apiimage_remove)                                                                         \
+	X(apiimage_prune)
+#define X(name) int name(struct apicall *c, struct err *e);
+APIROUTE_HANDLERS(X)
+#undef X
+
+#endif

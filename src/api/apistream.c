@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/apistream.h"
+#include "api/apicall.h"
+#include "api/apiroute.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "engine/logs.h"
+#include "engine/lookup.h"
+#include "engine/restart.h"
+#include "engine/session.h"
+#include "engine/start.h"
+#include "fmt/logline.h"
+#include "httpd/exchange.h"
+#include "sys/fd.h"
+#include "sys/sock.h"
+
+#include <endian.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#define CHUNK	   (32u << 10)
+#define FRAME	   8 /* docker's: stream, three zeros, length in network order */
+#define RAW_TYPE   "application/vnd.docker.raw-stream"
+#define MUX_TYPE   "application/vnd.docker.multiplexed-stream"
+#define REPLY_WAIT 120000 /* a VM boots slowly without KVM */
+
+void apistream_size(unsigned char out[4], unsigned int rows, unsigned int columns)
+{
+	out[0] = (unsigned char)rows;
+	out[1] = (unsigned char)(rows >> 8);
+	out[2] = (unsigned char)columns;
+	out[3] = (unsigned char)(columns >> 8);
+}
+
+int apistream_dir(struct session *s, struct err *e)
+{
+	char path[4096];
+	int fd;
+
+	if (snprintf(path, sizeof(path), "%s/api", s->run_root) >= (int)sizeof(path))
+		return err_set(e, ERR_USAGE, "the run root's path is too long");
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return err_sys(e, "%s", path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? err_sys(e, "%s", path) : fd;
+}
+
+int apistream_hijack(struct exchange *x, struct apistream *p, struct err *e)
+{
+	struct exchange_early early = {0};
+	int fd = exchange_hijack(x, p->raw ? RAW_TYPE : MUX_TYPE, &early, e);
+
+	p->client = fd;
+	p->early = early.p;
+	p->early_len = early.len;
+	return fd < 0 ? fd : 0;
+}
+
+/* ---- the pump ---- */
+
+static void header(unsigned char out[FRAME], bool err, size_t len)
+{
+	uint32_t n = htobe32((uint32_t)len);
+
+	memset(out, 0, FRAME);
+	out[0] = err ? 2 : 1;
+	memcpy(out + 4, &n, sizeof(n));
+}
+
+static void output(struct apistream *p, const struct wire_frame *f)
+{
+	unsigned char h[FRAME];
+	bool err = f->type == WIRE_STDERR;
+
+	if (!f->len || !(err ? p->err : p->out))
+		return;
+	header(h, err, f->len);
+	if ((!p->raw && fd_write_all(p->client, h, sizeof(h)) < 0) ||
+	    fd_write_all(p->client, f->data, f->len) < 0)
+		p->gone = true;
+}
+
+static void tell_started(struct apistream *p, const struct err *why)
+{
+	void (*fn)(struct apistream *, const struct err *) = p->started;
+
+	p->started = NULL;
+	if (fn)
+		fn(p, why);
+}
+
+static int on_frame(struct apistream *p, const struct wire_frame *f, struct err *e)
+{
+	uint32_t v = 0;
+	int r;
+
+	if (p->started && f->stream == p->started_stream && f->type == WIRE_STARTED) {
+		tell_started(p, &ERR_INIT);
+		return 0;
+	}
+	if (f->type == WIRE_ERR &&
+	    (f->stream == p->stream || (p->started && f->stream == p->started_stream))) {
+		r = wire_err(f, e);
+		tell_started(p, e);
+		return r;
+	}
+	if (f->stream != p->stream)
+		return 0;
+	if (f->len == sizeof(v))
+		memcpy(&v, f->data, sizeof(v));
+	if (f->type == WIRE_STDOUT || f->type == WIRE_STDERR)
+		output(p, f);
+	if (f->type == WIRE_WINDOW)
+		p->window += le32toh(v);
+	if (f->type == WIRE_EXIT) {
+		p->status = (int)le32toh(v);
+		p->exited = true;
+	}
+	return 0;
+}
+
+static int on_conn(struct apistream *p, struct err *e)
+{
+	struct wire_reader *rd = &p->conn->reader;
+	struct wire_frame f;
+	size_t room;
+	unsigned char *at = wire_room(rd, &room);
+	ssize_t n = read(p->conn->fd, at, room);
+	int r = 0;
+
+	if (n < 0 && errno == EINTR)
+		return 0;
+	if (n <= 0)
+		return err_set(e, ERR_SYSTEM, "the monitor of the instance ended");
+	wire_fed(rd, (size_t)n);
+	while (!p->exited && (r = wire_next(rd, &f, e)) > 0) {
+		r = on_frame(p, &f, e);
+		if (r < 0)
+			break;
+	}
+	return r < 0 ? r : 0;
+}
+
+static int on_client(struct apistream *p, struct err *e)
+{
+	char data[CHUNK];
+	const char *from = data;
+	size_t room = p->window < CHUNK ? p->window : CHUNK;
+	ssize_t n;
+
+	if (p->early_len) {
+		n = (ssize_t)(p->early_len < room ? p->early_len : room);
+		from = p->early;
+		p->early += n;
+		p->early_len -= (size_t)n;
+	} else {
+		n = read(p->client, data, room);
+	}
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return 0;
+	if (n <= 0) {
+		p->in_open = false;
+		return p->in ? conn_send(p->conn, WIRE_STDIN, p->stream, NULL, 0, e) : 0;
+	}
+	/* Nobody asked for stdin: what comes is dropped, as docker does. */
+	if (!p->in)
+		return 0;
+	p->window -= (size_t)n;
+	return conn_send(p->conn, WIRE_STDIN, p->stream, from, (size_t)n, e);
+}
+
+static int on_size(struct apistream *p, struct err *e)
+{
+	struct timeval soon = {.tv_sec = 1};
+	auto_fd int fd = accept4(p->sizes, NULL, NULL, SOCK_CLOEXEC);
+	unsigned char b[4];
+
+	if (fd < 0)
+		return 0;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof(soon));
+	if (recv(fd, b, sizeof(b), MSG_WAITALL) != sizeof(b))
+		return 0;
+	return conn_send(p->conn, WIRE_RESIZE, p->stream, b, sizeof(b), e);
+}
+
+static int turn(struct apistream *p, struct err *e)
+{
+	/* Until it runs nothing is read: stdin has nowhere to go. */
+	bool in = p->in_open && p->window && !p->started;
+	struct pollfd fds[] = {{.fd = p->conn->fd, .events = POLLIN},
+			       {.fd = p->client, .events = in ? POLLIN : 0},
+			       {.fd = p->sizes, .events = POLLIN}};
+	int r = 0;
+
+	if (poll(fds, 3, in && p->early_len ? 0 : -1) < 0)
+		return errno == EINTR ? 0 : err_sys(e, "poll");
+	if (fds[0].revents)
+		r = on_conn(p, e);
+	if (r == 0 && fds[2].revents)
+		r = on_size(p, e);
+	if (r == 0 && !p->exited && in && (p->early_len || fds[1].revents & POLLIN))
+		return on_client(p, e);
+	/* Both directions are gone; one that only ended its stdin still listens. */
+	if (!p->started && fds[1].revents & (POLLHUP | POLLERR) && !(fds[1].revents & POLLIN))
+		p->gone = true;
+	return r;
+}
+
+int apistream_pump(struct apistream *p, struct err *e)
+{
+	int r = 0;
+
+	p->in_open = true;
+	p->window = CONTROL_STDIN_WINDOW;
+	while (r == 0 && !p->exited && !p->gone)
+		r = turn(p, e);
+	if (r < 0)
+		tell_started(p, e);
+	return r < 0 ? r : p->exited;
+}
+
+/* ---- attach ---- */
+
+static void meeting(const char *id, char out[96])
+{
+	snprintf(out, 96, "attach-%.64s", id);
+}
+
+/* The one who starts hears what became of it. */
+static void reply(struct apistream *p, const struct err *why)
+{
+	fd_write_all(p->reply, why, sizeof(*why));
+	close(p->reply);
+	p->reply = -1;
+}
+
+/* Until somebody starts it (a connection) or the client has gone (-1). */
+static int wait_for_start(int meet, int client)
+{
+	struct pollfd fds[] = {{.fd = meet, .events = POLLIN}, {.fd = client}};
+
+	while (poll(fds, 2, -1) >= 0 || errno == EINTR) {
+		if (fds[1].revents & (POLLHUP | POLLERR))
+			return -1;
+		if (fds[0].revents)
+			return accept4(meet, NULL, NULL, SOCK_CLOEXEC);
+	}
+	return -1;
+}
+
+static int attach_start(struct apicall *c, struct apistream *p, const struct instance *i, int meet,
+			struct err *e)
+{
+	struct start_opts o = {.attach = true, .in = p->in, .no_out = !p->out, .no_err = !p->err};
+	int r;
+
+	p->reply = wait_for_start(meet, p->client);
+	if (p->reply < 0)
+		return 0;
+	p->started = reply;
+	p->started_stream = 0;
+	p->stream = START_STREAM;
+	r = restart_begin(c->s, i, &o, p->conn, e);
+	if (r < 0) {
+		tell_started(p, e);
+		return r;
+	}
+	return apistream_pump(p, e);
+}
+
+static int attach_later(struct apicall *c, struct apistream *p, const struct instance *i,
+			struct err *e)
+{
+	auto_fd int dir = apistream_dir(c->s, e), meet = -1, other = -1;
+	char name[96];
+	int r;
+
+	if (dir < 0)
+		return dir;
+	meeting(i->id, name);
+	other = sock_connect(dir, name);
+	if (other >= 0)
+		return err_set(e, ERR_CONFLICT,
+			       "'%s' does not run, and another client waits attached to it",
+			       i->name);
+	unlinkat(dir, name, 0);
+	meet = sock_listen(dir, name, 0600);
+	if (meet < 0)
+		return err_set(e, ERR_SYSTEM, "attach: %s", strerror(-meet));
+	r = apistream_hijack(c->x, p, e);
+	if (r == 0)
+		r = attach_start(c, p, i, meet, e);
+	unlinkat(dir, name, 0);
+	return r;
+}
+
+static int attach_now(struct apicall *c, struct apistream *p, const struct instance *i,
+		      struct err *e)
+{
+	struct control_attach at = {.in = p->in, .out = p->out, .err = p->err};
+	int r = conn_open(c->s, i->id, p->conn, e);
+
+	p->stream = 1;
+	if (r == 0)
+		r = conn_send_json(p->conn, WIRE_ATTACH, p->stream, &control_attach_table, &at, e);
+	if (r == 0)
+		r = apistream_hijack(c->x, p, e);
+	return r < 0 ? r : apistream_pump(p, e);
+}
+
+int apistream_attach(struct apicall *c, struct err *e)
+{
+	auto_conn struct conn m = CONN_INIT;
+	struct apistream p = {.conn = &m,
+			      .in = apicall_yes(c, "stdin"),
+			      .out = apicall_yes(c, "stdout"),
+			      .err = apicall_yes(c, "stderr"),
+			      .reply = -1,
+			      .sizes = -1};
+	struct lookup l;
+	int r = apicall_instance(c, &l, e);
+
+	if (r < 0)
+		return r;
+	if (!apicall_yes(c, "stream") || apicall_yes(c, "logs"))
+		return err_set(e, ERR_UNSUPPORTED,
+			       "attach without stream=1 or with logs=1 is not possible: there is "
+			       "/containers/{}/logs");
+	if (l.state.status == INSTANCE_PAUSED)
+		return err_set(e, ERR_CONFLICT,
+			       "container %s is paused, unpause the container "
+			       "before attach",
+			       l.i.name);
+	p.raw = restart_has_tty(&l.i);
+	return l.state.status == INSTANCE_RUNNING ? attach_now(c, &p, &l.i, e)
+						  : attach_later(c, &p, &l.i, e);
+}
+
+int apistream_start(struct session *s, const struct instance *i, struct err *e)
+{
+	auto_fd int dir = apistream_dir(s, e), fd = -1;
+	struct pollfd p = {.events = POLLIN};
+	struct err why = ERR_INIT;
+	char name[96];
+	ssize_t n = 0;
+
+	if (dir < 0)
+		return dir;
+	meeting(i->id, name);
+	fd = p.fd = sock_connect(dir, name);
+	if (fd >= 0 && poll(&p, 1, REPLY_WAIT) > 0)
+		n = recv(fd, &why, sizeof(why), MSG_WAITALL);
+	/* Nobody is attached, or left meanwhile. */
+	if (n != sizeof(why))
+		return restart_start(s, i, e);
+	if (why.kind == ERR_NONE || why.kind >= ERR_KIND_MAX_)
+		return 0;
+	why.msg[sizeof(why.msg) - 1] = '\0';
+	return err_set(e, why.kind, "%s", why.msg);
+}
+
+/* ---- logs ---- */
+
+struct logs {
+	struct apicall *c;
+	bool out, err, raw, times;
+};
+
+static int line(const struct logline *l, const char *text, size_t len, void *arg)
+{
+	struct logs *g = arg;
+	auto_buf struct buf b = BUF_INIT(8 << 20);
+	unsigned char h[FRAME];
+
+	if (!(l->err ? g->err : g->out))
+		return 0;
+	header(h, l->err, len + (g->times ? l->time_len + 1 : 0));
+	if (!g->raw)
+		buf_add(&b, h, sizeof(h));
+	if (g->times) {
+		buf_add(&b, l->time, l->time_len);
+		buf_puts(&b, " ");
+	}
+	buf_add(&b, text, len);
+	return exchange_write(g->c->x, b.p, b.len, NULL);
+}
+
+int apistream_logs(struct apicall *c, struct err *e)
+{
+	struct logs g = {.c = c,
+			 .out = apicall_yes(c, "stdout"),
+			 .err = apicall_yes(c, "stderr"),
+			 .times = apicall_yes(c, "timestamps")};
+	struct logs_query q = {.tail = -1, .follow = apicall_yes(c, "follow"), .wake_fd = -1};
+	const char *tail = apicall_query(c, "tail");
+	struct lookup l;
+	int r = apicall_instance(c, &l, e);
+
+	if (r == 0 && !g.out && !g.err)
+		return err_set(e, ERR_USAGE, "Bad parameters: you must choose at least one stream");
+	if (r == 0 && apicall_yes(c, "details"))
+		return err_set(e, ERR_UNSUPPORTED, "details=1 is not there yet");
+	if (r == 0 && tail && !streq(tail, "all"))
+		r = apicall_number(c, "tail", -1, INT32_MAX, &q.tail, e);
+	if (r == 0)
+		r = apicall_time(c, "since", &q.since_ns, e);
+	if (r == 0)
+		r = apicall_time(c, "until", &q.until_ns, e);
+	if (r < 0)
+		return r;
+	g.raw = restart_has_tty(&l.i);
+	r = exchange_begin(c->x, 200, g.raw ? RAW_TYPE : MUX_TYPE, e);
+	if (r < 0)
+		return r;
+	apicall_leave_with_client(c);
+	return logs_read(c->s, &l.i, &q, line, &g, e);
+}

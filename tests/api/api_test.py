@@ -1,0 +1,429 @@
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 240
+"""serve: Docker's Engine API, asked by docker's own client, by python's and by hand; and lied to."""
+import http.client, importlib.util, io, json, os, re, signal, socket, stat, subprocess, tarfile, threading, time
+
+from caisson_test import TOP, Failed, Tty, check, main, same, test, wait_for
+
+CALLED = set()      # METHOD PATH of the routes that answered, for the last test
+
+
+class Unix(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("docker", timeout=30)
+        self.path = str(path)
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Serve:
+    def __init__(self, env, *more):
+        self.env = env
+        self.path = env.tmp / "api.sock"
+        self.p = env.start("serve", "--log", "--listen", f"unix://{self.path}", *more)
+        self.p.until(r"unix://\S+\n")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *a):
+        self.p.signal(signal.SIGTERM)
+        r = self.p.finish()
+        same(r.code, 0, "exit code of serve")
+        check(not self.path.exists(), "the socket is left")
+        for line in r.err.splitlines():
+            m = re.fullmatch(r"(\S+) (/\S+) (\d+)", line)
+            if m:
+                CALLED.add(f"{m[1]} {m[2]}")
+
+    def ask(self, method, path, body=None, **headers):
+        c = Unix(self.path)
+        if body is not None and not isinstance(body, (str, bytes)):
+            body, headers = json.dumps(body), {"Content-Type": "application/json", **headers}
+        c.request(method, path, body=body, headers=headers)
+        r = c.getresponse()
+        data = r.read()
+        c.close()
+        r.data = data
+        return r
+
+    def json(self, method, path, body=None, want=200):
+        r = self.ask(method, path, body)
+        if r.status != want:
+            check(False, f"{method} {path}: {r.status}, want {want}: {r.data[:300]}")
+        return json.loads(r.data) if r.data.strip() else None
+
+    def error(self, method, path, status, *words, body=None):
+        said = self.json(method, path, body, want=status)
+        same(list(said), ["message"], "members of an error")
+        for w in words:
+            check(w.lower() in said["message"].lower(), f"{said['message']!r} does not say {w!r}")
+
+    def docker(self, *args, stdin="", code=0, timeout=60):
+        r = subprocess.run(["docker", *args], input=stdin.encode(), capture_output=True, timeout=timeout, env=self.dockerenv())
+        if r.returncode != code:
+            check(False, f"docker {args}: {r.returncode}, want {code}: {r.stdout!r} {r.stderr!r}")
+        return r.stdout.decode(), r.stderr.decode()
+
+    def dockerenv(self):
+        return {**self.env.os_env, "DOCKER_HOST": f"unix://{self.path}", "TERM": "xterm"}
+
+    def made(self, **body):
+        return self.json("POST", "/v1.41/containers/create", {"Image": "caisson/tiny", **body}, want=201)["Id"]
+
+
+def frames(data):
+    out = {1: b"", 2: b""}
+    while data:
+        n = int.from_bytes(data[4:8], "big")
+        out[data[0]] += data[8:8 + n]
+        data = data[8 + n:]
+    return out
+
+
+@test(needs="root")
+def system(env):
+    with Serve(env) as s:
+        r = s.ask("GET", "/_ping")
+        same((r.status, r.data, r.headers["Api-Version"], r.headers["Ostype"]), (200, b"OK", "1.47", "linux"), "ping")
+        same(s.ask("HEAD", "/v1.24/_ping").data, b"", "body of HEAD")
+        v = s.json("GET", "/v1.47/version")
+        same((v["ApiVersion"], v["MinAPIVersion"]), ("1.47", "1.24"), "versions")
+        i = s.json("GET", "/info")
+        same((i["Containers"], i["Isolations"]["container"]), (0, "usable"), "info")
+        check("caisson" in i["Runtimes"], "runtimes")
+        same(stat.S_IMODE(s.path.stat().st_mode), 0o600, "mode of the socket")
+        env.run("serve", "--listen", f"unix://{s.path}").error(1, "listens", "already")
+        s.made(Cmd=["true"], Labels={"a": "b"})
+        same([c["SizeRw"] > 0 for c in s.json("GET", "/system/df")["Containers"]], [True], "disk usage")
+        now = time.time()
+        ev = s.ask("GET", f"/events?since={now - 100:.9f}&until={now:.9f}&filters=" + '{"event":["create"]}').data
+        same([json.loads(x)["Action"] for x in ev.splitlines()], ["create"], "events")
+        same(len(s.json("POST", "/containers/prune", want=200)["ContainersDeleted"]), 1, "pruned")
+
+
+@test(needs="root")
+def where_it_listens(env):
+    env.run("serve", "--listen", "tcp://127.0.0.1:2375").error(1, "tcp://127.0.0.1:2375", "TLS")
+    env.run("serve", "--listen", "/tmp/x").error(2, "unix:///PATH")
+    env.run("serve", "--listen", f"unix://{env.tmp}/none/x").error(1, "none/x")
+    (env.tmp / "file").write_text("mine")
+    env.run("serve", "--listen", f"unix://{env.tmp}/file").error(1, "no socket")
+    env.run("serve", "--listen", f"unix://{env.tmp}/g", "--group", "nosuchgroup").error(2, "nosuchgroup")
+    s = socket.socket(socket.AF_UNIX)      # one that nobody listens on is replaced
+    s.bind(str(env.tmp / "api.sock"))
+    s.close()
+    with Serve(env, "--group", "daemon") as s:
+        same(stat.S_IMODE(s.path.stat().st_mode), 0o660, "mode of the socket")
+        s.p.signal(0)
+    p = env.start("serve", "--idle-exit", "--listen", f"unix://{env.tmp}/idle")
+    p.until("idle")
+    same(p.finish(timeout=30).code, 0, "exit code of --idle-exit")
+    same(env.run("serve", "--routes").ok().out, (TOP / "docs/api/routes.md").read_text().split("<!-- caisson serve --routes -->\n")[1], "docs/api/routes.md")
+
+
+@test(needs="root")
+def hostile_requests(env):
+    with Serve(env) as s:
+        for path in ("/v1.43/../info", "/v1.43/containers/../info", "//info", "/v1.43//info", "/containers/a%2fb/json", "/./info", "/containers/a%0ab/json"):
+            same(s.ask("GET", path).status, 400, path)
+        s.error("GET", "/v1.23/info", 400, "too old", "1.24")
+        s.error("GET", "/v1.48/info", 400, "too new", "1.47")
+        s.error("GET", "/v99999999999999999999.1/info", 400, "too new")
+        s.error("GET", "/v1.43/nothing", 404, "page not found")
+        s.error("PATCH", "/info", 405, "method")
+        s.error("GET", "/swarm", 501, "GET /swarm")
+        s.error("POST", "/containers/x/archive", 405)
+        s.error("GET", "/containers/json?nosuch=1", 501, "nosuch")
+        for h in ({"Host": "evil.example"}, {"Origin": "http://localhost"}, {"Host": "127.0.0.1.evil.example"}):
+            same(s.ask("GET", "/info", **h).status, 403, f"status with {h}")
+        for body in (b"{", b"[]", b"null", b"{}", b'{"Image":1}', b'{"Image":"a","Image":"b"}', b'{"Image":"caisson/tiny","HostConfig":[]}', b"[" * 100000, b'{"Image":"caisson/tiny","Env":[1]}'):
+            r = s.ask("POST", "/containers/create", body, **{"Content-Type": "application/json"})
+            same(r.status, 400, f"status of {body[:40]}: {r.data[:100]}")
+        same(s.ask("POST", "/containers/create", b'{"Image":"caisson/tiny"}', **{"Content-Type": "text/plain"}).status, 400, "text/plain")
+        same(s.ask("POST", "/containers/create", b'"' + b"x" * (2 << 20) + b'"', **{"Content-Type": "application/json"}).status, 413, "a long body")
+        for f in ("[]", "{", '{"status":1}', '{"status":[1]}', '{"nosuch":["x"]}'):
+            same(s.ask("GET", "/containers/json?filters=" + f).status, 400, f)
+        s.json("GET", "/info")
+
+
+@test(needs="root")
+def what_create_refuses(env):
+    with Serve(env) as s:
+        def no(status, *words, **host):
+            s.error("POST", "/containers/create", status, *words, body={"Image": "caisson/tiny", "HostConfig": host})
+        no(501, "HostConfig.VolumesFrom", VolumesFrom=["x"])
+        no(501, "HostConfig.Links", Links=["x"])
+        no(501, "HostConfig.Frobnicate", Frobnicate=1)
+        no(501, "MaskedPaths", MaskedPaths=[])
+        no(501, "nfs", VolumeDriver="nfs")
+        no(501, "runc", Runtime="runc")
+        no(400, "contradict", Runtime="caisson-vm", Isolation="process")
+        no(400, "Isolation", Isolation="moon")
+        no(400, "UTSMode", UTSMode="x")
+        no(400, "PortBindings", PortBindings=[])
+        s.error("POST", "/containers/create", 501, "Healthcheck", body={"Image": "caisson/tiny", "Healthcheck": {"Test": ["CMD", "x"]}})
+        s.error("POST", "/containers/create", 501, "KEY=VALUE", body={"Image": "caisson/tiny", "Env": ["A"]})
+        s.error("POST", "/containers/create", 501, "second network", body={"Image": "caisson/tiny", "NetworkingConfig": {"EndpointsConfig": {"other": {}}}})
+        s.error("POST", "/containers/create", 501, "aliases", body={"Image": "caisson/tiny", "NetworkingConfig": {"EndpointsConfig": {"default": {"Aliases": ["x"]}}}})
+        s.error("POST", "/containers/create", 404, "nosuchimage", body={"Image": "nosuchimage"})
+        # What says nothing is no wish.
+        i = s.made(Healthcheck=None, NetworkDisabled=False, MacAddress="", OnBuild=[], HostConfig={"VolumesFrom": None, "Links": [], "DeviceRequests": None, "PidsLimit": 0},
+                   NetworkingConfig={"EndpointsConfig": {"default": {"IPAMConfig": None, "Aliases": None}}})
+        s.json("DELETE", f"/containers/{i}", want=204)
+
+
+@test(needs="root")
+def what_create_maps(env):
+    with Serve(env) as s:
+        i = s.made(Cmd=["-c", "true"], Entrypoint=["sh"], Hostname="h", User="1:2", Env=["A=b"], WorkingDir="/tmp", Labels={"k": "v"}, StopSignal="SIGINT", StopTimeout=3, Tty=True,
+                   HostConfig={"Memory": 128 << 20, "NanoCpus": 10 ** 9, "PidsLimit": 77, "CapAdd": ["NET_ADMIN"], "Tmpfs": {"/t": "size=1m"}, "Isolation": "vm",
+                               "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 2}, "NetworkMode": "none", "ReadonlyRootfs": True,
+                               "Ulimits": [{"Name": "nofile", "Soft": 10, "Hard": 20}], "Mounts": [{"Type": "volume", "Source": "vol", "Target": "/v", "ReadOnly": True}]})
+        d = s.json("GET", f"/containers/{i[:12]}/json?size=1")
+        same(d["Isolation"], "vm", "Isolation")
+        c, h = d["Config"], d["HostConfig"]
+        same((d["Path"], d["Args"], c["Hostname"], c["WorkingDir"], c["StopSignal"], c["StopTimeout"], c["Tty"]), ("sh", ["-c", "true"], "h", "/tmp", "SIGINT", 3, True), "Config")
+        check("A=b" in c["Env"] and c["Labels"]["k"] == "v", "Env and Labels")
+        same((h["Memory"], h["NanoCpus"], h["PidsLimit"], h["NetworkMode"], h["ReadonlyRootfs"]), (128 << 20, 10 ** 9, 77, "none", True), "HostConfig")
+        same((h["RestartPolicy"]["Name"], h["RestartPolicy"]["MaximumRetryCount"]), ("on-failure", 2), "RestartPolicy")
+        same([(m["Type"], m["Name"], m["Destination"], m["RW"]) for m in d["Mounts"] if m["Type"] == "volume"], [("volume", "vol", "/v", False)], "Mounts")
+        check(d["SizeRw"] >= 0, "SizeRw")
+        same(s.json("GET", '/containers/json?all=1&filters={"label":["k=v"]}')[0]["HostConfig"]["Isolation"], "vm", "Isolation in the list")
+        same(s.json("GET", '/containers/json?all=1&filters={"label":{"k=w":true}}'), [], "filtered list")
+        s.json("DELETE", f"/containers/{i}?v=1", want=204)
+        s.error("GET", f"/containers/{i}/json", 404)
+
+
+@test(needs="root")
+def a_life(env):
+    with Serve(env) as s:
+        i = s.made(Cmd=["sh", "-c", "trap 'exit 5' TERM; echo out; echo err >&2; while :; do sleep 0.05; done"])
+        c = f"/containers/{i}"
+        s.error("POST", c + "/kill", 409, "not running")
+        same(s.ask("POST", c + "/stop").status, 304, "stop of one that does not run")
+        s.json("POST", c + "/start", want=204)
+        same(s.ask("POST", c + "/start").status, 304, "second start")
+        got = wait_for(lambda: (lambda f: f if f[1] and f[2] else None)(frames(s.ask("GET", c + "/logs?stdout=1&stderr=1").data)), what="logs")
+        same(got, {1: b"out\n", 2: b"err\n"}, "logs")
+        same(frames(s.ask("GET", c + "/logs?stdout=1&tail=0").data)[1], b"", "tail=0")
+        check(re.match(rb"2\d\d\d-\S+Z out\n", frames(s.ask("GET", c + "/logs?stdout=1&timestamps=1").data)[1]), "timestamps")
+        s.error("GET", c + "/logs", 400, "at least one stream")
+        s.json("POST", c + "/pause", want=204)
+        same(s.json("GET", c + "/json")["State"]["Paused"], True, "paused")
+        s.error("POST", c + "/attach?stream=1&stdout=1", 409, "paused")
+        s.json("POST", c + "/unpause", want=204)
+        s.json("POST", c + "/rename?name=renamed", want=204)
+        same(s.json("GET", "/containers/renamed/json")["Name"], "/renamed", "name")
+        s.error("POST", c + "/rename", 400, "name")
+        s.json("POST", c + "/restart?t=5", want=204)
+        s.error("DELETE", c, 409)
+        codes = []
+        t = threading.Thread(target=lambda: codes.append(s.json("POST", c + "/wait?condition=next-exit")["StatusCode"]))
+        t.start()
+        time.sleep(0.3)
+        s.json("POST", c + "/kill?signal=TERM", want=204)
+        t.join(20)
+        same(codes, [5], "code that was waited for")
+        same(s.json("POST", c + "/wait")["StatusCode"], 5, "code of what does not run")
+        s.error("POST", c + "/wait?condition=x", 400, "condition")
+        s.error("POST", c + "/kill?signal=NOSUCH", 400, "NOSUCH")
+        same(s.json("GET", "/containers/json"), [], "running ones")
+        same(len(s.json("GET", "/containers/json?limit=1")), 1, "limit=1")
+        s.json("DELETE", c + "?force=1&v=1", want=204)
+
+
+@test(needs="root")
+def files(env):
+    with Serve(env) as s:
+        i = s.made(Cmd=["sh", "-c", "echo x > /made; sleep 100"])
+        s.json("POST", f"/containers/{i}/start", want=204)
+        wait_for(lambda: {"Path": "/made", "Kind": 1} in (s.json("GET", f"/containers/{i}/changes") or []), what="the change")
+        tar = tarfile.open(fileobj=io.BytesIO(s.ask("GET", f"/containers/{i}/export").data))
+        same(tar.extractfile("made").read(), b"x\n", "a file of the export")
+        s.error("GET", "/containers/nosuch/export", 404, "nosuch")
+        s.json("DELETE", f"/containers/{i}?force=1", want=204)
+
+
+@test(needs="root")
+def execs(env):
+    with Serve(env) as s:
+        i = s.made(Cmd=["sleep", "100"])
+        s.error("POST", f"/containers/{i}/exec", 409, "not running", body={"Cmd": ["true"]})
+        s.json("POST", f"/containers/{i}/start", want=204)
+        s.error("POST", f"/containers/{i}/exec", 400, "No exec command", body={"AttachStdout": True})
+        s.error("POST", f"/containers/{i}/exec", 501, "Privileged", body={"Cmd": ["true"], "Privileged": True})
+        x = s.json("POST", f"/containers/{i}/exec", {"Cmd": ["sh", "-c", "echo $A; echo e >&2; exit 7"], "AttachStdout": True, "AttachStderr": True, "Env": ["A=b"], "WorkingDir": "/tmp"}, want=201)["Id"]
+        same(s.json("GET", f"/exec/{x}/json")["ExitCode"], None, "code before")
+        same(frames(s.ask("POST", f"/exec/{x}/start", {"Detach": False}).data), {1: b"b\n", 2: b"e\n"}, "output")
+        same(wait_for(lambda: s.json("GET", f"/exec/{x}/json")["ExitCode"]), 7, "code")
+        s.error("POST", f"/exec/{x}/start", 409, "already", body={})
+        s.error("POST", f"/exec/{x}/resize?h=3&w=3", 409, "not running")
+        s.error("POST", f"/exec/{x}/resize?h=3", 400, "'w'")
+        s.error("GET", "/exec/" + "0" * 64 + "/json", 404, "No such exec")
+        s.error("GET", "/exec/../json", 400)
+        y = s.json("POST", f"/containers/{i}/exec", {"Cmd": ["true"]}, want=201)["Id"]
+        same(s.ask("POST", f"/exec/{y}/start", {"Detach": True}).status, 200, "detached start")
+        s.json("DELETE", f"/containers/{i}?force=1", want=204)
+
+
+@test(needs="root")
+def images(env):
+    with Serve(env) as s:
+        s.made(Cmd=["true"], HostConfig={"AutoRemove": False})
+        rows = s.json("GET", "/images/json")
+        same([r["RepoTags"] for r in rows], [["caisson/tiny:latest"]], "tags")
+        same(s.json("GET", "/images/caisson/tiny/json")["Id"], rows[0]["Id"], "id")
+        same(s.json("GET", "/images/caisson/tiny:latest/history")[0]["Id"], rows[0]["Id"], "history")
+        same(s.ask("POST", "/images/caisson/tiny/tag?repo=other&tag=1").status, 201, "tag")
+        same(sorted(s.json("GET", "/images/json")[0]["RepoTags"]), ["caisson/tiny:latest", "other:1"], "tags")
+        same(s.json("GET", '/images/json?filters={"reference":["other"]}')[0]["RepoTags"], ["other:1"], "by reference")
+        same(s.json("GET", '/images/json?filters={"dangling":["true"]}'), [], "dangling")
+        s.error("GET", '/images/json?filters={"since":["x"]}', 501, "since")
+        same(s.json("DELETE", "/images/other:1")[0], {"Untagged": "other:1"}, "untagged")
+        s.error("GET", "/images/nosuch/json", 404, "nosuch")
+        s.error("DELETE", "/images/nosuch", 404, "nosuch")
+        lines = [json.loads(x) for x in s.ask("POST", "/images/create?fromImage=caisson/tiny&tag=latest").data.splitlines()]
+        check(lines[-1]["status"].startswith("Status: ") and any("Digest: sha256:" in x["status"] for x in lines), f"progress {lines}")
+        for name in ("oci:/etc", "dir:/etc", "docker-archive:/etc/passwd", "UPPER"):
+            s.error("POST", f"/images/create?fromImage={name}", 400)
+        s.error("POST", "/images/create", 400, "fromImage")
+        s.error("POST", "/images/create?fromSrc=-", 501, "fromSrc")
+        same(s.ask("POST", "/images/create?fromImage=caisson/tiny", **{"X-Registry-Auth": "eyJ1c2VybmFtZSI6InUiLCJwYXNzd29yZCI6InAifQ=="}).status, 501, "credentials")
+        same(s.ask("POST", "/images/create?fromImage=caisson/tiny", **{"X-Registry-Auth": "e30="}).status, 200, "no credentials")
+        s.error("GET", "/images/search?term=x", 501, "search")
+        same(s.json("POST", "/images/prune")["ImagesDeleted"], [], "pruned")
+        s.json("POST", "/containers/prune")
+
+
+@test(needs="root,docker", timeout=120)
+def docker_client(env):
+    with Serve(env) as s:
+        check("caisson" in s.docker("version")[0], "docker version")
+        check("Runtimes" in s.docker("info")[0], "docker info")
+        same(s.docker("run", "--rm", "caisson/tiny", "echo", "hi")[0], "hi\n", "run")
+        same(s.docker("run", "--rm", "caisson/tiny", "sh", "-c", "echo o; echo e >&2; exit 4", code=4), ("o\n", "e\n"), "run's streams and code")
+        same(s.docker("run", "--rm", "-i", "caisson/tiny", "cat", stdin="typed\n" * 5000)[0], "typed\n" * 5000, "run -i")
+        check("nosuch" in s.docker("run", "--rm", "caisson/tiny", "nosuch", code=127)[1], "run of what is not there")
+        s.docker("run", "-d", "--name", "d", "caisson/tiny", "sh", "-c", "echo out; sleep 1; echo more; sleep 100")
+        check("d" in s.docker("ps", "--format", "{{.Names}}")[0].split(), "ps")
+        same(s.docker("exec", "d", "sh", "-c", "echo in; exit 3", code=3)[0], "in\n", "exec")
+        same(s.docker("exec", "-i", "d", "cat", stdin="typed")[0], "typed", "exec -i")
+        check("nosuch" in "".join(s.docker("exec", "d", "nosuch", code=127)), "exec of what is not there")
+        p = subprocess.Popen(["docker", "logs", "-f", "d"], stdout=subprocess.PIPE, env=s.dockerenv())
+        same([p.stdout.readline(), p.stdout.readline()], [b"out\n", b"more\n"], "logs -f")
+        s.docker("stop", "-t", "0", "d")
+        same(p.wait(20), 0, "logs -f ends with it")
+        p.stdout.close()
+        check("caisson/tiny" in s.docker("images")[0] and "caisson/tiny" in s.docker("pull", "caisson/tiny")[0], "images and pull")
+        same(s.docker("inspect", "-f", "{{.State.Status}}", "d")[0], "exited\n", "inspect")
+        same(s.docker("wait", "d")[0], "137\n", "wait")
+        s.docker("rm", "d")
+        check("d" in s.docker("container", "inspect", "d", code=1)[1].split(), "container inspect of what is not there")
+
+
+def size_becomes(tty, want):
+    def now():
+        tty.send("stty size\n")
+        try:
+            return tty.until(want + r"\r?\n", timeout=1)
+        except Failed:
+            return None
+    wait_for(now, 15, f"the size {want}")
+
+
+@test(needs="root,docker")
+def docker_terminals(env):
+    with Serve(env) as s:
+        t = Tty(["docker", "run", "-it", "--name", "t", "caisson/tiny", "sh"], s.dockerenv(), rows=33, cols=101)
+        t.until("# ")
+        size_becomes(t, "33 101")      # the client says it after the start
+        t.resize(20, 70)
+        os.kill(t.p.pid, signal.SIGWINCH)
+        size_becomes(t, "20 70")
+        x = Tty(["docker", "exec", "-it", "t", "sh"], s.dockerenv(), rows=22, cols=66)
+        x.until("# ")
+        size_becomes(x, "22 66")
+        x.send("exit 6\n")
+        same(x.finish().code, 6, "code of exec")
+        t.send("exit 9\n")
+        same(t.finish().code, 9, "code of run")
+        s.docker("rm", "t")
+
+
+@test(needs="root,python-docker")
+def python_client(env):
+    import docker
+    with Serve(env) as s:
+        c = docker.DockerClient(base_url=f"unix://{s.path}", timeout=30)
+        same(c.containers.run("caisson/tiny", ["echo", "hi"], remove=True), b"hi\n", "run")
+        i = c.containers.run("caisson/tiny", ["sleep", "100"], detach=True, name="p", mem_limit="64m", labels={"a": "b"})
+        same([x.name for x in c.containers.list(filters={"label": "a=b"})], ["p"], "list")
+        r = i.exec_run(["sh", "-c", "echo x; exit 2"])
+        same((r.exit_code, r.output), (2, b"x\n"), "exec_run")
+        i.pause()
+        i.reload()
+        same(i.status, "paused", "status")
+        i.unpause()
+        i.kill()
+        same(i.wait()["StatusCode"], 137, "wait")
+        i.remove()
+        check("caisson/tiny:latest" in c.images.get("caisson/tiny").tags, "images.get")
+        try:
+            c.containers.get("p")
+            check(False, "it is still there")
+        except docker.errors.NotFound:
+            pass
+        c.close()
+
+
+@test(needs="root")
+def the_server_is_killed(env):
+    s = Serve(env)
+    i = s.made(Cmd=["sh", "-c", "sleep 1; echo after; sleep 100"])
+    s.json("POST", f"/containers/{i}/start", want=204)
+    s.p.signal(signal.SIGKILL)
+    s.p.finish()
+    with Serve(env) as s:
+        same(s.json("GET", f"/containers/{i}/json")["State"]["Status"], "running", "what runs")
+        wait_for(lambda: b"after" in s.ask("GET", f"/containers/{i}/logs?stdout=1").data, what="its output")
+        s.json("DELETE", f"/containers/{i}?force=1", want=204)
+
+
+@test(needs="root")
+def clients_that_leave(env):
+    """Followers that go are gone; those that never speak do not keep others out."""
+    with Serve(env) as s:
+        i = s.made(Cmd=["sleep", "100"])
+        s.json("POST", f"/containers/{i}/start", want=204)
+        silent = [Unix(s.path) for _ in range(20)]
+        for c in silent:
+            c.connect()
+        def children():
+            return len(open(f"/proc/{s.p.pid}/task/{s.p.pid}/children").read().split())
+        for path in (f"/containers/{i}/wait", "/events", f"/containers/{i}/logs?stdout=1&follow=1", f"/containers/{i}/attach?stream=1&stdout=1"):
+            c = Unix(s.path)
+            c.request("GET" if "logs" in path or "events" in path else "POST", path)
+            r = c.getresponse()     # it holds the socket
+            same(r.status, 200, path)
+            wait_for(lambda: children() == 21, 5, what=f"the connection of {path}, there are {children()}")
+            r.close()
+            c.close()
+            wait_for(lambda: children() == 20, what=f"the end of {path}")
+        s.json("GET", "/info")
+        for c in silent:
+            c.close()
+        s.json("DELETE", f"/containers/{i}?force=1", want=204)
+
+
+@test(needs="root,docker")
+def z_every_route_was_called(env):
+    """Last: each route that is served answered one of the tests above."""
+    want = {f"{m[1]} {m[2]}" for m in re.finditer(r"^\| (\S+) \| `(\S+)` \| [^|]* \| (?!501)", env.run("serve", "--routes").ok().out, re.M)}
+    same(sorted(want - CALLED), [], "routes that nobody called")
+
+
+main()
