@@ -207,6 +207,13 @@ static bool own_pid_namespace(const struct known *k)
 	return plan_namespace_path(p, "pid") != NULL;
 }
 
+/* The process that stands for a workload in a machine passes signals on, but for the one that stops
+ * it, and those that it cannot tell from the kernel's own to it. */
+static bool by_connection(int sig)
+{
+	return sig == SIGSTOP || sig == SIGCHLD || sig == SIGPIPE || sig == SIGWINCH;
+}
+
 int ocictl_kill(const struct ocicmd_globals *g, int argc, char **argv, struct err *e)
 {
 	auto_known struct known k = KNOWN_INIT;
@@ -237,8 +244,7 @@ int ocictl_kill(const struct ocicmd_globals *g, int argc, char **argv, struct er
 	}
 	if (r == 0 && ocistate_now(k.dir, &k.s) == OCISTATE_STOPPED)
 		return err_set(e, ERR_CONFLICT, "container not running");
-	/* The one that the process which stands for the workload would obey itself. */
-	if (r == 0 && k.s.vm && sig == SIGSTOP)
+	if (r == 0 && k.s.vm && by_connection(sig))
 		return ocivm_signal(k.dir, sig, e);
 	if (r == 0)
 		r = signal_init(&k, sig, e);

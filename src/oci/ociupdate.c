@@ -297,6 +297,18 @@ static int save_limits(struct target *t, const struct plan_resources *res, struc
 	return 0;
 }
 
+/* dockerd sends every limit there is, with 0 for what stays (as runc reads it). */
+static void drop_what_stays(struct plan_resources *res)
+{
+	const struct plan_memory *m = res->memory;
+
+	if (m && !m->limit.v && !m->reservation.v && !m->swap.v && !m->kernel.v &&
+	    !m->kernel_tcp.v && !m->swappiness.set)
+		res->memory = NULL;
+	if (res->cpu && res->cpu->mems && !*res->cpu->mems)
+		res->cpu->mems = NULL;
+}
+
 /* What a machine was booted with stays. */
 static int check_vm(const struct target *t, const struct plan_resources *res, bool rdt,
 		    struct err *e)
@@ -342,6 +354,8 @@ int ociupdate_update(const struct ocicmd_globals *g, int argc, char **argv, stru
 	if (r == 0)
 		r = x.resources ? from_file(x.resources, &res, &t.a, e)
 				: from_options(&x, &res, &t.a, e);
+	if (r == 0 && t.s.vm)
+		drop_what_stays(&res);
 	if (r == 0 && t.s.vm)
 		r = check_vm(&t, &res, x.l3 || x.bw, e);
 	if (r == 0 && (x.l3 || x.bw))

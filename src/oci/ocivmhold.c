@@ -303,11 +303,19 @@ static void start_if_ready(struct hold *h)
 	flush(h);
 }
 
+static uint32_t u32_in(const struct wire_frame *f)
+{
+	uint32_t v;
+
+	memcpy(&v, f->data, sizeof(v));
+	return le32toh(v);
+}
+
 static void deliver(struct hold *h, uint32_t sig)
 {
 	if (main_of(h)->started)
 		put_u32(h, WIRE_SIGNAL, 1, sig);
-	else if (h->start_asked && sig <= 64)
+	else if (h->start_asked && sig >= 1 && sig <= 64)
 		h->held_signals |= 1ull << (sig - 1);
 	/* Else there is nobody yet; process 1 of a container ignores them in that state, too. */
 }
@@ -520,8 +528,8 @@ static int on_client_frame(struct hold *h, struct client *c, const struct wire_f
 	case WIRE_RESIZE:
 		if (c->proc && c->proc->started && !c->proc->ended && f->len == 4)
 			put(h, f->type, c->proc->id, f->data, f->len);
-		else if (!c->proc && f->type == WIRE_SIGNAL && f->len == 4 && main_of(h)->started)
-			put(h, f->type, 1, f->data, f->len);
+		else if (!c->proc && f->type == WIRE_SIGNAL && f->len == 4)
+			deliver(h, u32_in(f));
 		return 0;
 	default:
 		return err_set(e, ERR_CORRUPT, "unexpected %s", wire_type_name(f->type));

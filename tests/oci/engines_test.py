@@ -260,10 +260,18 @@ def a_terminal_has_a_size(e):
     same(t.finish().code, 0, "exit code")
 
 
+def limits_change(e):
+    # ctr has no update; dockerd's goes through containerd and its shim.
+    if isinstance(e, Docker):
+        good([*e.podman, "update", "--pids-limit", "41", "td"])
+        same(good(e.exec_argv("td", "sh", "-c", "cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/pids/pids.max 2>/dev/null; :")), "41\n", "pids.max after an update")
+
+
 def exec_kill_and_status(e):
     good(e.run_argv("td", "sh", "-c", "trap 'exit 9' TERM; echo up; while :; do sleep 0.05; done", detach=True))
     same(call(e.exec_argv("td", "sh", "-c", "echo in; exit 5")).returncode, 5, "exit code of exec")
     check("uid=0" in good(e.exec_argv("td", "id")), "id in exec")
+    limits_change(e)
     e.kill("td", "SIGTERM")
     e.wait_ended("td")
     same(e.remove("td"), 9, "exit code")

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""caisson-oci: create, start, state, kill, delete, run, exec, list, ps and their exit codes, as runc's."""
+"""caisson-oci: create, start, state, kill, delete, run, exec, list, ps and their exit codes, as runc's.
+
+What a bundle asks for is elsewhere: wall_test (what is inside), mounts_test, linux_test (the rest); so are options_test, rootless_test,
+attack_test, bad_input_test, engines_test (under others' engines) and vm_test (in a machine).
+"""
 import json, os, pathlib, re, select, signal, subprocess, sys, time
 
 from caisson_test import check, main, same, skip, test, wait_for
@@ -408,6 +412,35 @@ def a_frozen_cgroup_is_refused_and_left(env):
         r = oci.run(c)
         check(r.code == 1 and "container's cgroup unexpectedly frozen" in r.err, r.err)
         place.rmdir()
+
+
+@test(needs="root")
+def limits_and_freezing_on_a_hybrid_host(env):
+    """cgroup v1 controllers beside a v2 mount without any: limits in the former, counting, killing and freezing by the latter."""
+    v2 = pathlib.Path("/sys/fs/cgroup/unified")
+    if not (v2 / "cgroup.procs").exists() or (v2 / "cgroup.controllers").read_text().strip():
+        skip("the host has no v2 mount without controllers beside v1")
+    oci, name = Runtime(env), f"caisson-test-hybrid-{os.getpid()}"
+    c = spec("/bin/sleep", "1000")
+    c["linux"]["cgroupsPath"] = "/" + name
+    c["linux"]["resources"].update(memory={"limit": 64 << 20}, pids={"limit": 9}, cpu={"shares": 512})
+    same(oci.create(oci.bundle(c)).code, 0, "create")
+    oci("start", "c1").ok()
+    mine = dict(line.split(":")[1:] for line in pathlib.Path(f"/proc/{oci.state()['pid']}/cgroup").read_text().splitlines())
+    for controller in ("", "memory", "pids", "cpu", "devices"):
+        check(mine[controller].endswith("/" + name), f"{controller or 'v2'}: {mine[controller]}")
+    for tree, file, want in (("memory", "memory.limit_in_bytes", 64 << 20), ("pids", "pids.max", 9), ("cpu", "cpu.shares", 512)):
+        same(pathlib.Path("/sys/fs/cgroup", tree, name, file).read_text().strip(), str(want), file)
+    oci("pause", "c1").ok()
+    check("frozen 1" in (v2 / name / "cgroup.events").read_text(), "frozen by v2")
+    same(oci.state()["status"], "paused", "state")
+    oci("resume", "c1").ok()
+    numbers = oci("events", "--stats", "c1").json()["data"]
+    same((numbers["memory"]["usage"]["limit"], numbers["pids"]["limit"]), (64 << 20, 9), "numbers")
+    oci("kill", "c1", "KILL").ok()
+    wait_for(lambda: oci.state()["status"] == "stopped")
+    oci("delete", "c1").ok()
+    same([str(p) for p in pathlib.Path("/sys/fs/cgroup").glob(f"*/{name}")], [], "cgroups left")
 
 
 @test(needs="root")

@@ -8,6 +8,8 @@ from oci_bundle import ConsoleSocket, Runtime, spec
 
 NEEDS = "root,qemu,kernel"
 PATIENCE = 120
+# All that can be caught, but the one that ends the workload; 32 and 33 are the C library's own.
+SIGNALS = [s for s in range(1, 65) if s not in (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM, 32, 33)]
 
 
 class Vm(Runtime):
@@ -70,7 +72,9 @@ def life_of_an_instance(env):
     oci = Vm(env)
     plain = Runtime(env)  # an engine gives the option to create only, or the annotation says it
     plain.root = oci.root
-    c = script("trap 'echo got term; exit 3' TERM; echo ready; while :; do sleep 0.2; done")
+    # No child of it ends while it waits, so that a trap of SIGCHLD tells of ours only.
+    c = script("mkfifo /tmp/f; exec 3<>/tmp/f; for s in " + " ".join(map(str, SIGNALS)) + "; do trap \"echo got $s.\" $s; done; "
+               "trap 'echo got term; exit 3' TERM; echo ready; while :; do read x <&3; done")
     c["annotations"] = {"a": "b"}
     c["linux"]["resources"] = {"memory": {"limit": 200 << 20}, "cpu": {"quota": 150000, "period": 100000}, "pids": {"limit": 77}}
     pid_file = env.tmp / "pid"
@@ -108,8 +112,32 @@ def life_of_an_instance(env):
     os.kill(epid, signal.SIGKILL)
     wait_for(lambda: "sleep 4321" not in listing(), PATIENCE)
 
+    for s in SIGNALS:
+        same((plain("kill", "c1", s).code, s), (0, s), "kill")
+        if s == signal.SIGCONT:  # the kernel drops one that is pending when a stop signal comes
+            wait_for(lambda: f"got {s}." in oci.output(), 20)
+    missing = lambda: [s for s in SIGNALS if f"got {s}." not in oci.output()]
+    try:
+        wait_for(lambda: not missing(), 20)
+    finally:
+        same(missing(), [], "signals that did not arrive")
+    # Stopped it answers nothing, and goes on where it was.
+    stat = lambda: plain("exec", "c1", "/bin/sh", "-c", "cut -d' ' -f3 /proc/1/stat", timeout=PATIENCE).out.strip()
+    same(plain("kill", "c1", "STOP").code, 0, "kill STOP")
+    wait_for(lambda: stat() == "T", PATIENCE)
+    same(plain("kill", "c1", "CONT").code, 0, "kill CONT")
+    wait_for(lambda: stat() == "S", PATIENCE)
+    r = plain("kill", "--all", "c1", "TERM")
+    check(r.code == 1 and "only KILL" in r.err, f"kill --all: {r.code} {r.err}")
+
     r = plain("ps", "c1")
     check(r.code == 1 and "exec" in r.err, f"ps: {r.code} {r.err}")
+    # What the machine costs the host.
+    numbers = json.loads(plain("events", "--stats", "c1").out)
+    data = numbers["data"]
+    same((numbers["type"], numbers["id"]), ("stats", "c1"), "events")
+    check(data["cpu"]["usage"]["total"] > 10**8 and data["memory"]["usage"]["usage"] > 10 << 20 and data["pids"]["current"] >= 2, f"numbers of the machine: {data}")
+    events = plain.start("events", "--interval", "50ms", "c1")
     for options, word in ((["--memory", "64m"], "memory"), (["--cpuset-mems", "0"], "memory nodes")):
         r = plain("update", *options, "c1")
         check(r.code == 1 and "virtual machine" in r.err and word in r.err, f"update {options}: {r.code} {r.err}")
@@ -133,6 +161,8 @@ def life_of_an_instance(env):
     same(plain("kill", "c1", "TERM").code, 0, "kill")
     wait_for(lambda: gone(pid), PATIENCE)
     check("got term" in oci.output(), oci.output())
+    r = events.finish()  # by itself, with the machine
+    check(r.code == 0 and len(r.out.strip().split("\n")) >= 2 and all(json.loads(x)["type"] == "stats" for x in r.out.strip().split("\n")), f"events: {r.code} {r.err}")
     same(plain.state()["status"], "stopped", "state")
     same(plain("delete", "c1").code, 0, "delete")
     wait_for(lambda: all(gone(p) for p in all_of_it), 10, f"end of {all_of_it}")

@@ -96,6 +96,51 @@ def the_other_controllers(g):
     g.ok("/caisson-oci --root /run/s kill --all c7 KILL; /caisson-oci --root /run/s delete -f c7")
 
 
+def an_ordinary_user_with_a_delegated_subtree(g):
+    """What systemd leaves with Delegate=yes: three files and a directory that are the user's, and the user's shell below."""
+    own, d = "/sys/fs/cgroup/user/mine", g.root / "bundles/u1"
+    g.ok(f"mkdir -p {own}/shell /bundles/u1 /run/u; cd /sys/fs/cgroup; for c in . user; do echo +memory +pids +cpu > $c/cgroup.subtree_control || exit 1; done; "
+         f"chown 1000:1000 /run/u {own} {own}/shell {own}/cgroup.procs {own}/cgroup.threads {own}/cgroup.subtree_control {own}/shell/cgroup.procs; "
+         "cd /bundles/u1; /caisson-oci spec --rootless -b . || exit 1; sed -i 's/\"hostID\": 0/\"hostID\": 1000/' config.json")
+    c = json.loads((d / "config.json").read_text())
+    c["root"] = {"path": "/inner", "readonly": False}
+    c["process"].update(terminal=False, args=["/bin/sleep", "1000"])
+
+    def user(args, **linux):
+        c["linux"].update(linux)
+        (d / "config.json").write_text(json.dumps(c))
+        return g.sh(f"echo $$ > {own}/shell/cgroup.procs && su user -c 'cd /bundles/u1; /caisson-oci --root /run/u {args}'")
+
+    def good(args, **linux):
+        r = user(args, **linux)
+        same((r.code, r.err), (0, ""), args)
+        return r.out
+
+    res = {"memory": {"limit": 32 * MIB}, "pids": {"limit": 20}, "cpu": {"quota": 50000, "period": 100000}}
+    good("create u1 </dev/null >/dev/null 2>&1", resources=res)
+    good("start u1")
+    same(g.ok(f"cd {own}/u1; cat memory.max pids.max cpu.max; stat -c %u .").split("\n")[:4], [str(32 * MIB), "20", "50000 100000", "1000"], "limits and owner")
+    pid = json.loads(good("state u1"))["pid"]
+    same(g.ok(f"cat /proc/{pid}/cgroup").strip(), "0::/user/mine/u1", "cgroup of process 1")
+    r = user('exec u1 /bin/sh -c "i=0; while [ \\$i -lt 30 ]; do sleep 5 & i=\\$((i+1)); done"')
+    check("fork" in r.err, f"thirty processes where twenty may be: {r.code} {r.out} {r.err}")
+    good("update --pids-limit 31 u1")
+    same(g.ok(f"cat {own}/u1/pids.max").strip(), "31", "after an update")
+    check(json.loads(good("events --stats u1"))["data"]["memory"]["usage"]["limit"] == 32 * MIB, "numbers")
+    good("pause u1")
+    check("frozen 1" in g.ok(f"cat {own}/u1/cgroup.events"), "cgroup.events")
+    good("resume u1")
+    good("delete -f u1")
+    same(g.sh(f"ls -d {own}/u1").code, 1, "the cgroup after delete")
+    r = user("run u2", cgroupsPath="/inner/not-mine")
+    check(r.code == 1 and ("cgroupsPath" in r.err or "delegated" in r.err), f"a path outside: {r.code} {r.err}")
+    c["process"]["args"] = ["/bin/cat", "/proc/self/cgroup"]
+    same(good("run u3", cgroupsPath="/user/mine/asked/for"), "0::/\n", "an own path inside")
+    r = user("run u4", cgroupsPath="/inner/not-mine", resources={})
+    check(r.code == 1 and "cgroupsPath" in r.err, f"a path outside without limits: {r.code} {r.err}")
+    same(sorted(g.ok(f"ls /run/u; find {own} {GROUP} -mindepth 1 -type d").split()), [own + "/asked", own + "/shell"], "left")
+
+
 def an_oom_kill_is_an_event(g):
     res = {"memory": {"limit": 16 * MIB, "swap": 16 * MIB}}
     g.ok("mkfifo /run/go; (sleep 100 > /run/go &) >/dev/null 2>&1; " + g.config("c10", "/bin/sh", "-c", "read x; tail -c 100000000 /dev/zero; sleep 1000", resources=res)
@@ -126,7 +171,7 @@ def containers_on_cgroup_v2(env):
         with_libraries(BUILD / "runtime-cgroup_test", g.root)
         controllers = g.ok("cat /sys/fs/cgroup/cgroup.controllers").split()
         check({"cpu", "memory", "pids"} <= set(controllers), f"controllers of the guest: {controllers}")
-        for case in (limits_are_in_the_files, freeze_and_kill, the_oom_killer, pids_are_limited, devices_are_denied_by_a_program, the_other_controllers,
+        for case in (limits_are_in_the_files, freeze_and_kill, the_oom_killer, pids_are_limited, devices_are_denied_by_a_program, the_other_controllers, an_ordinary_user_with_a_delegated_subtree,
                      an_oom_kill_is_an_event, the_unit_tests,
                      nothing_is_left):
             try:
