@@ -30,6 +30,7 @@
 	X(update)                                                                                  \
 	X(rename)                                                                                  \
 	X(inspect)                                                                                 \
+	X(generate_systemd)                                                                        \
 	X(container_prune)                                                                         \
 	X(images)                                                                                  \
 	X(history)                                                                                 \
