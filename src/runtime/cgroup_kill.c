@@ -92,9 +92,11 @@ static int kill_by_hand(const struct cgroup *cg, int dir)
 		if (round > 0)
 			stop_forks(cg);
 		r = signal_all(dir, SIGKILL, &count);
-		thaw(cg);
-		if (count > 0)
+		/* The last thaw is the caller's: a second one was three calls of every delete. */
+		if (count > 0) {
+			thaw(cg);
 			nanosleep(&t, NULL);
+		}
 	}
 	return r;
 }
