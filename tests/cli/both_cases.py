@@ -394,8 +394,8 @@ def top_lists_processes_as_ps_does(env):
     lines = env.run("top", name).ok().out.splitlines()
     same(lines[0].split(), ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"], "columns")
     same(len(lines), 3, "lines")
-    out = env.run("top", name, "-o", "pid,ppid,comm,args").ok().out
-    check(re.search(r"\bsleep +sleep 1001$", out, re.M), out)
+    # busybox is "exe" for a moment, until it has taken its applet's name.
+    wait_for(lambda: re.search(r"\bsleep +sleep 1001$", env.run("top", name, "-o", "pid,ppid,comm,args").ok().out, re.M), 20, "the name of the command")
     same(env.run("top", name, "aux").ok().out.split()[:4], ["USER", "PID", "%CPU", "%MEM"], "columns of aux")
     env.run("top", name, "-o", "frob").error(2, "frob")
     env.run("top", name, "-Z").error(2, "-Z")
