@@ -4,7 +4,7 @@
 
 One machine (caisson-oci --isolation=vm, all privileges in its guest), in which a second caisson-oci makes containers.
 """
-import json
+import json, os
 
 from caisson_test import BUILD, check, main, same, test, wait_for
 from oci_guest import GROUP, MIB, NEEDS, PATIENCE, Guest, with_libraries
@@ -108,8 +108,11 @@ def an_ordinary_user_with_a_delegated_subtree(g):
 
     def user(args, **linux):
         c["linux"].update(linux)
-        (d / "config.json").write_text(json.dumps(c))
-        return g.sh(f"echo $$ > {own}/shell/cgroup.procs && su user -c 'cd /bundles/u1; /caisson-oci --root /run/u {args}'")
+        # A bundle of its own each time: the guest would see the old length of a file that the host writes again.
+        at = g.root / f"bundles/u1-{len(os.listdir(g.root / 'bundles'))}"
+        at.mkdir()
+        (at / "config.json").write_text(json.dumps(c))
+        return g.sh(f"echo $$ > {own}/shell/cgroup.procs && su user -c 'cd /bundles/{at.name}; /caisson-oci --root /run/u {args}'")
 
     def good(args, **linux):
         r = user(args, **linux)
