@@ -8,14 +8,13 @@
 #include "build/stages.h"
 #include "build/step.h"
 #include "engine/image_ensure.h"
+#include "engine/image_make.h"
 #include "engine/imageroot.h"
 #include "engine/session.h"
-#include "fmt/digest.h"
 #include "fmt/dockerfile.h"
 #include "fmt/oci_image.h"
 #include "fmt/reference.h"
 #include "fmt/timestamp.h"
-#include "store/blob.h"
 #include "store/image.h"
 #include "store/stage.h"
 #include "store/store.h"
@@ -181,68 +180,17 @@ static int prepare(struct build *b, struct err *e)
 
 /* ---- base images ---- */
 
-/* Keep an image's layers while this build lasts. */
-static int lease(struct build *b, const struct image *i, struct err *e)
-{
-	int r = 0;
-
-	for (size_t k = 0; r >= 0 && k < i->record.layers.n; k++)
-		r = stage_lease(b->lease, STAGE_LAYER, digest_hex(i->record.layers.v[k]), e);
-	for (size_t k = 0; r >= 0 && k < i->record.blobs.n; k++)
-		r = stage_lease(b->lease, STAGE_BLOB, digest_hex(i->record.blobs.v[k]), e);
-	return r;
-}
-
-/* Found, leased and still there: between the first two somebody may have pruned it. */
-static int hold(struct build *b, const char *ref, struct image **out, struct err *e)
+/* An image, and its layers for as long as this build lasts. */
+static int hold(struct build *b, const char *ref, struct image **out,
+		struct oci_descriptors *layers, struct err *e)
 {
 	struct image_pull_opts pull = {.data = b->s->data,
 				       .policy =
 					   b->o->pull ? IMAGE_PULL_ALWAYS : IMAGE_PULL_MISSING,
 				       .signature_policy = b->s->signature_policy};
+	auto_fd int lock = image_ensure_hold(b->store, ref, &pull, out, e);
 
-	for (int tries = 1;; tries++) {
-		struct image *image = NULL, *still = NULL;
-		auto_fd int lock = -1;
-		int r = image_ensure(b->store, ref, &pull, &image, e);
-
-		if (r < 0)
-			return r;
-		r = lease(b, image, e);
-		if (r >= 0)
-			r = lock = store_lock(b->store, STORE_SHARED, e);
-		if (r >= 0)
-			r = image_find_id(b->store, image->record.id, &still, e);
-		image_close(still);
-		if (r >= 0) {
-			*out = image;
-			return 0;
-		}
-		image_close(image);
-		if (r != -ENOENT || tries == 8)
-			return r;
-		*e = ERR_INIT;
-	}
-}
-
-/* Sizes and types of its blobs stand only in the manifest. */
-static int add_blobs(struct build *b, const struct image *i, struct step_state *st, struct err *e)
-{
-	auto_free char *text = NULL;
-	struct oci_manifest m;
-	size_t len;
-	int r = blob_read(b->store, i->record.manifest, OCI_MANIFEST_MAX, &text, &len, e);
-
-	if (r >= 0)
-		r = oci_image_manifest(text, len, "manifest", b->a, &m, e);
-	for (size_t k = 0; r >= 0 && k < m.layers.n; k++) {
-		struct oci_descriptor d = {.media_type = m.layers.v[k].media_type,
-					   .digest = m.layers.v[k].digest,
-					   .size = m.layers.v[k].size};
-
-		step_add_layer(st, &d);
-	}
-	return r;
+	return lock < 0 ? lock : image_make_base(b->store, b->lease, *out, b->a, layers, e);
 }
 
 static int begin_conf(struct build *b, size_t i, const struct oci_config *base, struct err *e)
@@ -262,14 +210,13 @@ static int begin_image(struct build *b, size_t i, struct err *e)
 	tell(b, &(struct builder_event){.kind = BUILDER_BASE, .text = sg->base});
 	r = check_platform(b, sg->platform, e);
 	if (r >= 0)
-		r = hold(b, sg->base, &b->bases[i], e);
+		r = hold(b, sg->base, &b->bases[i], &st->blobs, e);
 	if (r < 0)
 		return r;
 	image = b->bases[i];
 	if (image->config.created && timestamp_parse(image->config.created, &ns) && ns > 0)
 		st->made_ns = ns;
-	r = begin_conf(b, i, &image->config, e);
-	return r < 0 ? r : add_blobs(b, image, st, e);
+	return begin_conf(b, i, &image->config, e);
 }
 
 static int begin_stage(struct build *b, size_t i, struct err *e)
@@ -317,6 +264,7 @@ static int open_from(void *ctx, const char *name, struct filefind_root *out, str
 {
 	struct build *b = ctx;
 	int stage = stages_find(&b->stages, name), r;
+	struct oci_descriptors layers;
 	struct image *image = NULL;
 
 	for (size_t i = 0; i < b->n_roots; i++)
@@ -328,7 +276,7 @@ static int open_from(void *ctx, const char *name, struct filefind_root *out, str
 		return keep_root(b, name,
 				 arena_printf(b->a, "stage '%s'", b->stages.v[stage].title),
 				 &b->state[stage].conf.c.rootfs.diff_ids, out, e);
-	r = hold(b, name, &image, e);
+	r = hold(b, name, &image, &layers, e);
 	if (r >= 0)
 		r = keep_root(b, name, arena_printf(b->a, "image '%s'", name),
 			      &image->record.layers, out, e);
@@ -458,35 +406,17 @@ static int add_labels(struct build *b, struct imageconf *ic, struct err *e)
 static int put_image(struct build *b, const struct strs *names, struct err *e)
 {
 	struct step_state *st = &b->state[b->stages.target];
-	auto_buf struct buf config = BUF_INIT(OCI_CONFIG_MAX),
-			    manifest = BUF_INIT(OCI_MANIFEST_MAX);
-	char config_digest[DIGEST_LEN + 1], digest[DIGEST_LEN + 1], id[DIGEST_LEN + 1];
-	struct oci_manifest m = {.schema_version = 2, .media_type = OCI_TYPE_MANIFEST};
-	auto_fd int lock = -1;
+	struct image_made made;
 	int r = add_labels(b, &st->conf, e);
 
 	if (r < 0)
 		return r;
 	imageconf_finish(&st->conf, created(b, st));
-	oci_image_write_config(&st->conf.c, &config);
-	r = buf_fail(&config, "the image's configuration", e);
-	if (r >= 0)
-		r = lock = store_lock(b->store, STORE_SHARED, e);
-	if (r >= 0)
-		r = blob_put(b->store, b->lease, config.p, config.len, config_digest, e);
+	r = image_make_put(b->store, b->lease, &st->conf.c, &st->blobs, names, &made, e);
 	if (r < 0)
 		return r;
-	m.config = (struct oci_descriptor){
-	    .media_type = OCI_TYPE_CONFIG, .digest = config_digest, .size = config.len};
-	m.layers = st->blobs;
-	oci_image_write_manifest(&m, &manifest);
-	r = blob_put(b->store, b->lease, manifest.p, manifest.len, digest, e);
-	if (r >= 0)
-		r = image_commit(b->store, b->lease, digest, NULL, names, id, e);
-	if (r < 0)
-		return r;
-	b->out->id = arena_dup(b->a, id);
-	b->out->manifest = arena_dup(b->a, digest);
+	b->out->id = arena_dup(b->a, made.id);
+	b->out->manifest = arena_dup(b->a, made.manifest);
 	b->out->names = *names;
 	return 0;
 }
@@ -494,15 +424,12 @@ static int put_image(struct build *b, const struct strs *names, struct err *e)
 static int read_names(struct build *b, struct strs *out, struct err *e)
 {
 	for (size_t i = 0; i < b->o->tags.n; i++) {
-		struct reference ref;
-		int r = reference_parse(b->o->tags.v[i], b->a, &ref, e);
+		const char *name = NULL;
+		int r = reference_tagged(b->o->tags.v[i], b->a, &name, e);
 
-		if (r >= 0 && ref.digest)
-			r = err_set(e, ERR_USAGE, "'%s' has a digest; a tag is wanted",
-				    b->o->tags.v[i]);
 		if (r < 0)
 			return err_wrap(e, r, "--tag");
-		arena_strs_add(b->a, out, reference_canonical(b->a, &ref));
+		arena_strs_add(b->a, out, name);
 	}
 	return 0;
 }

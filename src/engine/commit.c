@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "engine/conn.h"
+#include "engine/image_make.h"
 #include "engine/instance_root.h"
 #include "engine/layer_make.h"
 #include "engine/lookup.h"
@@ -36,7 +37,7 @@ struct commit {
 	bool vm;
 	struct request q;
 	struct image *image;
-	struct oci_manifest manifest; /* the base's, then ours */
+	struct oci_descriptors base; /* the layers it stands on */
 	struct oci_config config;
 	struct layer_made layer;
 };
@@ -62,27 +63,9 @@ static int find(struct commit *c, struct err *e)
 static int hold_base(struct commit *c, struct err *e)
 {
 	auto_fd int lock = store_lock(c->store, STORE_SHARED, e);
-	auto_free char *text = NULL;
-	size_t len = 0;
 	int r = lock < 0 ? lock : image_find_id(c->store, c->l.i.image_id, &c->image, e);
 
-	if (r >= 0)
-		r = blob_read(c->store, c->image->record.manifest, OCI_MANIFEST_MAX, &text, &len,
-			      e);
-	if (r >= 0)
-		r = oci_image_manifest(text, len, "manifest", c->a, &c->manifest, e);
-	for (size_t i = 0; r >= 0 && i < c->manifest.layers.n; i++) {
-		const char *digest = c->manifest.layers.v[i].digest;
-
-		r = stage_lease(c->stage, STAGE_BLOB, digest_hex(digest), e);
-		if (r >= 0 && !blob_have(c->store, digest, 0))
-			r = err_set(e, ERR_NOT_FOUND,
-				    "blob %.19s of its image is missing; pull the image again",
-				    digest);
-	}
-	for (size_t i = 0; r >= 0 && i < c->image->record.layers.n; i++)
-		r = stage_lease(c->stage, STAGE_LAYER, digest_hex(c->image->record.layers.v[i]), e);
-	return r;
+	return r < 0 ? r : image_make_base(c->store, c->stage, c->image, c->a, &c->base, e);
 }
 
 /* ---- the layer ---- */
@@ -246,9 +229,9 @@ static const char *command_text(struct commit *c)
 	return text;
 }
 
-static int put_config(struct commit *c, char digest[DIGEST_LEN + 1], uint64_t *size, struct err *e)
+static int make_config(struct commit *c, struct err *e)
 {
-	auto_buf struct buf text = BUF_INIT(OCI_CONFIG_MAX), at = BUF_INIT(64);
+	auto_buf struct buf at = BUF_INIT(64);
 	const struct oci_histories *old = &c->image->config.history;
 	struct oci_history *h = arena_array(c->a, old->n + 1, sizeof(*h));
 	int r = 0;
@@ -272,72 +255,25 @@ static int put_config(struct commit *c, char digest[DIGEST_LEN + 1], uint64_t *s
 	c->config.history = (struct oci_histories){h, old->n + 1};
 	c->config.rootfs.diff_ids = copy_strs(c, &c->image->config.rootfs.diff_ids);
 	arena_strs_add(c->a, &c->config.rootfs.diff_ids, c->layer.layer.diff_id);
-	oci_image_write_config(&c->config, &text);
-	r = buf_fail(&text, "configuration", e);
-	*size = text.len;
-	return r < 0 ? r : blob_put(c->store, c->stage, text.p, text.len, digest, e);
-}
-
-/* Docker's names for the same archives. */
-static const char *oci_layer_type(const char *type, struct arena *a)
-{
-	const char *rest = type ? str_after(type, DOCKER_TYPE_LAYER) : NULL;
-
-	if (!rest)
-		return type;
-	return *rest == '.' ? arena_printf(a, OCI_TYPE_LAYER "+%s", rest + 1) : OCI_TYPE_LAYER;
-}
-
-static int put_manifest(struct commit *c, char digest[DIGEST_LEN + 1], struct err *e)
-{
-	auto_buf struct buf text = BUF_INIT(OCI_MANIFEST_MAX);
-	const struct oci_descriptors *old = &c->manifest.layers;
-	struct oci_descriptor *v = arena_array(c->a, old->n + 1, sizeof(*v));
-	char config[DIGEST_LEN + 1];
-	struct oci_manifest doc = {
-	    .schema_version = 2, .media_type = OCI_TYPE_MANIFEST, .layers = {v, old->n + 1}};
-	int r = put_config(c, config, &doc.config.size, e);
-
-	if (r < 0)
-		return r;
-	if (doc.layers.n > OCI_LAYERS_MAX)
-		return err_set(e, ERR_LIMIT, "its image has %zu layers already", old->n);
-	for (size_t i = 0; i < old->n; i++) {
-		v[i] = old->v[i];
-		v[i].media_type = oci_layer_type(v[i].media_type, c->a);
-	}
-	v[old->n] = (struct oci_descriptor){.media_type = c->layer.media_type,
-					    .digest = c->layer.layer.blob_digest,
-					    .size = c->layer.layer.blob_size};
-	doc.config.media_type = OCI_TYPE_CONFIG;
-	doc.config.digest = config;
-	oci_image_write_manifest(&doc, &text);
-	r = buf_fail(&text, "manifest", e);
-	return r < 0 ? r : blob_put(c->store, c->stage, text.p, text.len, digest, e);
+	return 0;
 }
 
 static int record(struct commit *c, const struct strs *names, const char **id, struct err *e)
 {
-	auto_fd int lock = store_lock(c->store, STORE_SHARED, e);
-	char manifest[DIGEST_LEN + 1], made[DIGEST_LEN + 1];
-	int r = lock < 0 ? lock : put_manifest(c, manifest, e);
+	struct oci_descriptor *v = arena_array(c->a, c->base.n + 1, sizeof(*v));
+	struct oci_descriptors layers = {v, c->base.n + 1};
+	struct image_made made;
+	int r = make_config(c, e);
 
+	if (c->base.n)
+		memcpy(v, c->base.v, c->base.n * sizeof(*v));
+	v[c->base.n] = (struct oci_descriptor){.media_type = c->layer.media_type,
+					       .digest = c->layer.layer.blob_digest,
+					       .size = c->layer.layer.blob_size};
 	if (r >= 0)
-		r = image_commit(c->store, c->stage, manifest, NULL, names, made, e);
+		r = image_make_put(c->store, c->stage, &c->config, &layers, names, &made, e);
 	if (r >= 0)
-		*id = arena_dup(c->a, made);
-	return r;
-}
-
-static int name_of(const struct commit *c, struct strs *names, struct err *e)
-{
-	struct reference ref;
-	int r = c->o->ref ? reference_parse(c->o->ref, c->a, &ref, e) : 0;
-
-	if (r >= 0 && c->o->ref && ref.digest)
-		r = err_set(e, ERR_USAGE, "'%s' has a digest; a tag is wanted", c->o->ref);
-	if (r >= 0 && c->o->ref)
-		arena_strs_add(c->a, names, reference_canonical(c->a, &ref));
+		*id = arena_dup(c->a, made.id);
 	return r;
 }
 
@@ -346,10 +282,12 @@ int commit_run(struct session *s, const struct commit_opts *o, struct arena *a, 
 {
 	struct commit *c = arena_alloc(a, sizeof(*c));
 	struct strs names = {0};
-	int r;
+	const char *name = NULL;
+	int r = o->ref ? reference_tagged(o->ref, a, &name, e) : 0;
 
 	*c = (struct commit){.s = s, .o = o, .a = a};
-	r = name_of(c, &names, e);
+	if (name)
+		arena_strs_add(a, &names, name);
 	if (r >= 0)
 		r = find(c, e);
 	if (r >= 0)

@@ -29,7 +29,6 @@
 #include <fcntl.h>
 #include <time.h>
 
-#define HOLD_TRIES  16 /* pruned again and again by others, while we pull */
 #define REQUEST_MAX (2u << 20)
 #define NAME_TRIES  20
 
@@ -187,33 +186,6 @@ static int make(struct store *store, const struct request *q, struct arena *a, s
 	return r;
 }
 
-/* The image, and the store's shared lock under which it is sure to stay.  Pulling cannot be done
- * under that lock, so between finding and locking somebody may have pruned the image: then again.
- */
-static int hold_image(struct store *store, const char *ref, const struct image_pull_opts *pull,
-		      struct image **out, struct err *e)
-{
-	for (int tries = 1;; tries++) {
-		struct image *image = NULL, *still = NULL;
-		int lock, r = image_ensure(store, ref, pull, &image, e);
-
-		if (r < 0)
-			return r;
-		lock = store_lock(store, STORE_SHARED, e);
-		r = lock < 0 ? lock : image_find_id(store, image->record.id, &still, e);
-		image_close(still);
-		if (r == 0) {
-			*out = image;
-			return lock;
-		}
-		image_close(image);
-		fd_close(lock);
-		if (lock < 0 || r != -ENOENT || tries == HOLD_TRIES)
-			return r;
-		*e = ERR_INIT;
-	}
-}
-
 int create_instance(struct session *s, const struct request *asked,
 		    const struct image_pull_opts *pull, struct arena *a, struct instance *out,
 		    struct err *e)
@@ -233,7 +205,7 @@ int create_instance(struct session *s, const struct request *asked,
 	if (r < 0)
 		return r;
 	/* From naming the image to the record that holds it nothing may be collected. */
-	lock = hold_image(store, q->image, pull, &image, e);
+	lock = image_ensure_hold(store, q->image, pull, &image, e);
 	r = lock < 0 ? lock : describe(s, store, q, image, a, out, e);
 	if (r == 0) {
 		out->image_id = arena_dup(a, out->image_id);

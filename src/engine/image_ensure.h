@@ -14,4 +14,8 @@ struct image;
 int image_ensure(struct store *s, const char *ref, const struct image_pull_opts *o,
 		 struct image **out, struct err *e);
 
+/* The same, and STORE_SHARED, under which it is sure to stay: the lock's descriptor. */
+int image_ensure_hold(struct store *s, const char *ref, const struct image_pull_opts *o,
+		      struct image **out, struct err *e);
+
 #endif

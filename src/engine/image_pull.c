@@ -19,13 +19,11 @@
 /* Under the name that the caller gives. */
 static int record_as(const char *name, struct image_transfer *t, struct arena *a, struct err *e)
 {
-	struct reference ref;
-	int r = reference_parse(name, a, &ref, e);
+	const char *canonical = NULL;
+	int r = reference_tagged(name, a, &canonical, e);
 
-	if (r >= 0 && ref.digest)
-		r = err_set(e, ERR_USAGE, "'%.100s' has a digest; a tag is wanted", name);
 	if (r >= 0)
-		arena_strs_add(a, &t->names, reference_canonical(a, &ref));
+		arena_strs_add(a, &t->names, canonical);
 	return r;
 }
 

@@ -49,7 +49,7 @@ struct image_pull_opts {
 	const char *data;	      /* directory of built-in images; NULL: there are none */
 	int policy;		      /* enum image_pull_policy, for image_ensure() */
 	const char *signature_policy; /* policy.json (engine/signature_gate.h); NULL: none */
-	bool all_platforms; /* an index with all that it names */
+	bool all_platforms;	      /* an index with all that it names */
 	const char *as; /* name to record it under, in place of its own; NULL: its own */
 	void (*progress)(const struct image_event *ev, void *arg); /* may be NULL */
 	void *arg;

@@ -207,3 +207,16 @@ unsigned int reference_repository(const char *canonical)
 		return (unsigned int)(colon - canonical);
 	return (unsigned int)strlen(canonical);
 }
+
+int reference_tagged(const char *s, struct arena *a, const char **canonical, struct err *e)
+{
+	struct reference r;
+	int ret = reference_parse(s, a, &r, e);
+
+	if (ret < 0)
+		return ret;
+	if (r.digest)
+		return err_set(e, ERR_USAGE, "'%.300s' has a digest; a tag is wanted", s);
+	*canonical = reference_canonical(a, &r);
+	return 0;
+}

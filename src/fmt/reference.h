@@ -29,6 +29,10 @@ int reference_parse(const char *s, struct arena *a, struct reference *out, struc
 /* "docker.io/library/debian:12": unique, what the store files an image under. */
 const char *reference_canonical(struct arena *a, const struct reference *r);
 
+/* The canonical form of a name that something is to get: a digest cannot be given away.
+ * Errors: ERR_USAGE. */
+int reference_tagged(const char *s, struct arena *a, const char **canonical, struct err *e);
+
 /* The short form of a canonical name, as users write it: "debian:12". */
 const char *reference_familiar(struct arena *a, const char *canonical);
 

@@ -346,15 +346,10 @@ int image_tag(struct store *s, const struct image *i, const char *name, struct e
 {
 	auto_arena struct arena a = ARENA_INIT;
 	struct image_record rec = i->record;
-	struct reference ref;
-	int r;
+	const char *canonical = NULL;
+	int r = reference_tagged(name, &a, &canonical, e);
 
-	r = reference_parse(name, &a, &ref, e);
-	if (r < 0)
-		return r;
-	if (ref.digest)
-		return err_set(e, ERR_USAGE, "'%s' has a digest; a tag is wanted", name);
-	return write_named(s, &rec, reference_canonical(&a, &ref), &a, e);
+	return r < 0 ? r : write_named(s, &rec, canonical, &a, e);
 }
 
 /* ---- removing ---- */

@@ -4,7 +4,7 @@
 """caisson build: instructions, the cache, what must not get into an image, errors."""
 import io, json, os, pathlib, shutil, signal, subprocess, tarfile, time
 
-from caisson_test import Failed, check, main, same, test, wait_for
+from caisson_test import BUILD, Failed, check, main, same, test, wait_for
 
 TINY = "FROM caisson/tiny\n"
 
@@ -336,6 +336,19 @@ def another_tool_reads_it(env):
     c = json.loads(r.stdout)
     same((c["config"]["Cmd"], "A=1" in c["config"]["Env"], len(c["rootfs"]["diff_ids"])), (["cat", "/a"], True, 2), "what skopeo sees")
     same([h["empty_layer"] if "empty_layer" in h else False for h in c["history"]][-3:], [False, True, True], "history and layers agree")
+
+
+@test(needs="root,registry")
+def a_base_in_dockers_form_becomes_an_image_in_ocis(env):
+    d = env.tmp / "v2s2"
+    subprocess.run(["skopeo", "--insecure-policy", "copy", "-q", "--format", "v2s2", f"oci:{BUILD / 'share/caisson/tiny'}", f"dir:{d}"], check=True)
+    check("docker" in json.loads((d / "manifest.json").read_text())["layers"][0]["mediaType"], "the base is not in docker's form")
+    base = env.run("pull", "-q", f"dir:{d}").ok().out.strip()
+    build(env, f"FROM {base}\nRUN echo x > /x\n").ok()
+    env.run("copy", "t", f"oci:{env.tmp / 'out'}").ok()
+    index = json.loads((env.tmp / "out/index.json").read_text())
+    m = json.loads((env.tmp / "out/blobs/sha256" / index["manifests"][0]["digest"][7:]).read_text())
+    same([x["mediaType"] for x in m["layers"]], ["application/vnd.oci.image.layer.v1.tar", "application/vnd.oci.image.layer.v1.tar+gzip"], "types of the layers")
 
 
 if __name__ == "__main__":
