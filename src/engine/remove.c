@@ -274,6 +274,41 @@ static int look_at(const char *id, void *arg)
 	return 0;
 }
 
+struct users {
+	struct session *s;
+	const char **running; /* ids, sorted */
+	size_t n;
+};
+
+static int by_id(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Who ran a moment ago is not asked again; who ends meanwhile is found by the next command. */
+static bool attached_in_use(const char *id, void *arg)
+{
+	const struct users *u = arg;
+
+	return (u->n && bsearch(&id, u->running, u->n, sizeof(*u->running), by_id)) ||
+	       in_use(id, u->s);
+}
+
+static void sweep_attached(struct session *s, const struct lookups *seen)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct users u = {.s = s};
+
+	if (seen && seen->n) {
+		u.running = arena_array(&a, seen->n, sizeof(*u.running));
+		for (size_t i = 0; i < seen->n; i++)
+			if (seen->v[i].state.pid)
+				u.running[u.n++] = seen->v[i].i.id;
+		qsort(u.running, u.n, sizeof(*u.running), by_id);
+	}
+	attach_sweep(store_run_fd(s->store), attached_in_use, &u, NULL);
+}
+
 static int count(const char *id, void *arg)
 {
 	++*(size_t *)arg;
@@ -296,5 +331,5 @@ void remove_leftovers(struct session *s, const struct lookups *seen)
 		instance_each(store_root_fd(store), look_at, s, NULL);
 	for (size_t i = 0; seen && i < seen->n; i++)
 		ended_unseen(s, seen->v[i].i.id, &seen->v[i].state);
-	attach_sweep(store_run_fd(store), in_use, s, NULL);
+	sweep_attached(s, seen);
 }

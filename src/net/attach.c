@@ -720,6 +720,7 @@ static int sweep_here(int run_fd, bool (*alive)(const char *id, void *arg), void
 	auto_fd int net = attachment_dir(run_fd, e), lock = -1;
 	auto_arena struct arena a = ARENA_INIT;
 	struct attachment_list all;
+	size_t living;
 	int r, removed = 0;
 
 	if (net < 0)
@@ -727,12 +728,10 @@ static int sweep_here(int run_fd, bool (*alive)(const char *id, void *arg), void
 	lock = attachment_lock(net, e);
 	if (lock < 0)
 		return lock;
-	r = attachment_list(net, &a, &all, e);
+	r = attachment_dead(net, alive, arg, &a, &all, &living, e);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < all.n; i++) {
-		if (alive(all.v[i].id, arg))
-			continue;
 		if (nf.fd < 0 && (r = nlmsg_open(&nf, NETLINK_NETFILTER)) == 0)
 			r = nlmsg_open(&route, NETLINK_ROUTE);
 		if (r < 0) {
@@ -745,7 +744,7 @@ static int sweep_here(int run_fd, bool (*alive)(const char *id, void *arg), void
 			return r;
 		removed++;
 	}
-	r = attachment_orphans(net, alive, arg, e);
+	r = attachment_orphans(net, alive, arg, living, e);
 	return r < 0 ? r : removed;
 }
 

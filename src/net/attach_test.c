@@ -332,6 +332,10 @@ TEST(sweep_removes_the_dead_only)
 	CHECK(exists(h.run, "net/ports/tcp-9000/0.0.0.0"));
 	CHECK_INT(links(&h), 4); /* the taps of the dead are gone though held here */
 	CHECK_INT(attach_sweep(h.run, only_even, NULL, NULL), 0);
+	/* Every record has its lease, and one lease has no record. */
+	CHECK_INT(put_lease(&h, "172.30.9.8", id_of(&h, 1)), 0);
+	CHECK_INT(attach_sweep(h.run, only_even, NULL, NULL), 0);
+	CHECK(!exists(h.run, "net/leases/bridge/172.30.9.8"));
 	for (int i = 0; i < 4; i++)
 		attach_done(&a[i]);
 }

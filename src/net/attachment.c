@@ -478,6 +478,9 @@ struct collect {
 	struct arena *a;
 	struct attachment_list *out;
 	size_t room;
+	bool (*alive)(const char *, void *); /* whose records are counted, not read; or NULL */
+	void *arg;
+	size_t living;
 };
 
 static int collect_one(int dir, const char *name, void *arg)
@@ -490,6 +493,10 @@ static int collect_one(int dir, const char *name, void *arg)
 		return 0;
 	memcpy(id, name, ID_LEN);
 	id[ID_LEN] = '\0';
+	if (c->alive && c->alive(id, c->arg)) {
+		c->living++;
+		return 0;
+	}
 	if (attachment_read(c->net_fd, id, c->a, &at, NULL) < 0)
 		return 0;
 	if (c->out->n == c->room) {
@@ -507,13 +514,22 @@ static int collect_one(int dir, const char *name, void *arg)
 
 int attachment_list(int net_fd, struct arena *a, struct attachment_list *out, struct err *e)
 {
+	size_t living;
+
+	return attachment_dead(net_fd, NULL, NULL, a, out, &living, e);
+}
+
+int attachment_dead(int net_fd, bool (*alive)(const char *id, void *arg), void *arg,
+		    struct arena *a, struct attachment_list *out, size_t *living, struct err *e)
+{
 	struct attachment_list l = {0};
-	struct collect c = {net_fd, a, &l, 0};
+	struct collect c = {.net_fd = net_fd, .a = a, .out = &l, .alive = alive, .arg = arg};
 	int r = walk(net_fd, "attached", collect_one, &c);
 
 	if (r < 0)
 		return fail(r, e, "attached");
 	*out = l;
+	*living = c.living;
 	return 0;
 }
 
@@ -521,6 +537,7 @@ struct sweep {
 	int net_fd;
 	bool (*alive)(const char *, void *);
 	void *arg;
+	size_t leases;
 };
 
 /* What file_replace() had beside when it was killed; nobody writes while the lock is held. */
@@ -551,6 +568,21 @@ static int orphan_one(int dir, const char *name, void *arg)
 	return 0;
 }
 
+static int count_one(int dir, const char *name, void *arg)
+{
+	struct sweep *s = arg;
+
+	if (name[0] == '.')
+		return half_written(dir, name, NULL);
+	s->leases++;
+	return 0;
+}
+
+static int count_lease_dir(int dir, const char *name, void *arg)
+{
+	return walk(dir, name, count_one, arg);
+}
+
 static int orphan_lease_dir(int dir, const char *name, void *arg)
 {
 	return walk(dir, name, orphan_one, arg);
@@ -565,11 +597,16 @@ static int orphan_port_dir(int dir, const char *name, void *arg)
 }
 
 int attachment_orphans(int net_fd, bool (*alive)(const char *id, void *arg), void *arg,
-		       struct err *e)
+		       size_t records, struct err *e)
 {
-	struct sweep s = {net_fd, alive, arg};
-	int r = walk(net_fd, "leases", orphan_lease_dir, &s);
+	struct sweep s = {.net_fd = net_fd, .alive = alive, .arg = arg};
+	int r = walk(net_fd, "leases", count_lease_dir, &s);
 
+	/* Under the lock a record holds one lease: as many of the one as of the other, and none is
+	 * an orphan.  Asking each for its owner was 5 of the 31 system calls that an instance cost
+	 * a `ps`; asking each record and its instance was 7. */
+	if (r == 0 && s.leases != records)
+		r = walk(net_fd, "leases", orphan_lease_dir, &s);
 	if (r == 0)
 		r = walk(net_fd, "attached", half_written, NULL);
 	if (r == 0)

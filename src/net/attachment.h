@@ -86,8 +86,14 @@ struct attachment_list {
 /* Every record; one that cannot be read is left out. */
 int attachment_list(int net_fd, struct arena *a, struct attachment_list *out, struct err *e);
 
-/* Remove leases and ports whose instance has no record and is not alive. */
+/* As attachment_list(), but only the records of which alive() says no; the others are counted in
+ * *living, not opened. */
+int attachment_dead(int net_fd, bool (*alive)(const char *id, void *arg), void *arg,
+		    struct arena *a, struct attachment_list *out, size_t *living, struct err *e);
+
+/* Remove leases and ports whose instance has no record and is not alive.  records: how many records
+ * there are; with as many leases, these are not looked at one by one. */
 int attachment_orphans(int net_fd, bool (*alive)(const char *id, void *arg), void *arg,
-		       struct err *e);
+		       size_t records, struct err *e);
 
 #endif
