@@ -102,6 +102,34 @@ void arena_strs_add(struct arena *a, struct strs *l, const char *s)
 	l->v[l->n] = NULL;
 }
 
+static int by_bytes(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void arena_strs_sort(struct strs *l)
+{
+	if (l->n) /* qsort() does not take NULL */
+		qsort(l->v, l->n, sizeof(*l->v), by_bytes);
+}
+
+bool arena_strs_has(const struct strs *l, const char *s)
+{
+	return l->n && bsearch(&s, l->v, l->n, sizeof(*l->v), by_bytes);
+}
+
+void *arena_room(struct arena *a, void *v, size_t n, size_t size)
+{
+	void *more;
+
+	if (n & (n - 1)) /* full at 0 and at every power of two */
+		return v;
+	more = arena_array(a, n ? n * 2 : 1, size);
+	if (n)
+		memcpy(more, v, n * size);
+	return more;
+}
+
 void arena_free(struct arena *a)
 {
 	while (a->head && !a->source) {

@@ -9,6 +9,7 @@
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena_chunk;
@@ -40,6 +41,14 @@ __attribute__((format(printf, 2, 3))) char *arena_printf(struct arena *a, const 
 /* Append s (borrowed, not copied) to l, whose storage comes from arena_strs_array() of this arena
  * or is empty.  Grows by doubling; keeps the NULL behind the last. */
 void arena_strs_add(struct arena *a, struct strs *l, const char *s);
+
+/* Sort by bytes; and whether a sorted list holds s. */
+void arena_strs_sort(struct strs *l);
+bool arena_strs_has(const struct strs *l, const char *s);
+
+/* Room for one more in a list of n entries that only this function has grown: v, or at every power
+ * of two a copy of twice the size. */
+void *arena_room(struct arena *a, void *v, size_t n, size_t size);
 
 /* Zeroed storage for n strings and the NULL behind them, with the room that arena_strs_add() counts
  * on: it derives the capacity from the length. */

@@ -51,6 +51,36 @@ TEST(a_list_of_known_length_can_be_added_to)
 	}
 }
 
+TEST(a_sorted_list_knows_what_it_holds)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct strs l = {0};
+
+	arena_strs_sort(&l);
+	CHECK(!arena_strs_has(&l, ""));
+	arena_strs_add(&a, &l, "b");
+	arena_strs_add(&a, &l, "\xff");
+	arena_strs_add(&a, &l, "a");
+	arena_strs_sort(&l);
+	CHECK_STR(l.v[0], "a");
+	CHECK_STR(l.v[2], "\xff"); /* bytes, not signed characters */
+	CHECK(arena_strs_has(&l, "b"));
+	CHECK(!arena_strs_has(&l, "c"));
+}
+
+TEST(a_list_makes_room_for_one_more)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	int *v = NULL;
+
+	for (int i = 0; i < 100; i++) {
+		v = arena_room(&a, v, (size_t)i, sizeof(*v));
+		v[i] = i;
+	}
+	for (int i = 0; i < 100; i++)
+		CHECK_INT(v[i], i);
+}
+
 TEST(dupn_terminates)
 {
 	auto_arena struct arena a = ARENA_INIT;
@@ -59,4 +89,5 @@ TEST(dupn_terminates)
 }
 
 TEST_MAIN(T(memory_is_zeroed_and_aligned), T(strs_grow_and_end_with_null),
-	  T(a_list_of_known_length_can_be_added_to), T(dupn_terminates))
+	  T(a_list_of_known_length_can_be_added_to), T(dupn_terminates),
+	  T(a_sorted_list_knows_what_it_holds), T(a_list_makes_room_for_one_more))

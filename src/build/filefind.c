@@ -10,7 +10,6 @@
 #include "fmt/limits.h"
 #include "sys/path.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,32 +29,10 @@ struct finder {
 	struct err *e;
 };
 
-static int by_text(const void *a, const void *b)
+static int names_of(const struct finder *f, int fd, const char *path, struct strs *out)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Sorted names of a directory. */
-static int names_of(int fd, const char *path, struct arena *a, struct strs *out, struct err *e)
-{
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *de;
-
-	if (!d) {
-		int r = err_sys(e, "'%s'", path);
-
-		if (copy >= 0)
-			close(copy);
-		return r;
-	}
-	while ((de = readdir(d)))
-		if (!streq(de->d_name, ".") && !streq(de->d_name, ".."))
-			arena_strs_add(a, out, arena_dup(a, de->d_name));
-	closedir(d);
-	if (out->n)
-		qsort(out->v, out->n, sizeof(*out->v), by_text);
-	return 0;
+	errno = -path_names(fd, f->a, out);
+	return errno ? err_sys(f->e, "'%s' in %s", path, f->r->name) : 0;
 }
 
 static int append(struct finder *f, const struct filefind_item *item)
@@ -64,13 +41,7 @@ static int append(struct finder *f, const struct filefind_item *item)
 
 	if (l->n == FILEFIND_MAX)
 		return err_set(f->e, ERR_LIMIT, "more than %d files in one COPY", FILEFIND_MAX);
-	if (!(l->n & (l->n - 1))) { /* full at every power of two */
-		struct filefind_item *v = arena_array(f->a, l->n ? l->n * 2 : 1, sizeof(*v));
-
-		if (l->n)
-			memcpy(v, l->v, l->n * sizeof(*v));
-		l->v = v;
-	}
+	l->v = arena_room(f->a, l->v, l->n, sizeof(*l->v));
 	l->v[l->n++] = *item;
 	return 0;
 }
@@ -141,7 +112,7 @@ static int walk(struct finder *f, int fd, const struct place *at, unsigned int d
 	if (depth > LIMIT_DEPTH)
 		return err_set(f->e, ERR_LIMIT, "'%.64s...' in %s: more than %d directories deep",
 			       at->from, f->r->name, LIMIT_DEPTH);
-	r = names_of(fd, at->from, f->a, &names, f->e);
+	r = names_of(f, fd, at->from, &names);
 	for (size_t i = 0; r >= 0 && i < names.n; i++)
 		r = walk_entry(f, fd, names.v[i], at, depth);
 	return r;
@@ -202,7 +173,7 @@ static int expand(struct finder *f, const char *done, const char *pattern, bool 
 	dir = path_open(f->r->fd, *done ? done : ".", O_RDONLY | O_DIRECTORY, 0, PATH_IN_ROOT);
 	if (dir < 0)
 		return 0;
-	r = names_of(dir, done, f->a, &names, f->e);
+	r = names_of(f, dir, done, &names);
 	for (size_t i = 0; r >= 0 && i < names.n; i++)
 		if (glob_match(&g, names.v[i], strlen(names.v[i])))
 			r = expand(f, filefind_join(f->a, done, names.v[i]), rest, found);

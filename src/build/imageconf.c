@@ -18,21 +18,8 @@
 #define SET_MAX	     4096 /* ports, volumes or labels of one image */
 #define COMMENT	     "caisson.dockerfile"
 
-/* Room for one more in a list that doubles: full at every power of two. */
-#define ROOM(a, list)                                                                              \
-	do {                                                                                       \
-		if (!((list)->n & ((list)->n - 1)))                                                \
-			(list)->v = doubled(a, (list)->v, (list)->n, sizeof(*(list)->v));          \
-	} while (0)
-
-static void *doubled(struct arena *a, const void *old, size_t n, size_t size)
-{
-	void *v = arena_array(a, n ? n * 2 : 1, size);
-
-	if (n)
-		memcpy(v, old, n * size);
-	return v;
-}
+/* Room for one more. */
+#define ROOM(a, list) ((list)->v = arena_room(a, (list)->v, (list)->n, sizeof(*(list)->v)))
 
 /* Lists of our own, with the room that growing them counts on: several stages may stand on one
  * base.

@@ -57,12 +57,8 @@ int scope_args_add(struct scope_args *args, const char *text, char *const *envir
 		return 0;
 	there = find_arg(args, name);
 	if (!there) {
-		struct scope_arg *v = arena_array(a, args->n + 1, sizeof(*v));
-
-		if (args->n)
-			memcpy(v, args->v, args->n * sizeof(*v));
-		args->v = v;
-		there = &v[args->n++];
+		args->v = arena_room(a, args->v, args->n, sizeof(*args->v));
+		there = &args->v[args->n++];
 	}
 	*there = (struct scope_arg){.name = name, .value = value, .used = scope_predefined(name)};
 	return 0;
@@ -92,12 +88,7 @@ static int set(struct scope *s, const char *name, const char *value, bool env, s
 	}
 	if (s->n == SCOPE_MAX)
 		return err_set(e, ERR_LIMIT, "more than %d variables", SCOPE_MAX);
-	if (!(s->n & (s->n - 1))) { /* full at every power of two */
-		v = arena_array(s->a, s->n ? s->n * 2 : 1, sizeof(*v));
-		if (s->n)
-			memcpy(v, s->v, s->n * sizeof(*v));
-		s->v = v;
-	}
+	s->v = arena_room(s->a, s->v, s->n, sizeof(*s->v));
 	s->v[s->n++] = (struct scope_var){.name = name, .value = value, .env = env};
 	return 0;
 }
@@ -230,11 +221,6 @@ struct strs scope_environment(const struct scope *s)
 	return out;
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 struct strs scope_arguments(const struct scope *s)
 {
 	struct strs out = {0};
@@ -243,7 +229,6 @@ struct strs scope_arguments(const struct scope *s)
 		if (!s->v[i].env && s->v[i].value && !find_var(s, s->v[i].name, true))
 			arena_strs_add(s->a, &out,
 				       arena_printf(s->a, "%s=%s", s->v[i].name, s->v[i].value));
-	if (out.n)
-		qsort(out.v, out.n, sizeof(*out.v), by_text);
+	arena_strs_sort(&out);
 	return out;
 }

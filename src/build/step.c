@@ -18,7 +18,6 @@
 #include "sys/file.h"
 #include "sys/path.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -64,18 +63,10 @@ static int add_made(struct step_state *st, const struct oci_descriptor *blob, co
 
 static bool is_empty(int dir_fd)
 {
-	int copy = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *de;
-	bool empty = d != NULL;
+	auto_arena struct arena a = ARENA_INIT;
+	struct strs names = {0};
 
-	while (empty && (de = readdir(d)))
-		empty = streq(de->d_name, ".") || streq(de->d_name, "..");
-	if (d)
-		closedir(d);
-	else if (copy >= 0)
-		close(copy);
-	return empty;
+	return path_names(dir_fd, &a, &names) == 0 && !names.n;
 }
 
 int step_commit(struct step_env *env, struct step_state *st, int upper_fd, const char *history,

@@ -86,16 +86,11 @@ static int blob(struct depot_call *c, struct err *e)
 
 /* ---- lists ---- */
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static void sort_unique(struct strs *l)
 {
 	size_t n = 0;
 
-	qsort(l->v, l->n, sizeof(*l->v), by_text);
+	arena_strs_sort(l);
 	for (size_t i = 0; i < l->n; i++)
 		if (!n || !streq(l->v[n - 1], l->v[i]))
 			l->v[n++] = l->v[i];

@@ -290,11 +290,6 @@ static int add_file(struct copy_files *f, int to, const char *name, struct err *
 		     : tarout_pad(to, (uint64_t)st.st_size, e);
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static int pack(struct copy_files *f, int to, struct err *e)
 {
 	int r = tarout_dir(to, "blobs/", e);
@@ -302,7 +297,7 @@ static int pack(struct copy_files *f, int to, struct err *e)
 	if (r >= 0)
 		r = tarout_dir(to, "blobs/sha256/", e);
 	/* In order of names, each once, so that the same image gives the same archive. */
-	qsort(f->names.v, f->names.n, sizeof(*f->names.v), by_text);
+	arena_strs_sort(&f->names);
 	for (size_t i = 0; r >= 0 && i < f->names.n; i++)
 		if (!i || !streq(f->names.v[i - 1], f->names.v[i]))
 			r = add_file(f, to, f->names.v[i], e);

@@ -114,11 +114,6 @@ static int order(const void *x, const void *y)
 	return strcmp(a->name, b->name);
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static int collect(struct save *w, const struct strs *names, struct err *e)
 {
 	auto_fd int lock = store_lock(w->s, STORE_SHARED, e);
@@ -131,7 +126,7 @@ static int collect(struct save *w, const struct strs *names, struct err *e)
 	if (r < 0)
 		return r;
 	qsort(w->v, w->n, sizeof(*w->v), order);
-	qsort(w->blobs.v, w->blobs.n, sizeof(*w->blobs.v), by_text);
+	arena_strs_sort(&w->blobs);
 	for (size_t i = 0; i < w->blobs.n; i++)
 		if (!n || !streq(w->blobs.v[n - 1], w->blobs.v[i]))
 			w->blobs.v[n++] = w->blobs.v[i];

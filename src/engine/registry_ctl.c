@@ -34,11 +34,6 @@ static int end(struct talk *t, int r, const char *verb, const char *name, struct
 	return r < 0 ? err_wrap(e, r, "%s '%.150s'", verb, name) : 0;
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 int registry_ctl_tags(struct store *s, const char *name, struct arena *a, struct strs *out,
 		      struct err *e)
 {
@@ -56,8 +51,7 @@ int registry_ctl_tags(struct store *s, const char *name, struct arena *a, struct
 	for (size_t i = 0; r >= 0 && i < list.images.n; i++)
 		if (list.images.v[i].name)
 			arena_strs_add(a, &tags, list.images.v[i].name);
-	if (tags.n)
-		qsort(tags.v, tags.n, sizeof(*tags.v), by_text);
+	arena_strs_sort(&tags);
 	if (r >= 0)
 		*out = tags;
 	return end(&t, r, "tags of", name, e);

@@ -5,8 +5,8 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "fmt/limits.h"
+#include "sys/path.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -67,23 +67,8 @@ static int open_dir(int dir, const char *name)
 
 static int names_of(struct changes *c, int fd, struct strs *out)
 {
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	DIR *d = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *de;
-
-	if (!d) {
-		int r = err_sys(c->e, "'%s'", c->path);
-
-		if (copy >= 0)
-			close(copy);
-		return r;
-	}
-	rewinddir(d);
-	while ((de = readdir(d)))
-		if (!streq(de->d_name, ".") && !streq(de->d_name, ".."))
-			arena_strs_add(&c->a, out, arena_dup(&c->a, de->d_name));
-	closedir(d);
-	return 0;
+	errno = -path_names(fd, &c->a, out);
+	return errno ? err_sys(c->e, "'%s'", c->path) : 0;
 }
 
 static bool opaque(const struct changes *c, int fd)

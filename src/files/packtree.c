@@ -8,8 +8,8 @@
 #include "fmt/limits.h"
 #include "fmt/tarwrite.h"
 #include "sys/inodes.h"
+#include "sys/path.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -297,40 +297,6 @@ static int pack_special(struct pack *p, const struct item *it)
 
 /* ---- directories ---- */
 
-static int by_bytes(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Sorted names; ownership of fd goes to the stream. */
-static int read_names(struct pack *p, int fd, struct arena *a, struct strs *out)
-{
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	DIR *d = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *de;
-
-	if (!d) {
-		int r = err_sys(p->e, "'%s'", p->path.p);
-
-		if (copy >= 0)
-			close(copy);
-		return r;
-	}
-	for (errno = 0; (de = readdir(d)); errno = 0)
-		if (!streq(de->d_name, ".") && !streq(de->d_name, ".."))
-			arena_strs_add(a, out, arena_dup(a, de->d_name));
-	if (errno) {
-		int r = err_sys(p->e, "'%s'", p->path.p);
-
-		closedir(d);
-		return r;
-	}
-	closedir(d);
-	if (out->n)
-		qsort(out->v, out->n, sizeof(*out->v), by_bytes);
-	return 0;
-}
-
 static int pack_dir_content(struct pack *p, int fd, unsigned int depth);
 
 static int pack_opaque(struct pack *p, const struct item *it)
@@ -377,10 +343,8 @@ static bool is_empty_place(const struct pack *p, const struct item *it)
 	if (S_ISDIR(it->st.st_mode)) {
 		auto_fd int fd =
 		    openat(it->dir_fd, it->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		struct pack quiet = *p;
 
-		quiet.e = NULL;
-		return fd >= 0 && read_names(&quiet, fd, &a, &names) >= 0 && names.n == 0;
+		return fd >= 0 && path_names(fd, &a, &names) == 0 && names.n == 0;
 	}
 	return it->st.st_size == 0;
 }
@@ -419,7 +383,9 @@ static int pack_dir_content(struct pack *p, int fd, unsigned int depth)
 	if (depth > LIMIT_DEPTH)
 		return err_set(p->e, ERR_LIMIT, "'%.64s...': more than %d directories deep",
 			       p->path.p, LIMIT_DEPTH);
-	r = read_names(p, fd, &a, &names);
+	errno = -path_names(fd, &a, &names);
+	if (errno)
+		return err_sys(p->e, "'%s'", p->path.p);
 	for (size_t i = 0; r >= 0 && i < names.n; i++) {
 		buf_printf(&p->path, "%s%s", len ? "/" : "", names.v[i]);
 		r = buf_fail(&p->path, "a path", p->e);

@@ -24,7 +24,6 @@ struct parser {
 	struct lines in;
 	struct arena *a;
 	struct dockerfile *file;
-	size_t cap;
 	bool from;	  /* a stage has begun */
 	int upper, lower; /* how many names came in capitals, and in small letters */
 	struct err *e;
@@ -210,14 +209,7 @@ static int add_instr(struct parser *s, const struct dockerfile_instr *in)
 	if (f->n == DOCKERFILE_INSTRUCTIONS_MAX)
 		return err_set(s->e, ERR_LIMIT, "more than %d instructions",
 			       DOCKERFILE_INSTRUCTIONS_MAX);
-	if (f->n == s->cap) {
-		struct dockerfile_instr *v = arena_array(s->a, s->cap * 2 + 16, sizeof(*v));
-
-		if (f->n)
-			memcpy(v, f->v, f->n * sizeof(*v));
-		s->cap = s->cap * 2 + 16;
-		f->v = v;
-	}
+	f->v = arena_room(s->a, f->v, f->n, sizeof(*f->v));
 	f->v[f->n++] = *in;
 	return 0;
 }

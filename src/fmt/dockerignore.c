@@ -31,13 +31,7 @@ static int add(struct dockerignore *d, const char *pattern, struct arena *a, str
 
 	if (d->n == DOCKERIGNORE_PATTERNS_MAX)
 		return err_set(e, ERR_LIMIT, "more than %d patterns", DOCKERIGNORE_PATTERNS_MAX);
-	if (!(d->n & (d->n - 1))) { /* full at every power of two */
-		struct dockerignore_rule *v = arena_array(a, d->n ? d->n * 2 : 1, sizeof(*v));
-
-		if (d->n)
-			memcpy(v, d->v, d->n * sizeof(*v));
-		d->v = v;
-	}
+	d->v = arena_room(a, d->v, d->n, sizeof(*d->v));
 	if (back)
 		pattern = trimmed(pattern + 1, strlen(pattern + 1), a);
 	if (!*pattern)

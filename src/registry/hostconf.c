@@ -38,11 +38,6 @@ static int add_file(struct registries_conf *c, const char *path, struct arena *a
 	return r < 0 ? r : 1;
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Names in dir that end so, sorted. */
 static struct strs files_in(const char *dir, const char *ending, struct arena *a)
 {
@@ -58,8 +53,7 @@ static struct strs files_in(const char *dir, const char *ending, struct arena *a
 	}
 	if (d)
 		closedir(d);
-	if (l.n)
-		qsort(l.v, l.n, sizeof(*l.v), by_text);
+	arena_strs_sort(&l);
 	return l;
 }
 

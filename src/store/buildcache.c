@@ -106,18 +106,6 @@ int buildcache_put(struct store *s, const struct buildcache_entry *entry, struct
 	return errno ? err_sys(e, "cannot write to '%s/" DIRECTORY "'", s->root) : 0;
 }
 
-static void append(struct arena *a, struct buildcache_list *l, const struct buildcache_entry *b)
-{
-	if (!(l->n & (l->n - 1))) { /* full at every power of two */
-		struct buildcache_entry *v = arena_array(a, l->n ? l->n * 2 : 1, sizeof(*v));
-
-		if (l->n)
-			memcpy(v, l->v, l->n * sizeof(*v));
-		l->v = v;
-	}
-	l->v[l->n++] = *b;
-}
-
 int buildcache_all(const struct store *s, struct arena *a, struct buildcache_list *out,
 		   struct err *e)
 {
@@ -139,8 +127,10 @@ int buildcache_all(const struct store *s, struct arena *a, struct buildcache_lis
 
 		if (len != DIGEST_HEX + 5 || !is_key(de->d_name, DIGEST_HEX))
 			continue;
-		if (read_at(dir, arena_dupn(a, de->d_name, DIGEST_HEX), a, &b) >= 0)
-			append(a, out, &b);
+		if (read_at(dir, arena_dupn(a, de->d_name, DIGEST_HEX), a, &b) < 0)
+			continue;
+		out->v = arena_room(a, out->v, out->n, sizeof(*out->v));
+		out->v[out->n++] = b;
 	}
 	closedir(d);
 	return 0;

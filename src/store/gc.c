@@ -30,22 +30,6 @@ struct roots {
 	struct strs blobs, layers, metas;
 };
 
-static int order(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static bool has(const struct strs *l, const char *hex)
-{
-	return l->n && bsearch(&hex, l->v, l->n, sizeof(*l->v), order);
-}
-
-static void sort(struct strs *l)
-{
-	if (l->n)
-		qsort(l->v, l->n, sizeof(*l->v), order);
-}
-
 static int cache_roots(struct store *s, struct arena *a, struct roots *out, struct err *e)
 {
 	struct buildcache_list all;
@@ -82,9 +66,9 @@ static int find_roots(struct store *s, struct arena *a, struct roots *out, struc
 			arena_strs_add(a, &out->layers, digest_hex(rec->layers.v[k]));
 	}
 	r = cache_roots(s, a, out, e);
-	sort(&out->blobs);
-	sort(&out->layers);
-	sort(&out->metas);
+	arena_strs_sort(&out->blobs);
+	arena_strs_sort(&out->layers);
+	arena_strs_sort(&out->metas);
 	return r;
 }
 
@@ -128,7 +112,8 @@ static void collect(struct sweep *w, int dir, const char *name)
 		}
 		return;
 	}
-	if (has(w->keep, digest_hex(digest)) || stage_leased(w->s, w->kind, digest_hex(digest)))
+	if (arena_strs_has(w->keep, digest_hex(digest)) ||
+	    stage_leased(w->s, w->kind, digest_hex(digest)))
 		return;
 	bytes = space(w, dir, name);
 	if (fault_point("gc-collect") < 0)

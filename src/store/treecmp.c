@@ -5,8 +5,8 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "sys/fd.h"
+#include "sys/path.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -36,28 +36,6 @@ static int differs(struct cmp *c, const char *what)
 static int unreadable(struct cmp *c, struct err *e)
 {
 	return err_sys(e, "'%s'", c->len ? c->path : ".");
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static int names(int fd, struct arena *a, struct strs *out)
-{
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = copy < 0 ? NULL : fdopendir(copy);
-	struct dirent *de;
-
-	if (!d)
-		return -1;
-	while ((de = readdir(d)))
-		if (!streq(de->d_name, ".") && !streq(de->d_name, ".."))
-			arena_strs_add(a, out, arena_dup(a, de->d_name));
-	closedir(d);
-	if (out->n)
-		qsort(out->v, out->n, sizeof(*out->v), by_name);
-	return 0;
 }
 
 static int contents(struct cmp *c, int a, int b, struct err *e)
@@ -195,7 +173,7 @@ static int directory(struct cmp *c, int a, int b, struct err *e)
 
 	if (++c->depth > DEPTH_MAX)
 		return err_set(e, ERR_LIMIT, "more than %d directories deep", DEPTH_MAX);
-	if (names(a, &arena, &x) < 0 || names(b, &arena, &y) < 0)
+	if (path_names(a, &arena, &x) < 0 || path_names(b, &arena, &y) < 0)
 		return unreadable(c, e);
 	for (size_t i = 0; r > 0 && i < x.n && i < y.n; i++)
 		r = streq(x.v[i], y.v[i]) ? child(c, a, b, x.v[i], e) : differs(c, "names");

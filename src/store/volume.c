@@ -158,11 +158,6 @@ int volume_load(int root_fd, const char *name, struct arena *a, struct volume *o
 	return 0;
 }
 
-static int by_name(const void *x, const void *y)
-{
-	return strcmp(*(const char *const *)x, *(const char *const *)y);
-}
-
 int volume_names(int root_fd, struct arena *a, struct strs *out, struct err *e)
 {
 	int fd = openat(root_fd, "volumes", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -180,8 +175,7 @@ int volume_names(int root_fd, struct arena *a, struct strs *out, struct err *e)
 		if (instance_check_name(de->d_name, NULL) == 0)
 			arena_strs_add(a, &l, arena_dup(a, de->d_name));
 	closedir(d);
-	if (l.n)
-		qsort(l.v, l.n, sizeof(*l.v), by_name);
+	arena_strs_sort(&l);
 	*out = l;
 	return 0;
 }

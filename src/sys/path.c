@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sys/path.h"
+#include "base/arena.h"
 #include "base/auto.h"
 #include "base/str.h"
 
@@ -204,4 +205,25 @@ const char *path_of_fd(int fd, char *buf)
 {
 	snprintf(buf, PATH_FD_MAX, "/proc/self/fd/%d", fd);
 	return buf;
+}
+
+int path_names(int dir_fd, struct arena *a, struct strs *out)
+{
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *de;
+
+	if (!d) {
+		err = errno;
+		if (fd >= 0)
+			close(fd);
+		return -err;
+	}
+	for (errno = 0; (de = readdir(d)); errno = 0)
+		if (!streq(de->d_name, ".") && !streq(de->d_name, ".."))
+			arena_strs_add(a, out, arena_dup(a, de->d_name));
+	err = errno;
+	closedir(d);
+	arena_strs_sort(out);
+	return -err;
 }

@@ -35,6 +35,12 @@ int path_parent(int root_fd, const char *path, mode_t mode, unsigned int how, co
  * following links or crossing mounts (-EXDEV).  What is not there is success. */
 int path_remove(int dir_fd, const char *name);
 
+/* Names in a directory but "." and "..", sorted by bytes, into out, which is empty; strings in a.
+ */
+struct arena;
+struct strs;
+int path_names(int dir_fd, struct arena *a, struct strs *out);
+
 /* "/proc/self/fd/N" for calls that take only a string; buf holds at least PATH_FD_MAX bytes. */
 #define PATH_FD_MAX 32
 const char *path_of_fd(int fd, char *buf);

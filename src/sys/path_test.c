@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/arena.h"
 #include "base/auto.h"
 #include "base/test.h"
 #include "sys/path.h"
@@ -203,7 +204,28 @@ TEST(path_of_fd_opens_the_same_file)
 	CHECK_INT(a.st_ino, b.st_ino);
 }
 
-TEST_MAIN(T(a_link_does_not_lead_out), T(magic_links_are_refused), T(mkdirs_makes_what_is_missing),
-	  T(long_names_are_refused), T(parent_gives_directory_and_last_name),
-	  T(remove_follows_no_link), T(remove_of_a_tree_deeper_than_any_path),
-	  T(path_of_fd_opens_the_same_file), T(remove_stops_at_a_mount))
+TEST(names_are_sorted_and_read_again)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	int root = tree_new();
+
+	CHECK_INT(put(root, "b"), 0);
+	CHECK_INT(put(root, ".a"), 0);
+	CHECK_INT(put(root, "b\n"), 0);
+	for (int i = 0; i < 2; i++) { /* the descriptor's own position does not count */
+		struct strs names = {0};
+
+		CHECK_INT(path_names(root, &a, &names), 0);
+		CHECK_INT(names.n, 3);
+		CHECK_STR(names.v[0], ".a");
+		CHECK_STR(names.v[2], "b\n");
+	}
+	CHECK_INT(path_names(0, &a, &(struct strs){0}), -ENOTDIR);
+	CHECK_INT(tree_done(root), 0);
+}
+
+TEST_MAIN(T(names_are_sorted_and_read_again), T(a_link_does_not_lead_out),
+	  T(magic_links_are_refused), T(mkdirs_makes_what_is_missing), T(long_names_are_refused),
+	  T(parent_gives_directory_and_last_name), T(remove_follows_no_link),
+	  T(remove_of_a_tree_deeper_than_any_path), T(path_of_fd_opens_the_same_file),
+	  T(remove_stops_at_a_mount))
