@@ -29,7 +29,8 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 {
 	const struct rm_args *a = args;
 	unsigned int flags = (a->force ? REMOVE_FORCE : 0u) | (a->volumes ? REMOVE_VOLUMES : 0u);
-	int r = each_instance(s, argc, argv, remove_one, &flags);
+	int r = a->force ? each_instance_there(s, argc, argv, remove_one, &flags)
+			 : each_instance(s, argc, argv, remove_one, &flags);
 
 	remove_leftovers(s, NULL);
 	return r;

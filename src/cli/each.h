@@ -14,6 +14,13 @@ int each_instance(struct session *s, int argc, char **argv,
 		  int (*fn)(struct session *s, struct lookup *l, const void *arg, struct err *e),
 		  const void *arg);
 
+/* The same, but what does not exist, or is gone by the time its turn comes, only gets its line on
+ * stderr.  Source: `docker rm --force`. */
+int each_instance_there(struct session *s, int argc, char **argv,
+			int (*fn)(struct session *s, struct lookup *l, const void *arg,
+				  struct err *e),
+			const void *arg);
+
 /* A name, id or text of somebody's on one line of a terminal: control characters shown as \xNN. */
 void each_print(const char *text);
 

@@ -234,6 +234,7 @@ def a_life(env):
         same(s.json("GET", "/containers/json"), [], "running ones")
         same(len(s.json("GET", "/containers/json?limit=1")), 1, "limit=1")
         s.json("DELETE", c + "?force=1&v=1", want=204)
+        s.json("DELETE", c + "?force=1", want=404)      # the command line makes no error of it, the API says so
 
 
 @test(needs="root")
