@@ -8,11 +8,12 @@
 Every subject has a store of its own with the base image in it; steps have no network, because docker has none here.
 Everything runs in network, mount, PID and cgroup namespaces of its own.
 """
-import argparse, json, os, pathlib, platform, random, statistics, subprocess, sys, time
+import os, pathlib, random, subprocess
 
 import images
-from images import TOP, caisson_test, timed
-from caisson_test import Env, World, inner_init, settle_inside
+from common import caisson_test, parser, save, settle
+from images import timed
+from caisson_test import Env
 
 BASE = "localhost/bench/base:1"
 
@@ -85,21 +86,10 @@ def compare(a, every, what, context, cold):
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--build", default=TOP / "build", type=pathlib.Path)
-    ap.add_argument("--rounds", default=5, type=int)
+    ap = parser(__doc__, 5)
     ap.add_argument("--files", default=20000, type=int)
     ap.add_argument("--peers", default=["buildah", "docker"], nargs="*")
-    a = ap.parse_args()
-    a.build = a.build.resolve()
-    inside = os.environ.get(caisson_test.INSIDE)
-    if not inside:
-        if os.geteuid():
-            sys.exit("bench: needs root, for namespaces of its own")
-        os.environ["PATH"] += ":/usr/sbin:/sbin"
-        sys.exit(World().run())
-    settle_inside()
-    inner_init()
+    a, inside = settle(ap)
     env = Env(inside)
     layout = a.build / "share/caisson/tiny"
     every = subjects(a, env.base)
@@ -107,19 +97,14 @@ def main():
         s.prepare(layout)
     steps, many = make_contexts(env.tmp, a.files)
     print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, {a.rounds} interleaved rounds")
-    result = {"machine": platform.uname()._asdict(), "rounds": a.rounds, "files": a.files,
+    result = {"files": a.files,
               "steps_cold_s": compare(a, every, "ten RUN steps, cold", steps, True),
               "steps_cached_s": compare(a, every, "ten RUN steps, cached", steps, False),
               "copy_cold_s": compare(a, every, f"COPY of {a.files} files, cold", many, True),
               "copy_cached_s": compare(a, every, f"COPY of {a.files} files, cached", many, False)}
     for s in every:
         s.stop()
-    out = TOP / ".cache/bench" / f"build-{platform.node()}-{time.strftime('%Y%m%d-%H%M%S')}.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({**result, "load": os.getloadavg()}, indent=1))
-    print(f"\nresults: {out}")
-    sys.stdout.flush()
-    os._exit(0)
+    save("build", a, result)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,10 @@ Every subject has a store of its own, emptied and synced before each pull, and e
 and cgroup namespaces of its own.  The tree comes from the Debian mirror this machine uses, once a day, and stays in
 .cache.  Results go to a file per machine below .cache/bench, which is not in git.
 """
-import argparse, gzip, hashlib, io, json, os, pathlib, platform, random, shutil, statistics, subprocess, sys, tarfile, threading, time
+import hashlib, io, json, os, pathlib, random, shutil, statistics, subprocess, tarfile, time
 
-TOP = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(TOP / "tests/lib"))
-import caisson_test
-from caisson_test import Env, World, inner_init, settle_inside, wait_for
+from common import caisson_test, parser, save, settle
+from caisson_test import Env, wait_for
 from oci_image import Layout, debian_tree, push, registry
 
 PACKAGES = ["python3", "python3-pip", "perl", "git", "ca-certificates", "curl"]
@@ -266,26 +264,15 @@ def many(env, caisson):
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--build", default=TOP / "build", type=pathlib.Path)
-    ap.add_argument("--rounds", default=5, type=int)
+    ap = parser(__doc__, 5)
     ap.add_argument("--peers", default=["podman", "docker"], nargs="*")
-    a = ap.parse_args()
-    a.build = a.build.resolve()
-    inside = os.environ.get(caisson_test.INSIDE)
-    if not inside:
-        if os.geteuid():
-            sys.exit("bench: needs root, for namespaces of its own")
-        os.environ["PATH"] += ":/usr/sbin:/sbin"
-        sys.exit(World().run())
-    settle_inside()
-    inner_init()
+    a, inside = settle(ap)
     env = Env(inside)
     layout = Layout(env.tmp / "layout")
     make_image(layout)
     manifest = json.loads((layout.path / "blobs/sha256" / layout.manifests[0]["digest"][7:]).read_text())
     compressed = sum(d["size"] for d in manifest["layers"])
-    result = {"machine": platform.uname()._asdict(), "cpus": os.cpu_count(), "rounds": a.rounds}
+    result = {}
     every = subjects(a, env.base)
     ours = every[0]
     with registry(env) as host:
@@ -322,12 +309,7 @@ def main():
     result["images_ms"] = [x * 1e3 for x in v]
     for s in every:
         s.stop()
-    out = TOP / ".cache/bench" / f"images-{platform.node()}-{time.strftime('%Y%m%d-%H%M%S')}.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({**result, "load": os.getloadavg()}, indent=1))
-    print(f"\nresults: {out}")
-    sys.stdout.flush()
-    os._exit(0)
+    save("images", a, result)
 
 
 if __name__ == "__main__":

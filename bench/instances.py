@@ -11,12 +11,9 @@ Everything happens in network, mount, PID and cgroup namespaces of its own; dock
 socket, podman on a storage of its own.  What is compared is ratios of medians of one run, not milliseconds.  Results go to a
 file per machine below .cache/bench, which is not in git.
 """
-import argparse, json, os, pathlib, platform, random, re, shutil, statistics, subprocess, sys, time
+import json, os, pathlib, random, re, shutil, statistics, subprocess, time
 
-TOP = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(TOP / "tests/lib"))
-import caisson_test
-from caisson_test import World, inner_init, settle_inside
+from common import TOP, parser, save, settle
 from oci_image import Layout, busybox_layer
 
 WANT = {"run --rm": 15, "run -d": 10, "exec": 10}     # how often we go into them
@@ -260,27 +257,16 @@ def report(a, r):
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--build", default=TOP / "build", type=pathlib.Path)
-    ap.add_argument("--rounds", default=10, type=int)
+    ap = parser(__doc__, 10)
     ap.add_argument("--parallel", default=50, type=int)
     ap.add_argument("--idle", default=20, type=int, help="idle containers per engine")
     ap.add_argument("--many", default=500, type=int, help="instances of caisson for ps; 0: leave out")
     ap.add_argument("--without", default=[], nargs="+", help="engines to leave out")
-    a = ap.parse_args()
-    a.build = a.build.resolve()
-    inside = os.environ.get(caisson_test.INSIDE)
-    if not inside:
-        if os.geteuid():
-            sys.exit("bench: needs root, for namespaces of its own")
-        os.environ["PATH"] += ":/usr/sbin:/sbin"
-        sys.exit(World().run())
-    settle_inside()
-    inner_init()
+    a, inside = settle(ap)
     base = pathlib.Path(inside) / "bench"
     base.mkdir()
     engines, left_out, floor = make_engines(a, base)
-    r = {"machine": platform.uname()._asdict(), "cpus": os.cpu_count(), "load": os.getloadavg(), "rounds": a.rounds, "left_out": left_out,
+    r = {"left_out": left_out,
          "parallel_ms": {}, "idle_kib": {}}
     r["took"] = rounds(a, engines, floor)
     for e in engines:
@@ -296,12 +282,7 @@ def main():
     if a.many:
         r["many"] = many(ours, a.many)
     report(a, r)
-    out = TOP / ".cache/bench" / f"instances-{platform.node()}-{time.strftime('%Y%m%d-%H%M%S')}.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(r, indent=1))
-    print(f"results: {out}")
-    sys.stdout.flush()
-    os._exit(0)
+    save("instances", a, r)
 
 
 main()

@@ -7,12 +7,9 @@ ratio of medians, not a number from somebody's laptop.  The floor program (bench
 alone.  Everything happens in network, mount, PID and cgroup namespaces of its own; peers get a storage of their own
 and see nothing of the host's.  Results go to a file per machine below .cache/bench, which is not in git.
 """
-import argparse, json, os, pathlib, platform, random, resource, shutil, statistics, subprocess, sys, time
+import json, os, pathlib, random, resource, shutil, statistics, subprocess, time
 
-TOP = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(TOP / "tests/lib"))
-import caisson_test
-from caisson_test import World, inner_init, settle_inside
+from common import TOP, parser, save, settle
 from oci_image import Layout, busybox_layer
 
 
@@ -131,21 +128,10 @@ def report(a, all_subjects, phase):
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--build", default=TOP / "build", type=pathlib.Path)
-    ap.add_argument("--rounds", default=30, type=int)
+    ap = parser(__doc__, 30)
     ap.add_argument("--networks", default=["none"], nargs="+", help="none, host, bridge")
     ap.add_argument("--vm", action="store_true", help="also as a VM")
-    a = ap.parse_args()
-    a.build = a.build.resolve()
-    inside = os.environ.get(caisson_test.INSIDE)
-    if not inside:
-        if os.geteuid():
-            sys.exit("bench: needs root, for namespaces of its own")
-        os.environ["PATH"] += ":/usr/sbin:/sbin"
-        sys.exit(World().run())
-    settle_inside()
-    inner_init()
+    a, inside = settle(ap)
     base = pathlib.Path(inside) / "bench"
     base.mkdir()
     every = subjects(a, base)
@@ -157,13 +143,7 @@ def main():
             s.once()
     phase = {s.name: phases(s, base) for s in live if s.name.startswith("caisson")}
     report(a, every, phase)
-    out = TOP / ".cache/bench" / f"run-{platform.node()}-{time.strftime('%Y%m%d-%H%M%S')}.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({"machine": platform.uname()._asdict(), "cpus": os.cpu_count(), "load": os.getloadavg(), "rounds": a.rounds,
-                               "subjects": [{"name": s.name, "wall_ms": s.wall, "cpu_ms": s.cpu, "not_measured": s.why} for s in every], "phases_ms": phase}, indent=1))
-    print(f"\nresults: {out}")
-    sys.stdout.flush()
-    os._exit(0)
+    save("run", a, {"subjects": [{"name": s.name, "wall_ms": s.wall, "cpu_ms": s.cpu, "not_measured": s.why} for s in every], "phases_ms": phase})
 
 
 main()
