@@ -116,7 +116,7 @@ const struct opt instance_opts_table[] = {
     O(network, .name = "net", .type = OPT_STR, .arg = "NET", .complete = "network",
       .help = "the same as --network"),
     O(network, .name = "network", .type = OPT_STR, .arg = "NET", .complete = "network",
-      .preset = "bridge", .help = "bridge, none, host, or a network's name"),
+      .help = "bridge (default), none, host, container:INSTANCE, or a network's name"),
     FLAG(no_healthcheck, "no-healthcheck", "do not run the image's health check"),
     FLAG(oom_kill_disable, "oom-kill-disable", "wait instead of being killed (cgroup v1)"),
     INT(oom_score, "oom-score-adj", -1000, 1000, NULL,

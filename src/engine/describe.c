@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "engine/hostconfig.h"
+#include "engine/join.h"
 #include "engine/lookup.h"
 #include "engine/members.h"
 #include "engine/network_ctl.h"
@@ -209,9 +210,11 @@ static void networks(struct session *s, struct members *w, const struct lookup *
 	hostconfig_ports(w, "Ports", &l->i.ports, a);
 	members_str(w, "IPAddress", l->state.address);
 	members_open(w, "Networks");
-	members_open(w, q->network ? q->network : "bridge");
-	endpoint(s, w, l, q, a);
-	members_close(w);
+	if (!join_other(q->network)) {
+		members_open(w, q->network ? q->network : "bridge");
+		endpoint(s, w, l, q, a);
+		members_close(w);
+	}
 	members_close(w);
 	members_close(w);
 }

@@ -22,14 +22,14 @@
 
 #define OTHER "container:"
 
-static const char *other(const char *mode)
+const char *join_other(const char *mode)
 {
 	return mode ? str_after(mode, OTHER) : NULL;
 }
 
 static int check_mode(const char *option, const char *mode, const char *const *words, struct err *e)
 {
-	const char *name = other(mode);
+	const char *name = join_other(mode);
 
 	if (!mode || (name && *name))
 		return 0;
@@ -43,12 +43,20 @@ int join_check(const struct request *q, struct err *e)
 {
 	static const char *const pid[] = {"", "host", NULL};
 	static const char *const ipc[] = {"", "none", "private", "shareable", "host", NULL};
+	const char *net = join_other(q->network);
 	int r = check_mode("pid", q->pid_mode, pid, e);
 
 	if (r == 0)
 		r = check_mode("ipc", q->ipc_mode, ipc, e);
+	if (r == 0 && net)
+		r = check_mode("network", q->network, pid, e);
 	if (r < 0 || q->isolation != PLAN_VM)
 		return r;
+	if (net)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "--network %.60s is not possible with --isolation vm: a guest "
+			       "kernel has its own interfaces",
+			       q->network);
 	if (q->pid_mode && *q->pid_mode)
 		return err_set(
 		    e, ERR_UNSUPPORTED,
@@ -87,7 +95,7 @@ static int find(struct session *s, const char *option, const char *name, struct 
 static int fix(struct session *s, const char *option, const char **mode, struct arena *a,
 	       struct err *e)
 {
-	const char *name = other(*mode);
+	const char *name = join_other(*mode);
 	struct request theirs = {0};
 	struct lookup l;
 	int r = name ? find(s, option, name, a, &l, &theirs, e) : 0;
@@ -101,24 +109,31 @@ int join_fix(struct session *s, struct request *q, struct arena *a, struct err *
 {
 	int r = fix(s, "pid", &q->pid_mode, a, e);
 
-	return r < 0 ? r : fix(s, "ipc", &q->ipc_mode, a, e);
+	if (r == 0)
+		r = fix(s, "ipc", &q->ipc_mode, a, e);
+	return r < 0 ? r : fix(s, "network", &q->network, a, e);
 }
 
-/* A pidfd of process 1 of a running instance; *pid is its number. */
-static int running(struct session *s, const char *option, const char *name, struct arena *a,
-		   int64_t *pid, struct err *e)
-{
-	struct request theirs = {0};
+/* The one to join, as one option names it. */
+struct donor {
 	struct lookup l;
-	int fd, r = find(s, option, name, a, &l, &theirs, e);
+	struct request q;
+};
 
+/* A pidfd of process 1 of a running instance. */
+static int running(struct session *s, const char *option, const char *name, struct arena *a,
+		   struct donor *d, struct err *e)
+{
+	int fd, r;
+
+	*d = (struct donor){0};
+	r = find(s, option, name, a, &d->l, &d->q, e);
 	if (r < 0)
 		return r;
-	fd = l.state.pid > 0 ? (int)syscall(SYS_pidfd_open, (pid_t)l.state.pid, 0) : -1;
+	fd = d->l.state.pid > 0 ? (int)syscall(SYS_pidfd_open, (pid_t)d->l.state.pid, 0) : -1;
 	if (fd < 0)
 		return err_set(e, ERR_CONFLICT, "--%s: instance '%s' is not running", option,
-			       l.i.name);
-	*pid = l.state.pid;
+			       d->l.i.name);
 	return fd;
 }
 
@@ -162,44 +177,74 @@ static const char *path_of(int fd, struct arena *a)
 static int open_ipc(struct session *s, const char *name, struct arena *a, struct join *out,
 		    struct err *e)
 {
-	int64_t pid = 0;
-	auto_fd int pidfd = running(s, "ipc", name, a, &pid, e), mnt = -1;
+	struct donor d;
+	auto_fd int pidfd = running(s, "ipc", name, a, &d, e), mnt = -1;
 
 	if (pidfd < 0)
 		return pidfd;
-	out->ipc_ns = open_ns(pidfd, pid, "ipc", e);
+	out->ipc_ns = open_ns(pidfd, d.l.state.pid, "ipc", e);
 	if (out->ipc_ns < 0)
 		return out->ipc_ns;
-	mnt = open_ns(pidfd, pid, "mnt", e);
+	mnt = open_ns(pidfd, d.l.state.pid, "mnt", e);
 	if (mnt < 0)
 		return mnt;
 	out->shm = copy_shm(mnt, e);
 	return out->shm < 0 ? out->shm : 0;
 }
 
-static int open_pid(struct session *s, const char *name, struct arena *a, struct join *out,
+/* kind: as in /proc/PID/ns. */
+static int open_one(struct session *s, const char *option, const char *kind, const char *name,
+		    struct arena *a, struct donor *d, struct err *e)
+{
+	auto_fd int pidfd = running(s, option, name, a, d, e);
+
+	return pidfd < 0 ? pidfd : open_ns(pidfd, d->l.state.pid, kind, e);
+}
+
+static int open_net(struct session *s, const char *name, struct arena *a, struct join *out,
 		    struct err *e)
 {
-	int64_t pid = 0;
-	auto_fd int pidfd = running(s, "pid", name, a, &pid, e);
+	struct donor d;
 
-	if (pidfd < 0)
-		return pidfd;
-	out->pid_ns = open_ns(pidfd, pid, "pid", e);
-	return out->pid_ns < 0 ? out->pid_ns : 0;
+	out->net_ns = open_one(s, "network", "net", name, a, &d, e);
+	if (out->net_ns < 0)
+		return out->net_ns;
+	out->etc_dir = arena_printf(a, "%s/instances/%s", s->root, d.l.i.id);
+	out->address = d.l.state.address;
+	out->hostname = plan_build_hostname(&d.q, d.l.i.id, a);
+	return 0;
 }
 
 int join_open(struct session *s, const struct request *q, struct arena *a, struct join *out,
 	      struct plan_input *in, struct err *e)
 {
-	int r = other(q->pid_mode) ? open_pid(s, other(q->pid_mode), a, out, e) : 0;
+	const char *pid = join_other(q->pid_mode), *ipc = join_other(q->ipc_mode),
+		   *net = join_other(q->network), *uts = join_other(q->uts_mode);
+	struct donor d;
+	int r = 0;
 
-	if (r == 0 && other(q->ipc_mode))
-		r = open_ipc(s, other(q->ipc_mode), a, out, e);
+	if (pid)
+		r = out->pid_ns = open_one(s, "pid", "pid", pid, a, &d, e);
+	if (r >= 0 && uts) {
+		r = out->uts_ns = open_one(s, "uts", "uts", uts, a, &d, e);
+		out->hostname = r < 0 ? NULL : plan_build_hostname(&d.q, d.l.i.id, a);
+	}
+	if (r >= 0 && ipc)
+		r = open_ipc(s, ipc, a, out, e);
+	if (r >= 0 && net)
+		r = open_net(s, net, a, out, e);
+	if (r < 0)
+		return r;
 	in->pid_ns = path_of(out->pid_ns, a);
 	in->ipc_ns = path_of(out->ipc_ns, a);
+	in->uts_ns = path_of(out->uts_ns, a);
 	in->shm = path_of(out->shm, a);
-	return r;
+	in->hostname = out->hostname;
+	if (net) {
+		in->net_ns = path_of(out->net_ns, a);
+		in->etc_dir = out->etc_dir;
+	}
+	return 0;
 }
 
 void join_close(struct join *j)
@@ -207,5 +252,7 @@ void join_close(struct join *j)
 	fd_close(j->pid_ns);
 	fd_close(j->ipc_ns);
 	fd_close(j->shm);
+	fd_close(j->net_ns);
+	fd_close(j->uts_ns);
 	*j = JOIN_INIT;
 }

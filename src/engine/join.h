@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * join - what stands behind --pid and --ipc: namespaces of its own, the host's, or another
- * instance's.
+ * join - what stands behind --network, --pid, --ipc and the like: namespaces of its own, the
+ * host's, or another instance's.
  *
  * The other instance is named by its id in the record (join_fix), so that a name given to somebody
  * else later does not lead there.  Its namespaces are opened when the joining one starts and handed
@@ -25,10 +25,17 @@ int join_check(const struct request *q, struct err *e);
  * shareable. */
 int join_fix(struct session *s, struct request *q, struct arena *a, struct err *e);
 
+/* The instance that "container:INSTANCE" names; NULL: another mode. */
+const char *join_other(const char *mode);
+
 struct join {
-	int pid_ns, ipc_ns, shm; /* descriptors, or -1 */
+	int pid_ns, ipc_ns, shm, net_ns, uts_ns; /* descriptors, or -1 */
+	/* Of the instance whose network is joined: the directory of its files for /etc, in the
+	 * arena, and its address there; or NULL. */
+	const char *etc_dir, *address;
+	const char *hostname; /* of the instance whose network or UTS namespace it is, or NULL */
 };
-#define JOIN_INIT ((struct join){-1, -1, -1})
+#define JOIN_INIT ((struct join){-1, -1, -1, -1, -1, NULL, NULL, NULL})
 
 /* Opens what q asks for and names it in *in.  ERR_CONFLICT: the other one does not run. */
 int join_open(struct session *s, const struct request *q, struct arena *a, struct join *out,

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "engine/eventlog.h"
+#include "engine/join.h"
 #include "engine/lookup.h"
 #include "engine/members.h"
 #include "engine/remove.h"
@@ -447,7 +448,7 @@ int network_ctl_fix(struct session *s, struct request *q, struct arena *a, struc
 	int r;
 
 	if (!q->network || streq(q->network, NETWORK_DEFAULT) || streq(q->network, "host") ||
-	    streq(q->network, "none"))
+	    streq(q->network, "none") || join_other(q->network))
 		return 0;
 	r = network_ctl_find(s, q->network, a, &n, e);
 	if (r < 0)

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "engine/cgparent.h"
 #include "engine/devspec.h"
+#include "engine/join.h"
 #include "engine/limits.h"
 #include "engine/request.h"
 #include "engine/usernsmode.h"
@@ -202,11 +203,13 @@ static void etc_mounts(struct build *b)
 		const char *at = arena_printf(b->a, "/etc/%s", names[i]);
 
 		if (!user_mounts(b, at))
-			mount_options(b,
-				      mount_at(b, at, "bind",
-					       arena_printf(b->a, "%s/%s", b->p->caisson->state_dir,
-							    names[i])),
-				      "rbind,rprivate");
+			mount_options(
+			    b,
+			    mount_at(b, at, "bind",
+				     arena_printf(b->a, "%s/%s",
+						  b->in->etc_dir ?: b->p->caisson->state_dir,
+						  names[i])),
+			    "rbind,rprivate");
 	}
 }
 
@@ -302,7 +305,7 @@ static int mounts(struct build *b, struct err *e)
 	b->p->mounts.v =
 	    arena_array(b->a, 16 + b->in->instance->mounts.n, sizeof(struct plan_mount));
 	default_mounts(b);
-	if (b->in->etc_files)
+	if (b->in->etc_files || b->in->etc_dir)
 		etc_mounts(b);
 	return instance_mounts(b, e);
 }
@@ -316,7 +319,7 @@ static void namespaces(struct build *b)
 		const char *path;
 	} types[] = {{"pid", q->pid_mode && streq(q->pid_mode, "host"), b->in->pid_ns},
 		     {"ipc", q->ipc_mode && streq(q->ipc_mode, "host"), b->in->ipc_ns},
-		     {"uts", q->uts_host},
+		     {"uts", q->uts_host, b->in->uts_ns},
 		     {"mount", false},
 		     {"cgroup", q->cgroupns_host}};
 	struct plan_namespaces *l = &b->p->linux_->namespaces;
@@ -513,7 +516,7 @@ int plan_build(const struct plan_input *in, struct arena *a, struct plan *out, s
 	out->linux_ = arena_alloc(a, sizeof(*out->linux_));
 	out->linux_->rootfs_propagation = "private";
 	out->caisson = arena_alloc(a, sizeof(*out->caisson));
-	out->hostname = plan_build_hostname(b.q, in->instance->id, a);
+	out->hostname = in->hostname ?: plan_build_hostname(b.q, in->instance->id, a);
 	r = health(&b, e);
 	if (r < 0)
 		return r;
@@ -535,11 +538,11 @@ int plan_build(const struct plan_input *in, struct arena *a, struct plan *out, s
 	pairs(&b, &b.q->sysctls, &out->linux_->sysctl);
 	/* The network was made by the engine, and is not the new user namespace's to change; what
 	 * wall_sysctls() would set it has already. */
-	if ((in->net_ns && !own_ids(&b)) || b.q->isolation == PLAN_VM)
+	if ((in->net_ns && !own_ids(&b) && !join_other(b.q->network)) || b.q->isolation == PLAN_VM)
 		wall_sysctls(a, &out->linux_->sysctl);
 	pairs(&b, &b.q->annotations, &out->annotations);
 	out->domainname = b.q->domainname;
-	if (b.q->uts_host)
+	if (b.q->uts_host || in->uts_ns)
 		out->hostname = NULL;
 	return wall_paths(b.q, a, out, e);
 }

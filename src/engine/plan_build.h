@@ -33,13 +33,17 @@ struct plan_input {
 	/* Namespace to join, such as "/proc/self/fd/5"; NULL: the host's own. */
 	const char *net_ns;
 	/* Likewise, for what --pid and --ipc join; shm: a detached mount for /dev/shm. */
-	const char *pid_ns, *ipc_ns, *shm;
+	const char *pid_ns, *ipc_ns, *uts_ns, *shm;
 	const struct usernsmode_maps
 	    *userns;	  /* of its user namespace; empty or NULL: the engine's */
 	const char *init; /* program that --init starts, on the host */
 	/* Names in the instance's directory of files to show as /etc/resolv.conf, /etc/hosts and
 	 * /etc/hostname. */
 	bool etc_files;
+	/* They are those of the instance whose network it joins, in this directory; NULL: its own.
+	 */
+	const char *etc_dir;
+	const char *hostname; /* of what it joins; NULL: as plan_build_hostname() says */
 	/* Nothing will be started: without limits and devices, for which the host is asked. */
 	bool dry;
 };

@@ -2,6 +2,7 @@
 #include "engine/request.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "engine/join.h"
 #include "engine/usernsmode.h"
 #include "fmt/publish.h"
 #include "spec/logconf.h"
@@ -82,6 +83,7 @@ static const struct jbind_field fields[] = {
     F(privileged, JBIND_BOOL),
     F(pid_mode, JBIND_STR),
     F(ipc_mode, JBIND_STR),
+    F(uts_mode, JBIND_STR),
     F(cap_add, JBIND_STRS),
     F(cap_drop, JBIND_STRS),
     F(security_opt, JBIND_STRS),
@@ -216,7 +218,7 @@ static int check_pairs(const char *option, const struct strs *l, bool value, str
 /* Only what belongs to a namespace of the instance's own. */
 static int check_sysctls(const struct request *q, struct err *e)
 {
-	bool host_net = q->network && streq(q->network, "host");
+	bool host_net = q->network && (streq(q->network, "host") || join_other(q->network));
 	int r = check_pairs("sysctl", &q->sysctls, true, e);
 
 	for (size_t i = 0; r == 0 && i < q->sysctls.n; i++) {
@@ -233,8 +235,9 @@ static int check_sysctls(const struct request *q, struct err *e)
 				    "--sysctl '%.80s' is the host's: no namespace has its own",
 				    key);
 		else if ((streq(owner, "network") && host_net) ||
-			 (streq(owner, "uts") && q->uts_host) ||
-			 (streq(owner, "ipc") && q->ipc_mode && streq(q->ipc_mode, "host")))
+			 (streq(owner, "uts") && (q->uts_host || q->uts_mode)) ||
+			 (streq(owner, "ipc") && q->ipc_mode &&
+			  (streq(q->ipc_mode, "host") || join_other(q->ipc_mode))))
 			r = err_set(e, ERR_USAGE,
 				    "--sysctl '%.80s' needs a %s namespace of the instance's own",
 				    key, owner);
@@ -260,6 +263,33 @@ static int check_names(const struct request *q, struct err *e)
 	return 0;
 }
 
+/* Whoever joins a network finds it as it is, with its host name and its files in /etc. */
+static int check_joined(const struct request *q, struct err *e)
+{
+	const char *what = NULL;
+
+	if (!join_other(q->network))
+		return 0;
+	if (q->hostname)
+		what = "hostname";
+	else if (q->dns.n || q->dns_search.n || q->dns_options.n)
+		what = "dns";
+	else if (q->hosts.n)
+		what = "add-host";
+	else if (q->mac)
+		what = "mac-address";
+	else if (q->publish.n || q->publish_all)
+		what = "publish";
+	else if (q->expose.n)
+		what = "expose";
+	if (!what)
+		return 0;
+	return err_set(e, ERR_USAGE,
+		       "conflicting options: --%s and --network %.80s: it is the other one's to "
+		       "say",
+		       what, q->network);
+}
+
 static int check_ports(const struct request *q, struct err *e)
 {
 	struct publish p;
@@ -280,7 +310,7 @@ static int check_ports(const struct request *q, struct err *e)
 static int check_addresses(const struct request *q, struct err *e)
 {
 	const char *net = q->network ? q->network : "bridge";
-	bool none = streq(net, "host") || streq(net, "none");
+	bool none = streq(net, "host") || streq(net, "none") || join_other(net);
 	struct in_addr ip;
 
 	if (q->ip && (none || streq(net, "bridge")))
@@ -325,9 +355,10 @@ static int check_userns(const struct request *q, struct err *e)
 		return r;
 	if (q->pid_mode && *q->pid_mode)
 		other = "pid";
-	else if (q->ipc_mode &&
-		 (streq(q->ipc_mode, "host") || str_after(q->ipc_mode, "container:")))
+	else if (q->ipc_mode && (streq(q->ipc_mode, "host") || join_other(q->ipc_mode)))
 		other = "ipc";
+	else if (join_other(q->network))
+		other = "network";
 	else if (q->privileged)
 		other = "privileged";
 	if (other)
@@ -375,7 +406,7 @@ int request_check(const struct request *q, struct err *e)
 		return err_set(e, ERR_USAGE, "conflicting options: --restart and --rm");
 	if ((r = check_userns(q, e)) < 0)
 		return r;
-	if ((r = check_addresses(q, e)) < 0)
+	if ((r = check_joined(q, e)) < 0 || (r = check_addresses(q, e)) < 0)
 		return r;
 	r = check_ports(q, e);
 	return r < 0 ? r : check_sysctls(q, e);

@@ -36,7 +36,7 @@ struct request {
 	struct strs volumes_from; /* INSTANCE[:ro|rw] */
 	uint64_t shm_bytes;
 
-	const char *network;  /* "bridge", "none", "host" or a network's name */
+	const char *network;  /* "bridge", "none", "host", "container:ID" or a network's name */
 	const char *ip, *mac; /* its addresses there; NULL: chosen */
 	struct strs publish;  /* [IP:][HOST:]INSTANCE[/PROTO] */
 	struct strs expose;   /* PORT[-PORT][/PROTO] */
@@ -62,6 +62,7 @@ struct request {
 	bool privileged;
 	struct strs cap_add, cap_drop, security_opt; /* seccomp={...}: the profile's text */
 	const char *pid_mode, *ipc_mode; /* "host", "container:ID", ...; NULL: its own */
+	const char *uts_mode;		 /* "container:ID"; NULL: as .uts_host says */
 	struct strs devices;		 /* HOST[:INSIDE][:rwm] */
 	struct strs device_rules;	 /* "c 10:* rw" */
 	struct strs sysctls;		 /* KEY=VALUE */

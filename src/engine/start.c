@@ -105,6 +105,8 @@ static int network(struct starting *st, struct err *e)
 	};
 	int r = 0;
 
+	if (join_other(st->q.network))
+		return 0;
 	for (; r == 0 && rq.n_publish < st->q.publish.n; rq.n_publish++)
 		r = publish_parse(st->q.publish.v[rq.n_publish], &ports[rq.n_publish], e);
 	if (r == 0 && st->q.publish_all)
@@ -262,7 +264,7 @@ static void arg_fd(struct argv *v, const char *name, int fd)
 
 static const char *first_address(struct starting *st)
 {
-	const char *with_len = st->net.nics.n ? st->net.nics.v[0].address : NULL;
+	const char *with_len = st->net.nics.n ? st->net.nics.v[0].address : st->join.address;
 
 	return with_len ? arena_dupn(&st->arena, with_len, strcspn(with_len, "/")) : NULL;
 }
@@ -280,6 +282,8 @@ static void arguments(struct starting *st, struct argv *v, const char *program, 
 	arg_fd(v, NULL, st->join.pid_ns);
 	arg_fd(v, NULL, st->join.ipc_ns);
 	arg_fd(v, NULL, st->join.shm);
+	arg_fd(v, NULL, st->join.net_ns);
+	arg_fd(v, NULL, st->join.uts_ns);
 	/* An ordinary user's namespaces are in use as long as the instance lives. */
 	if (st->s->users_fd)
 		arg_fd(v, NULL, st->s->users_fd);

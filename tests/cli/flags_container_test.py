@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 300
 """What each option does, as containers, and what only a container can have."""
-import os, pathlib, subprocess
+import os, pathlib, re, subprocess
 
 import flags_cases  # noqa: F401, its cases register themselves
-from caisson_test import check, main, same, test
+from caisson_test import check, main, same, test, wait_for
 from flags_cases import T, cgroup_file, inspect
 
 NEEDS = "root,netns"
@@ -75,6 +75,29 @@ def runtimes_and_kinds_by_dockers_names(env):
     env.run("create", "--isolation", "hyperv", "--name", "hv", T, "true").ok()
     same(inspect(env, "hv")["HostConfig"]["Isolation"], "vm", "isolation")
     env.run("rm", "hv").ok()
+
+
+@test(needs=NEEDS)
+def network_of_another_instance(env):
+    env.run("run", "-d", "--name", "host1", "--hostname", "donorhost", "--add-host", "x:192.0.2.9", T, "httpd", "-f", "-p", "127.0.0.1:80", "-h", "/etc").ok()
+    wait_for(lambda: env.run("run", "--rm", "--network", "container:host1", T, "wget", "-qO-", "http://127.0.0.1/hostname").out == "donorhost\n", what="what listens on the other's loopback")
+    ns = env.run("exec", "host1", "readlink", "/proc/self/ns/net").ok().out
+    env.run("run", "--rm", "--net", "container:host1", T, "sh", "-c", "readlink /proc/self/ns/net; hostname; echo $HOSTNAME; cat /etc/hostname; grep 192.0.2.9 /etc/hosts").ok(
+        out=re.compile(re.escape(ns) + "donorhost\ndonorhost\ndonorhost\n192.0.2.9\\s+x\n"))
+    env.run("run", "-d", "--name", "guest1", "--network", "container:host1", T, "sleep", "1000").ok()
+    doc = inspect(env, "guest1")
+    same((doc["HostConfig"]["NetworkMode"], doc["NetworkSettings"]["Networks"], doc["NetworkSettings"]["IPAddress"]),
+         ("container:" + inspect(env, "host1")["Id"], {}, inspect(env, "host1")["NetworkSettings"]["IPAddress"]), "inspect")
+    for flags in (["-p", "1:1"], ["-P"], ["--hostname", "h"], ["--dns", "192.0.2.1"], ["--add-host", "a:192.0.2.1"], ["--mac-address", "02:00:00:00:00:01"], ["--ip", "10.0.0.9"],
+                  ["--expose", "80"], ["--sysctl", "net.ipv4.ip_forward=1"], ["--userns", "auto"]):
+        env.run("create", *flags, "--network", "container:host1", T, "true").error(2, flags[0])
+    env.run("run", "--rm", "--network", "container:", T, "true").error(2, "--network")
+    env.run("run", "--rm", "--network", "container:nobody", T, "true").error(125, "nobody")
+    env.run("run", "--rm", "--isolation", "vm", "--network", "container:host1", T, "true").error(125, "--network", "vm")
+    env.run("rm", "-f", "host1").ok()
+    env.run("exec", "guest1", "cat", "/etc/hostname").ok(out="donorhost\n")  # it goes on with what it has
+    env.run("restart", "-t", "0", "guest1").error(1, "--network", "no such instance")
+    env.run("rm", "-f", "guest1").ok()
 
 
 @test(needs=NEEDS)
