@@ -126,24 +126,12 @@ static int on_frame(struct apistream *p, const struct wire_frame *f, struct err 
 
 static int on_conn(struct apistream *p, struct err *e)
 {
-	struct wire_reader *rd = &p->conn->reader;
 	struct wire_frame f;
-	size_t room;
-	unsigned char *at = wire_room(rd, &room);
-	ssize_t n = read(p->conn->fd, at, room);
-	int r = 0;
+	int r = conn_read(p->conn, e);
 
-	if (n < 0 && errno == EINTR)
-		return 0;
-	if (n <= 0)
-		return err_set(e, ERR_SYSTEM, "the monitor of the instance ended");
-	wire_fed(rd, (size_t)n);
-	while (!p->exited && (r = wire_next(rd, &f, e)) > 0) {
+	while (r >= 0 && !p->exited && (r = wire_next(&p->conn->reader, &f, e)) > 0)
 		r = on_frame(p, &f, e);
-		if (r < 0)
-			break;
-	}
-	return r < 0 ? r : 0;
+	return r;
 }
 
 static int on_client(struct apistream *p, struct err *e)

@@ -29,12 +29,10 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	struct store *store;
 	uint64_t freed = 0;
 	char size[16];
-	int r = pa->force
-		    ? 1
-		    : confirm_ask("build prune",
-				  pa->keep ? "what builds keep for the next ones, the oldest first"
-					   : "everything that builds keep for the next ones",
-				  e);
+	int r = confirm_ask(pa->force, "build prune",
+			    pa->keep ? "what builds keep for the next ones, the oldest first"
+				     : "everything that builds keep for the next ones",
+			    e);
 
 	if (r <= 0)
 		return r;

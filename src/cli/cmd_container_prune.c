@@ -28,7 +28,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	struct prune_opts o = {.filters = {pa->filter.v, pa->filter.n}};
 	struct prune_result done;
 	char size[16];
-	int r = pa->force ? 1 : confirm_ask("container prune", "all instances that do not run", e);
+	int r = confirm_ask(pa->force, "container prune", "all instances that do not run", e);
 
 	if (r <= 0)
 		return r;

@@ -26,9 +26,8 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	auto_arena struct arena a = ARENA_INIT;
 	struct prune_opts o = {.filters = {pa->filter.v, pa->filter.n}};
 	struct prune_result done;
-	int r = pa->force ? 1
-			  : confirm_ask("network prune",
-					"all networks that no running instance is attached to", e);
+	int r = confirm_ask(pa->force, "network prune",
+			    "all networks that no running instance is attached to", e);
 
 	if (r <= 0)
 		return r;

@@ -44,7 +44,7 @@ static int ask(const struct system_prune_args *pa, struct err *e)
 		 "instance uses, and what killed commands left",
 		 pa->volumes ? ", all volumes without a name that no instance uses" : "",
 		 pa->all ? "" : " without a name");
-	return confirm_ask("system prune", what, e);
+	return confirm_ask(pa->force, "system prune", what, e);
 }
 
 static int run(struct session *s, const void *args, int argc, char **argv, struct err *e)
@@ -55,7 +55,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	    .all = pa->all, .volumes = pa->volumes, .filters = {pa->filter.v, pa->filter.n}};
 	struct prune_result done;
 	char size[16];
-	int r = pa->force ? 1 : ask(pa, e);
+	int r = ask(pa, e);
 
 	if (r <= 0)
 		return r;

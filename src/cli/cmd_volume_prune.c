@@ -30,12 +30,10 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	struct prune_opts o = {.all = pa->all, .filters = {pa->filter.v, pa->filter.n}};
 	struct prune_result done;
 	char size[16];
-	int r = pa->force
-		    ? 1
-		    : confirm_ask("volume prune",
-				  pa->all ? "every volume that no instance uses"
-					  : "every volume without a name that no instance uses",
-				  e);
+	int r = confirm_ask(pa->force, "volume prune",
+			    pa->all ? "every volume that no instance uses"
+				    : "every volume without a name that no instance uses",
+			    e);
 
 	if (r <= 0)
 		return r;

@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-int confirm_ask(const char *command, const char *what, struct err *e)
+int confirm_ask(bool force, const char *command, const char *what, struct err *e)
 {
 	char line[16] = "";
 
+	if (force)
+		return 1;
 	if (!isatty(STDIN_FILENO))
 		return err_set(e, ERR_USAGE,
 			       "%s asks first, and standard input is not a terminal: use --force",

@@ -224,26 +224,12 @@ static int on_frame(struct pump *p, const struct wire_frame *f, struct err *e)
 
 static int on_conn(struct pump *p, struct err *e)
 {
-	struct wire_reader *rd = &p->r->conn->reader;
 	struct wire_frame f;
-	unsigned char *at;
-	size_t room;
-	ssize_t n;
-	int r = 0;
+	int r = conn_read(p->r->conn, e);
 
-	at = wire_room(rd, &room);
-	n = read(p->r->conn->fd, at, room);
-	if (n < 0 && errno == EINTR)
-		return 0;
-	if (n <= 0)
-		return err_set(e, ERR_SYSTEM, "the monitor of the instance ended");
-	wire_fed(rd, (size_t)n);
-	while (!p->exited && (r = wire_next(rd, &f, e)) > 0) {
+	while (r >= 0 && !p->exited && (r = wire_next(&p->r->conn->reader, &f, e)) > 0)
 		r = on_frame(p, &f, e);
-		if (r < 0)
-			break;
-	}
-	return r < 0 ? r : 0;
+	return r;
 }
 
 static int on_signal(struct pump *p, struct err *e)

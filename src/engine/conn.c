@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 int conn_send(struct conn *c, enum wire_type type, uint32_t stream, const void *data, size_t len,
 	      struct err *e)
@@ -76,6 +77,20 @@ int conn_next(struct conn *c, struct wire_frame *f, struct err *e)
 	int r = wire_recv(c->fd, &c->reader, f, e);
 
 	return r == 0 ? err_set(e, ERR_SYSTEM, "the monitor ended") : r;
+}
+
+int conn_read(struct conn *c, struct err *e)
+{
+	size_t room;
+	unsigned char *at = wire_room(&c->reader, &room);
+	ssize_t n = read(c->fd, at, room);
+
+	if (n < 0 && errno == EINTR)
+		return 0;
+	if (n <= 0)
+		return err_set(e, ERR_SYSTEM, "the monitor of the instance ended");
+	wire_fed(&c->reader, (size_t)n);
+	return 0;
 }
 
 int conn_answer(struct conn *c, uint32_t stream, enum wire_type want, struct wire_frame *f,

@@ -33,6 +33,10 @@ int conn_hello(struct conn *c, struct err *e);
  * ERR_SYSTEM "the monitor ended" at the end of the stream. */
 int conn_next(struct conn *c, struct wire_frame *f, struct err *e);
 
+/* For who polls many descriptors: take what one read(2) brings; wire_next() gives its frames.
+ * ERR_SYSTEM at the end of the stream. */
+int conn_read(struct conn *c, struct err *e);
+
 /* Wait for the answer on a stream: a frame of type want, or ERR (which is returned).  Frames of
  * other types and streams are dropped. */
 int conn_answer(struct conn *c, uint32_t stream, enum wire_type want, struct wire_frame *f,

@@ -186,6 +186,19 @@ static int make(struct store *store, const struct request *q, struct arena *a, s
 	return r;
 }
 
+/* Check the request and fill in what only this host can say. */
+static int fix(struct session *s, struct request *q, struct store **store, struct arena *a,
+	       struct err *e)
+{
+	int r = check_parts(q, a, e);
+
+	if (r == 0)
+		r = session_store(s, store, e);
+	if (r == 0)
+		r = join_fix(s, q, a, e);
+	return r < 0 ? r : network_ctl_fix(s, q, a, e);
+}
+
 int create_instance(struct session *s, const struct request *asked,
 		    const struct image_pull_opts *pull, struct arena *a, struct instance *out,
 		    struct err *e)
@@ -194,14 +207,8 @@ int create_instance(struct session *s, const struct request *asked,
 	struct store *store;
 	struct request fixed = *asked, *q = &fixed;
 	auto_fd int lock = -1;
-	int r = check_parts(q, a, e);
+	int r = fix(s, q, &store, a, e);
 
-	if (r == 0)
-		r = session_store(s, &store, e);
-	if (r == 0)
-		r = join_fix(s, q, a, e);
-	if (r == 0)
-		r = network_ctl_fix(s, q, a, e);
 	if (r < 0)
 		return r;
 	/* From naming the image to the record that holds it nothing may be collected. */
@@ -222,14 +229,8 @@ int create_instance_of(struct session *s, const struct request *asked, const str
 {
 	struct request fixed = *asked, *q = &fixed;
 	struct store *store;
-	int r = check_parts(q, a, e);
+	int r = fix(s, q, &store, a, e);
 
-	if (r == 0)
-		r = session_store(s, &store, e);
-	if (r == 0)
-		r = join_fix(s, q, a, e);
-	if (r == 0)
-		r = network_ctl_fix(s, q, a, e);
 	if (r == 0)
 		r = describe(s, store, q, image, a, out, e);
 	return r < 0 ? r : make(store, q, a, out, e);

@@ -20,8 +20,8 @@
 #include "store/unpacker.h"
 #include "store/verity.h"
 #include "sys/fd.h"
+#include "sys/path.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -86,20 +86,12 @@ static const char *owner(struct audit *t, const char *digest)
 /* Names in a directory of the store. */
 static int names(struct audit *t, const char *dir, struct strs *out, struct err *e)
 {
-	int fd = store_dir(t->s, dir, e);
-	struct dirent *de;
-	DIR *d;
+	auto_fd int fd = store_dir(t->s, dir, e);
 
 	if (fd < 0)
 		return fd;
-	d = fdopendir(fd);
-	if (!d)
-		abort();
-	while ((de = readdir(d)))
-		if (!streq(de->d_name, ".") && !streq(de->d_name, ".."))
-			arena_strs_add(&t->a, out, arena_dup(&t->a, de->d_name));
-	closedir(d);
-	return 0;
+	errno = -path_names(fd, &t->a, out);
+	return errno ? err_sys(e, "%s", dir) : 0;
 }
 
 /* ---- staging ---- */
