@@ -20,7 +20,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#define OTHER "container:"
+#define OTHER	  "container:"
+#define CHAIN_MAX 16
 
 const char *join_other(const char *mode)
 {
@@ -89,6 +90,10 @@ static int find(struct session *s, const char *option, const char *name, struct 
 			    "the IPC of '%s' is its own: it would have to be run with --ipc "
 			    "shareable",
 			    name);
+	/* The sysctls that a new network gets would be written to the host's own. */
+	if (r == 0 && streq(option, "network") && theirs->network && streq(theirs->network, "host"))
+		r = err_set(e, ERR_UNSUPPORTED,
+			    "'%s' is on the host's network: --network host is the same", name);
 	return r < 0 ? err_wrap(e, r, "--%s", option) : 0;
 }
 
@@ -205,10 +210,24 @@ static int open_net(struct session *s, const char *name, struct arena *a, struct
 		    struct err *e)
 {
 	struct donor d;
+	int r = 0;
 
 	out->net_ns = open_one(s, "network", "net", name, a, &d, e);
 	if (out->net_ns < 0)
 		return out->net_ns;
+	/* The files in /etc are those of whom the namespace was made for: who joins one that has
+	 * joined looks there. */
+	for (int i = 0; r == 0 && join_other(d.q.network); i++) {
+		name = join_other(d.q.network);
+		d = (struct donor){0};
+		r = i < CHAIN_MAX ? find(s, "network", name, a, &d.l, &d.q, e)
+				  : err_set(e, ERR_LIMIT,
+					    "--network: more than %d instances join "
+					    "one another",
+					    CHAIN_MAX);
+	}
+	if (r < 0)
+		return r;
 	out->etc_dir = arena_printf(a, "%s/instances/%s", s->root, d.l.i.id);
 	out->address = d.l.state.address;
 	out->hostname = plan_build_hostname(&d.q, d.l.i.id, a);

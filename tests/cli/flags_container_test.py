@@ -91,6 +91,11 @@ def network_of_another_instance(env):
     for flags in (["-p", "1:1"], ["-P"], ["--hostname", "h"], ["--dns", "192.0.2.1"], ["--add-host", "a:192.0.2.1"], ["--mac-address", "02:00:00:00:00:01"], ["--ip", "10.0.0.9"],
                   ["--expose", "80"], ["--sysctl", "net.ipv4.ip_forward=1"], ["--userns", "auto"]):
         env.run("create", *flags, "--network", "container:host1", T, "true").error(2, flags[0])
+    # One who joins a joiner has the first one's files; the host's own network is joined by its own name only.
+    env.run("run", "--rm", "--network", "container:guest1", T, "cat", "/etc/hostname").ok(out="donorhost\n")
+    env.run("run", "-d", "--name", "open1", "--network", "host", T, "sleep", "1000").ok()
+    env.run("run", "--rm", "--network", "container:open1", T, "true").error(125, "open1", "--network host")
+    env.run("rm", "-f", "open1").ok()
     env.run("run", "--rm", "--network", "container:", T, "true").error(2, "--network")
     env.run("run", "--rm", "--network", "container:nobody", T, "true").error(125, "nobody")
     env.run("run", "--rm", "--isolation", "vm", "--network", "container:host1", T, "true").error(125, "--network", "vm")
