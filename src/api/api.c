@@ -65,7 +65,7 @@ static bool is_plain(const char *raw, const char *path)
 }
 
 /* "/v1.43/info" becomes "/info".  ERR_USAGE with docker's words. */
-static int strip_version(const char **path, struct err *e)
+static int strip_version(const char **path, unsigned int *asked, struct err *e)
 {
 	const char *p = str_after(*path, "/v");
 	unsigned long major, minor;
@@ -91,6 +91,7 @@ static int strip_version(const char **path, struct err *e)
 			       "is " APICALL_VERSION,
 			       major, minor);
 	*path = end;
+	*asked = (unsigned int)minor;
 	return 0;
 }
 
@@ -137,7 +138,7 @@ static void head(struct exchange *x)
 static int dispatch(struct apicall *c, const char *path, struct err *e)
 {
 	bool other = false;
-	int r = strip_version(&path, e);
+	int r = strip_version(&path, &c->minor, e);
 
 	if (r < 0)
 		return r;
@@ -155,7 +156,7 @@ static int dispatch(struct apicall *c, const char *path, struct err *e)
 static int handle(struct exchange *x, void *arg, struct err *e)
 {
 	const struct api *api = arg;
-	struct apicall c = {.s = api->s, .x = x, .a = &x->arena, .log = api->o->log};
+	struct apicall c = {.s = api->s, .x = x, .a = &x->arena, .minor = 47, .log = api->o->log};
 	const char *raw = x->request.path;
 	const char *path = http_request_decode(raw, strlen(raw), false, &x->arena);
 	int r;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/apibody.h"
+#include "api/apiread.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -14,81 +15,6 @@
 #define PIDS_PRESET 2048
 #define SHM_PRESET  (64u << 20)
 #define STOP_PRESET 10
-
-/* ---- members that say nothing ---- */
-
-static bool says_nothing(const struct json *j);
-
-static int one_member(const char *key, struct json *value, void *arg)
-{
-	return says_nothing(value) ? 0 : -1;
-}
-
-static bool says_nothing(const struct json *j)
-{
-	auto_buf struct buf b = BUF_INIT(16);
-
-	if (!j)
-		return true;
-	if (json_is_object(j))
-		return json_each(j, one_member, NULL) == 0;
-	if (json_is_array(j)) {
-		for (size_t i = 0; i < json_length(j); i++)
-			if (!says_nothing(json_at(j, i)))
-				return false;
-		return true;
-	}
-	json_dump(j, &b);
-	return streq(b.p, "false") || streq(b.p, "0") || streq(b.p, "\"\"") || streq(b.p, "null");
-}
-
-struct known {
-	const struct jbind *t;
-	const char *where;
-	struct err *e;
-};
-
-static int known_member(const char *key, struct json *value, void *arg)
-{
-	const struct known *k = arg;
-
-	for (const struct jbind_field *f = k->t->fields; f->key; f++)
-		if (streq(f->key, key))
-			return 0;
-	return says_nothing(value)
-		   ? 0
-		   : err_set(k->e, ERR_UNSUPPORTED, "%s%.60s is not possible here, or not known",
-			     k->where, key);
-}
-
-/* Read j by t; null members count as absent. */
-static int read_table(const struct jbind *t, struct json *j, void *out, struct arena *a,
-		      const char *where, struct err *e)
-{
-	struct known k = {t, where, e};
-	int r;
-
-	if (!j)
-		return 0;
-	if (!json_is_object(j))
-		return err_set(e, ERR_USAGE, "%s is no object", *where ? where : "the body");
-	r = json_each(j, known_member, &k);
-	if (r == 0)
-		r = jbind_read(t, j, out, a, *where ? where : "body", e);
-	/* What a client sent is its mistake, not damage of ours. */
-	if (r < 0 && e && e->kind == ERR_CORRUPT)
-		e->kind = ERR_USAGE;
-	return r;
-}
-
-static int parse(const char *text, size_t len, struct json **out, struct err *e)
-{
-	int r = json_parse(text, len, "body", out, e);
-
-	if (r < 0 && e && e->kind == ERR_CORRUPT)
-		e->kind = ERR_USAGE;
-	return r;
-}
 
 /* ---- POST /containers/create ---- */
 
@@ -240,12 +166,6 @@ static const char *text_of(const char *s)
 	return s && *s ? s : NULL;
 }
 
-static void pairs(const struct jbind_map *m, struct arena *a, struct strs *out)
-{
-	for (size_t i = 0; i < m->n; i++)
-		arena_strs_add(a, out, arena_printf(a, "%s=%s", m->v[i].key, m->v[i].value));
-}
-
 static int wall(const struct host *h, int *out, struct err *e)
 {
 	const char *i = text_of(h->isolation), *r = text_of(h->runtime);
@@ -285,10 +205,10 @@ static int publish(const char *port, struct json *list, void *arg)
 {
 	struct port_walk *w = arg;
 
-	for (size_t i = 0; i < json_length(list) || (i == 0 && says_nothing(list)); i++) {
+	for (size_t i = 0; i < json_length(list) || (i == 0 && apiread_nothing(list)); i++) {
 		struct port_map m = {0};
-		int r = read_table(&port_table, json_at(list, i), &m, w->a,
-				   "HostConfig.PortBindings.", w->e);
+		int r = apiread_table(&port_table, json_at(list, i), &m, w->a,
+				      "HostConfig.PortBindings.", w->e);
 
 		if (r < 0)
 			return r;
@@ -306,20 +226,6 @@ static int publish(const char *port, struct json *list, void *arg)
 			arena_strs_add(w->a, &w->q->publish, arena_dup(w->a, port));
 	}
 	return 0;
-}
-
-/* A member kept as text, read again as an object. */
-static int each_of(const char *json, const char *what,
-		   int (*fn)(const char *key, struct json *v, void *arg), void *arg, struct err *e)
-{
-	auto_json struct json *j = NULL;
-	int r = json ? json_parse(json, strlen(json), what, &j, e) : 0;
-
-	if (r < 0 || !j)
-		return r;
-	if (!json_is_object(j))
-		return err_set(e, ERR_USAGE, "%s is no object", what);
-	return json_each(j, fn, arg);
 }
 
 static int mounts(const struct host *h, struct arena *a, struct request *q, struct err *e)
@@ -367,10 +273,10 @@ static void lists(const struct host *h, struct arena *a, struct request *q)
 							       : "",
 					    text_of(d->rights) ? d->rights : "rwm"));
 	}
-	pairs(&h->sysctls, a, &q->sysctls);
-	pairs(&h->storage, a, &q->storage_opts);
-	pairs(&h->annotations, a, &q->annotations);
-	pairs(&h->log.config, a, &q->log_opts);
+	apiread_pairs(&h->sysctls, a, &q->sysctls);
+	apiread_pairs(&h->storage, a, &q->storage_opts);
+	apiread_pairs(&h->annotations, a, &q->annotations);
+	apiread_pairs(&h->log.config, a, &q->log_opts);
 }
 
 static void limits(const struct host *h, struct request *q)
@@ -437,7 +343,7 @@ static int host_config(const char *json, struct arena *a, struct request *q, str
 	int r = json ? json_parse(json, strlen(json), "HostConfig", &j, e) : 0;
 
 	if (r == 0)
-		r = read_table(&host_table, j, &h, a, "HostConfig.", e);
+		r = apiread_table(&host_table, j, &h, a, "HostConfig.", e);
 	if (r < 0)
 		return r;
 	q->volumes = h.binds;
@@ -460,7 +366,7 @@ static int host_config(const char *json, struct arena *a, struct request *q, str
 	r = mounts(&h, a, q, e);
 	if (r == 0)
 		r = modes(&h, a, q, e);
-	return r < 0 ? r : each_of(h.ports, "HostConfig.PortBindings", publish, &w, e);
+	return r < 0 ? r : apiread_each(h.ports, "HostConfig.PortBindings", publish, &w, e);
 }
 
 /* "sh" and ["sh"] are both docker's; null and absent leave the image's, [] and [""] clear it. */
@@ -500,11 +406,11 @@ static int endpoint(const char *name, struct json *v, void *arg)
 		return err_set(w->e, ERR_UNSUPPORTED,
 			       "NetworkingConfig: a second network ('%.60s') is not possible here",
 			       name);
-	return says_nothing(v) ? 0
-			       : err_set(w->e, ERR_UNSUPPORTED,
-					 "NetworkingConfig.EndpointsConfig.%.60s: addresses and "
-					 "aliases are not possible here",
-					 name);
+	return apiread_nothing(v) ? 0
+				  : err_set(w->e, ERR_UNSUPPORTED,
+					    "NetworkingConfig.EndpointsConfig.%.60s: addresses and "
+					    "aliases are not possible here",
+					    name);
 }
 
 static int networking(const char *key, struct json *v, void *arg)
@@ -512,10 +418,43 @@ static int networking(const char *key, struct json *v, void *arg)
 	const struct net_walk *w = arg;
 
 	if (!streq(key, "EndpointsConfig"))
-		return says_nothing(v) ? 0
-				       : err_set(w->e, ERR_UNSUPPORTED,
-						 "NetworkingConfig.%.60s is not known", key);
+		return apiread_nothing(v) ? 0
+					  : err_set(w->e, ERR_UNSUPPORTED,
+						    "NetworkingConfig.%.60s is not known", key);
 	return json_is_object(v) ? json_each(v, endpoint, arg) : 0;
+}
+
+static bool same_place(const char *x, size_t n, const char *y)
+{
+	size_t m = strlen(y);
+
+	while (n > 1 && x[n - 1] == '/')
+		n--;
+	while (m > 1 && y[m - 1] == '/')
+		m--;
+	return n == m && strncmp(x, y, n) == 0;
+}
+
+/* Whether something of its own is mounted there: clients (compose, python's) name the destination
+ * of a bind among the volumes, too. */
+static bool is_mounted(const struct request *q, const char *place)
+{
+	for (size_t i = 0; i < q->volumes.n; i++) {
+		const char *colon = strchr(q->volumes.v[i], ':');
+
+		if (colon && same_place(colon + 1, strcspn(colon + 1, ":"), place))
+			return true;
+	}
+	for (size_t i = 0; i < q->mounts.n; i++) {
+		const char *target = strstr(q->mounts.v[i], ",target=") + strlen(",target=");
+
+		if (same_place(target, strcspn(target, ","), place))
+			return true;
+	}
+	for (size_t i = 0; i < q->tmpfs.n; i++)
+		if (same_place(q->tmpfs.v[i], strcspn(q->tmpfs.v[i], ":"), place))
+			return true;
+	return false;
 }
 
 static int process(const struct create *b, struct arena *a, struct request *q, struct err *e)
@@ -542,14 +481,15 @@ static int process(const struct create *b, struct arena *a, struct request *q, s
 				       "image's is not possible",
 				       b->env.v[i]);
 	for (size_t i = 0; i < b->volumes.n; i++)
-		arena_strs_add(a, &q->volumes, b->volumes.v[i]);
+		if (!is_mounted(q, b->volumes.v[i]))
+			arena_strs_add(a, &q->volumes, b->volumes.v[i]);
 	if (b->in)
 		arena_strs_add(a, &q->attach, "stdin");
 	if (b->out)
 		arena_strs_add(a, &q->attach, "stdout");
 	if (b->err)
 		arena_strs_add(a, &q->attach, "stderr");
-	pairs(&b->labels, a, &q->labels);
+	apiread_pairs(&b->labels, a, &q->labels);
 	return entrypoint(b->entrypoint, a, q, e);
 }
 
@@ -559,16 +499,16 @@ int apibody_create(const char *text, size_t len, struct arena *a, struct request
 	struct net_walk w = {out, e};
 	auto_json struct json *j = NULL;
 	struct create b = {0};
-	int r = parse(text, len, &j, e);
+	int r = apiread_parse(text, len, &j, e);
 
 	*out = (struct request){0};
 	if (r == 0)
-		r = read_table(&create_table, j, &b, a, "", e);
+		r = apiread_table(&create_table, j, &b, a, "", e);
 	if (r == 0)
 		r = host_config(b.host, a, out, e);
 	if (r == 0)
 		r = process(&b, a, out, e);
-	return r < 0 ? r : each_of(b.networking, "NetworkingConfig", networking, &w, e);
+	return r < 0 ? r : apiread_each(b.networking, "NetworkingConfig", networking, &w, e);
 }
 
 /* ---- exec ---- */
@@ -591,11 +531,11 @@ int apibody_exec(const char *text, size_t len, struct arena *a, struct apibody_e
 		 struct err *e)
 {
 	auto_json struct json *j = NULL;
-	int r = parse(text, len, &j, e);
+	int r = apiread_parse(text, len, &j, e);
 
 	*out = (struct apibody_exec){0};
 	if (r == 0)
-		r = read_table(&apibody_exec_table, j, out, a, "", e);
+		r = apiread_table(&apibody_exec_table, j, out, a, "", e);
 	if (r < 0)
 		return r;
 	if (!out->args.n || !*out->args.v[0])
@@ -629,10 +569,10 @@ int apibody_start(const char *text, size_t len, struct arena *a, struct apibody_
 {
 	auto_json struct json *j = NULL;
 	struct start_body b = {0};
-	int r = parse(text, len, &j, e);
+	int r = apiread_parse(text, len, &j, e);
 
 	if (r == 0)
-		r = read_table(&start_table, j, &b, a, "", e);
+		r = apiread_table(&start_table, j, &b, a, "", e);
 	if (r < 0)
 		return r;
 	*out = (struct apibody_start){.detach = b.detach, .tty = b.tty};

@@ -25,7 +25,8 @@ struct apicall {
 	struct exchange *x;
 	struct arena *a;
 	const struct apiroute *route;
-	const char *id; /* what the path names, decoded */
+	const char *id;	    /* what the path names, decoded */
+	unsigned int minor; /* of the version that the path asks for, 1.MINOR */
 	bool log;
 };
 

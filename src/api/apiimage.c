@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "api/apiimage.h"
 #include "api/apicall.h"
 #include "api/apiroute.h"
 #include "base/err.h"
@@ -9,6 +10,7 @@
 #include "engine/members.h"
 #include "engine/prune.h"
 #include "engine/session.h"
+#include "engine/usage.h"
 #include "fmt/docker_config.h"
 #include "fmt/json.h"
 #include "fmt/reference.h"
@@ -47,7 +49,8 @@ static int list_query(struct apicall *c, struct list_query *q, struct err *e)
 	return r;
 }
 
-static void image(struct apicall *c, struct members *w, const struct image_rows *all, size_t at)
+void apiimage_row(struct apicall *c, struct members *w, const struct image_rows *all, size_t at,
+		  const struct usage_image *u)
 {
 	const struct image_row *v = &all->v[at];
 	struct strs tags = {0}, digests = {0};
@@ -69,14 +72,14 @@ static void image(struct apicall *c, struct members *w, const struct image_rows 
 	members_list(w, "RepoTags", &tags, "[]");
 	members_list(w, "RepoDigests", &digests, "[]");
 	members_num(w, "Created", v->created_s);
-	members_num(w, "Size", (int64_t)v->size);
-	members_num(w, "VirtualSize", (int64_t)v->size);
-	members_num(w, "SharedSize", -1);
-	members_num(w, "Containers", -1);
+	members_num(w, "Size", (int64_t)(u ? u->bytes : v->size));
+	members_num(w, "VirtualSize", (int64_t)(u ? u->bytes : v->size));
+	members_num(w, "SharedSize", u ? (int64_t)u->shared : -1);
+	members_num(w, "Containers", u ? (int64_t)u->instances : -1);
 	members_raw(w, "Labels", "null");
 }
 
-static bool seen_before(const struct image_rows *all, size_t at)
+bool apiimage_seen(const struct image_rows *all, size_t at)
 {
 	for (size_t i = 0; i < at; i++)
 		if (streq(all->v[i].id, all->v[at].id))
@@ -101,11 +104,11 @@ int apiimage_list(struct apicall *c, struct err *e)
 	for (size_t i = 0; i < all.n; i++) {
 		bool dangling = !all.v[i].repository || !all.v[i].tag;
 
-		if (seen_before(&all, i) || (q.dangling >= 0 && dangling != q.dangling))
+		if (apiimage_seen(&all, i) || (q.dangling >= 0 && dangling != q.dangling))
 			continue;
 		buf_puts(&b, first ? "{" : ",{");
 		first = w.comma = false;
-		image(c, &w, &all, i);
+		apiimage_row(c, &w, &all, i, NULL);
 		buf_puts(&b, "}");
 	}
 	buf_puts(&b, "]\n");

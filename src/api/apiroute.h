@@ -61,7 +61,26 @@ const struct apiroute *apiroute_find(const char *method, const char *path, struc
 	X(apiimage_pull)                                                                           \
 	X(apiimage_tag)                                                                            \
 	X(apiimage_remove)                                                                         \
-	X(apiimage_prune)
+	X(apiimage_prune)                                                                          \
+	X(apinetwork_list)                                                                         \
+	X(apinetwork_create)                                                                       \
+	X(apinetwork_prune)                                                                        \
+	X(apinetwork_inspect)                                                                      \
+	X(apinetwork_remove)                                                                       \
+	X(apivolume_list)                                                                          \
+	X(apivolume_create)                                                                        \
+	X(apivolume_prune)                                                                         \
+	X(apivolume_inspect)                                                                       \
+	X(apivolume_remove)                                                                        \
+	X(apinone_plugins)                                                                         \
+	X(apinone_plugin)                                                                          \
+	X(apinone_plugin_new)                                                                      \
+	X(apinone_swarm)                                                                           \
+	X(apinone_leave)                                                                           \
+	X(apinone_join)                                                                            \
+	X(apinone_search)                                                                          \
+	X(apinone_websocket)                                                                       \
+	X(apinone_buildkit)
 #define X(name) int name(struct apicall *c, struct err *e);
 APIROUTE_HANDLERS(X)
 #undef X

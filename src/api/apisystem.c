@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/apicall.h"
+#include "api/apiimage.h"
 #include "api/apiroute.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "engine/eventlog.h"
+#include "engine/image_ctl.h"
 #include "engine/info.h"
 #include "engine/members.h"
+#include "engine/session.h"
 #include "engine/usage.h"
+#include "engine/volume_ctl.h"
 
 #include <string.h>
 #include <sys/utsname.h>
@@ -149,25 +153,31 @@ int apisystem_info(struct apicall *c, struct err *e)
 
 /* ---- disk usage ---- */
 
-static void df_images(struct members *w, const struct usage *u)
+static int df_images(struct apicall *c, struct members *w, const struct usage *u, struct err *e)
 {
-	members_array(w, "Images");
-	for (size_t i = 0; i < u->image_list.n; i++) {
-		const struct usage_image *v = &u->image_list.v[i];
+	struct image_rows all;
+	int r = image_ctl_list(c->s, NULL, c->a, &all, e);
 
+	if (r < 0)
+		return r;
+	members_array(w, "Images");
+	for (size_t k = 0; k < all.n; k++) {
+		const struct usage_image *of = NULL;
+
+		for (size_t i = 0; !of && i < u->image_list.n; i++)
+			if (streq(u->image_list.v[i].id, all.v[k].id))
+				of = &u->image_list.v[i];
+		if (!of || apiimage_seen(&all, k))
+			continue;
 		members_item(w);
-		members_str(w, "Id", v->id);
-		members_list(w, "RepoTags", &v->names, "[]");
-		members_num(w, "Created", v->created_s);
-		members_num(w, "Size", (int64_t)v->bytes);
-		members_num(w, "SharedSize", (int64_t)v->shared);
-		members_num(w, "Containers", (int64_t)v->instances);
+		apiimage_row(c, w, &all, k, of);
 		members_close(w);
 	}
 	members_end(w);
+	return 0;
 }
 
-static void df_rest(struct members *w, const struct usage *u, struct arena *a)
+static void df_instances(struct members *w, const struct usage *u, struct arena *a)
 {
 	members_array(w, "Containers");
 	for (size_t i = 0; i < u->instance_list.n; i++) {
@@ -184,13 +194,34 @@ static void df_rest(struct members *w, const struct usage *u, struct arena *a)
 		members_close(w);
 	}
 	members_end(w);
+}
+
+static int df_volumes(struct apicall *c, struct members *w, const struct usage *u, struct err *e)
+{
+	struct strs none = {0};
+	struct volumes all;
+	int r = volume_ctl_list(c->s, &none, c->a, &all, e);
+
+	if (r < 0)
+		return r;
 	members_array(w, "Volumes");
 	for (size_t i = 0; i < u->volume_list.n; i++) {
 		const struct usage_volume *v = &u->volume_list.v[i];
+		struct strs labels = {0}, options = {0};
 
+		for (size_t k = 0; k < all.n; k++)
+			if (streq(all.v[k].name, v->name)) {
+				labels = volume_ctl_labels(&all.v[k], c->a);
+				options = all.v[k].options;
+			}
 		members_item(w);
 		members_str(w, "Name", v->name);
 		members_str(w, "Driver", "local");
+		members_str(w, "Scope", "local");
+		members_str(w, "Mountpoint",
+			    arena_printf(c->a, "%s/volumes/%s/_data", c->s->root, v->name));
+		members_map(w, "Labels", &labels, c->a);
+		members_map(w, "Options", &options, c->a);
 		members_open(w, "UsageData");
 		members_num(w, "Size", (int64_t)v->bytes);
 		members_num(w, "RefCount", (int64_t)v->instances);
@@ -198,6 +229,7 @@ static void df_rest(struct members *w, const struct usage *u, struct arena *a)
 		members_close(w);
 	}
 	members_end(w);
+	return 0;
 }
 
 int apisystem_df(struct apicall *c, struct err *e)
@@ -211,8 +243,13 @@ int apisystem_df(struct apicall *c, struct err *e)
 		return r;
 	buf_puts(&b, "{");
 	members_num(&w, "LayersSize", (int64_t)u.images.bytes);
-	df_images(&w, &u);
-	df_rest(&w, &u, c->a);
+	r = df_images(c, &w, &u, e);
+	if (r == 0)
+		df_instances(&w, &u, c->a);
+	if (r == 0)
+		r = df_volumes(c, &w, &u, e);
+	if (r < 0)
+		return r;
 	members_raw(&w, "BuildCache", "[]");
 	buf_puts(&b, "}");
 	return apicall_json(c, 200, &b, e);
