@@ -12,6 +12,15 @@ def network_is_loopback_alone(env):
 
 
 @test(needs="root")
+def state_at_fixed_places_is_this_files_own(env):
+    check(set(os.listdir("/run")) <= {"lock", "mount"}, f"/run is {os.listdir('/run')}")      # mount(8) keeps a directory there
+    same(os.listdir("/dev/shm"), [], "/dev/shm")
+    for line in open("/proc/self/mountinfo"):
+        if line.split()[4] in ("/run", "/dev/shm"):
+            check("shared:" not in line, f"others see what is mounted here: {line}")
+
+
+@test(needs="root")
 def leak_check_sees_a_process_a_file_and_a_link(env):
     before = env.left()
     p = subprocess.Popen(["sleep", "60"])

@@ -504,6 +504,7 @@ def settle_inside():
     subprocess.run(["mount", "--rbind", host_sys + "/fs/cgroup", "/sys/fs/cgroup"], check=True)
     subprocess.run(["umount", "-l", host_sys], check=True)
     os.rmdir(host_sys)
+    private_run()
     if not trees:
         return
     single = len(trees) == 1 and trees[0][1] == "/sys/fs/cgroup"
@@ -519,6 +520,21 @@ def settle_inside():
         # cgroup v2 hands controllers down only from a cgroup without processes of its own.
         with open(f"{point}/caisson-test-leaf/cgroup.procs", "w") as f:
             f.write("0")
+
+
+def private_run():
+    """A /run and a /dev/shm of our own: other engines keep state at fixed places there (containerd's shim gives its runtime
+    /run/containerd/runc as the root, podman its locks a name in /dev/shm), and two files, or two suites, met in it."""
+    resolv = os.path.realpath("/etc/resolv.conf")
+    text = open(resolv, "rb").read() if resolv.startswith("/run/") and os.path.exists(resolv) else None
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"], check=True)
+    os.mkdir("/run/lock")
+    os.chmod("/run/lock", 0o1777)
+    if os.path.isdir("/dev/shm"):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", "tmpfs", os.path.realpath("/dev/shm")], check=True)
+    if text is not None:
+        os.makedirs(os.path.dirname(resolv), exist_ok=True)
+        pathlib.Path(resolv).write_bytes(text)
 
 
 def inner_init():
