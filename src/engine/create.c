@@ -10,6 +10,7 @@
 #include "engine/image_ensure.h"
 #include "engine/join.h"
 #include "engine/limits.h"
+#include "engine/logs_journal.h"
 #include "engine/mountspec.h"
 #include "engine/names.h"
 #include "engine/network_ctl.h"
@@ -73,6 +74,8 @@ static int check_parts(const struct request *q, struct arena *a, struct err *e)
 	struct publish p;
 	int r = request_check(q, e);
 
+	if (r == 0 && q->log_driver && streq(q->log_driver, "journald"))
+		r = logs_journal_check(e);
 	if (r == 0)
 		r = join_check(q, e);
 	if (r == 0)

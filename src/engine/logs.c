@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "engine/logs_journal.h"
 #include "engine/request.h"
 #include "engine/session.h"
 #include "fmt/logline.h"
@@ -41,18 +42,23 @@ static int one_line(const char *p, size_t n, void *arg)
 	return r->line(&l, text.p, text.len, r->arg);
 }
 
-/* With --log-driver none there is nothing, and it should not look like silence. */
-static int check_kept(const struct instance *i, struct err *e)
+/* enum logconf_driver of the instance.  With none there is nothing, and it should not look like
+ * silence. */
+static int driver_of(const struct instance *i, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
 	struct request q = {0};
+	struct logconf c;
+	int r = jbind_parse(&request_table, i->request, strlen(i->request), &q, &a, "request", e);
 
-	if (jbind_parse(&request_table, i->request, strlen(i->request), &q, &a, "request", e) < 0)
-		return -EINVAL;
-	return q.log_driver && streq(q.log_driver, logconf_driver_names[LOGCONF_NONE])
+	if (r == 0)
+		r = logconf_parse(q.log_driver, &q.log_opts, NULL, &a, &c, e);
+	if (r < 0)
+		return r;
+	return c.driver == LOGCONF_NONE
 		   ? err_set(e, ERR_UNSUPPORTED, "instance '%s' keeps no log: --log-driver none",
 			     i->name)
-		   : 0;
+		   : c.driver;
 }
 
 /* Will more be written?  One that a policy starts again goes on, in another monitor. */
@@ -85,6 +91,18 @@ static int follow(struct journal_reader *j, const struct logs_query *q, int watc
 	return ret;
 }
 
+struct place {
+	int dir, run_fd;
+	const char *id;
+};
+
+static bool place_goes_on(void *at)
+{
+	const struct place *p = at;
+
+	return goes_on(p->dir, p->run_fd, p->id);
+}
+
 int logs_read(struct session *s, const struct instance *i, const struct logs_query *q,
 	      int (*line)(const struct logline *, const char *, size_t, void *), void *arg,
 	      struct err *e)
@@ -95,7 +113,7 @@ int logs_read(struct session *s, const struct instance *i, const struct logs_que
 	auto_fd int dir = -1, watch = -1;
 	struct store *store;
 	char path[96];
-	int ret = session_store(s, &store, e);
+	int driver, ret = session_store(s, &store, e);
 
 	if (ret < 0)
 		return ret;
@@ -103,14 +121,26 @@ int logs_read(struct session *s, const struct instance *i, const struct logs_que
 	dir = openat(store_root_fd(store), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return err_sys(e, "log of '%s'", i->name);
-	ret = check_kept(i, e);
-	if (ret < 0)
-		return ret;
+	driver = driver_of(i, e);
+	if (driver < 0)
+		return driver;
 	j.dir_fd = dir;
 	watch = q->follow ? journal_watch(dir) : -1;
 	if (q->follow && watch < 0) {
 		errno = -watch;
 		return err_sys(e, "watch the log");
+	}
+	if (driver == LOGCONF_JOURNALD) {
+		struct place at = {dir, store_run_fd(store), i->id};
+
+		return logs_journal_read(s, i,
+					 &(struct logs_journal_reading){.q = q,
+									.line = line,
+									.arg = arg,
+									.goes_on = place_goes_on,
+									.at = &at,
+									.watch_fd = watch},
+					 e);
 	}
 	ret = journal_read(&j, q->tail);
 	if (ret == 0 && q->follow)

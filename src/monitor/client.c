@@ -84,10 +84,8 @@ static void input_gone(struct link *l)
 static void uncongest(struct client *c)
 {
 	for (struct link *l = c->links; l; l = l->next_of_client)
-		if (l->owner && l->proc->congested) {
-			l->proc->congested = false;
-			l->proc->server->ops->flow(l->proc);
-		}
+		if (l->owner)
+			server_flow(l->proc);
 }
 
 /* Not closed here: callers walk lists it is in.  The hang-up brings the loop. */
@@ -607,10 +605,8 @@ void client_close(struct client *c)
 		input_gone(l);
 		client_unlink(l);
 		/* Nobody waits for this output any more; it goes to the log, or nowhere. */
-		if (owner && proc->congested) {
-			proc->congested = false;
-			s->ops->flow(proc);
-		}
+		if (owner)
+			server_flow(proc);
 	}
 	outq_done(&c->out);
 	wire_reader_done(&c->reader);

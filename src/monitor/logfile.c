@@ -4,7 +4,8 @@
 #include "base/err.h"
 #include "fmt/timestamp.h"
 #include "fmt/utf8.h"
-#include "spec/logconf.h"
+#include "monitor/logjournal.h"
+#include "spec/plan.h"
 #include "sys/fd.h"
 #include "sys/journal.h"
 
@@ -18,8 +19,9 @@
 
 static const char *const names[] = {"stdout", "stderr"};
 
-int logfile_open(struct logfile *l, int dir_fd, const struct logconf *c, struct err *e)
+int logfile_open(struct logfile *l, int dir_fd, const struct plan_caisson *plan, struct err *e)
 {
+	const struct logconf *c = &plan->log;
 	struct stat st;
 
 	l->dir_fd = dir_fd;
@@ -27,6 +29,8 @@ int logfile_open(struct logfile *l, int dir_fd, const struct logconf *c, struct 
 	l->max_files = (unsigned int)c->max_files;
 	if (c->driver == LOGCONF_NONE)
 		return 0;
+	if (c->driver == LOGCONF_JOURNALD)
+		return logjournal_open(plan, &l->journal, e);
 	if (c->attrs && !(l->attrs = strdup(c->attrs)))
 		abort();
 	l->fd = openat(dir_fd, "log", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
@@ -34,6 +38,19 @@ int logfile_open(struct logfile *l, int dir_fd, const struct logconf *c, struct 
 		return err_sys(e, "log of the instance");
 	l->size = (uint64_t)st.st_size;
 	return 0;
+}
+
+bool logfile_keeps(const struct logfile *l)
+{
+	return l->fd >= 0 || l->journal;
+}
+
+static int64_t time_of(const struct logfile *l)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return l->at_ns ? l->at_ns : (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 /* Readers that follow see the name change and read the old file to its end. */
@@ -68,37 +85,56 @@ static void put(struct logfile *l, const struct buf *b)
 static void line(const struct logfile *l, struct buf *b, enum logfile_stream s, const char *data,
 		 size_t len)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
 	buf_puts(b, "{\"log\":\"");
 	utf8_json(b, data, len);
 	buf_printf(b, "\",\"stream\":\"%s\"", names[s]);
 	if (l->attrs)
 		buf_printf(b, ",\"attrs\":%s", l->attrs);
 	buf_puts(b, ",\"time\":\"");
-	timestamp_print((int64_t)now.tv_sec * 1000000000 + now.tv_nsec, b);
+	timestamp_print(time_of(l), b);
 	buf_puts(b, "\"}\n");
+}
+
+static void to_journal(struct logfile *l, enum logfile_stream s, const char *data, size_t len)
+{
+	struct logjournal_line j = {data, len, time_of(l), s == LOGFILE_STDERR};
+
+	if (logjournal_line(l->journal, &j) < 0)
+		l->lost += len;
+}
+
+/* False: there is still no room. */
+static bool tell_lost(struct logfile *l, struct buf *b)
+{
+	uint64_t lost = l->lost;
+	char note[80];
+	int n = snprintf(note, sizeof(note), "[caisson: %llu bytes of log were lost]\n",
+			 (unsigned long long)lost);
+
+	l->lost = 0;
+	if (l->journal) {
+		to_journal(l, LOGFILE_STDERR, note, (size_t)n);
+	} else {
+		line(l, b, LOGFILE_STDERR, note, (size_t)n);
+		put(l, b);
+		b->len = 0;
+	}
+	if (!l->lost)
+		return true;
+	l->lost = lost;
+	return false;
 }
 
 static void emit(struct logfile *l, struct buf *b, enum logfile_stream s, const char *data,
 		 size_t len)
 {
-	char note[80];
-
-	if (l->lost) {
-		uint64_t lost = l->lost;
-		int n = snprintf(note, sizeof(note), "[caisson: %llu bytes of log were lost]\n",
-				 (unsigned long long)lost);
-
-		l->lost = 0;
-		line(l, b, LOGFILE_STDERR, note, (size_t)n);
-		put(l, b);
-		b->len = 0;
-		if (l->lost) { /* still no room */
-			l->lost = lost + len;
-			return;
-		}
+	if (l->lost && !tell_lost(l, b)) {
+		l->lost += len;
+		return;
+	}
+	if (l->journal) {
+		to_journal(l, s, data, len);
+		return;
 	}
 	line(l, b, s, data, len);
 	/* Lines that came together are written together. */
@@ -112,7 +148,7 @@ void logfile_write(struct logfile *l, enum logfile_stream s, const char *data, s
 {
 	auto_buf struct buf b = BUF_INIT(1 << 20);
 
-	if (l->fd < 0)
+	if (!logfile_keeps(l))
 		return;
 	while (len) {
 		const char *nl = memchr(data, '\n', len);
@@ -143,11 +179,13 @@ void logfile_flush(struct logfile *l)
 {
 	auto_buf struct buf b = BUF_INIT(1 << 20);
 
-	for (int s = 0; l->fd >= 0 && s < LOGFILE_STREAM_MAX_; s++) {
+	for (int s = 0; logfile_keeps(l) && s < LOGFILE_STREAM_MAX_; s++) {
 		if (l->part[s].len)
 			emit(l, &b, (enum logfile_stream)s, l->part[s].p, l->part[s].len);
 		l->part[s].len = 0;
 	}
+	if (l->lost && logfile_keeps(l))
+		tell_lost(l, &b);
 	if (b.len)
 		put(l, &b);
 }
@@ -155,9 +193,15 @@ void logfile_flush(struct logfile *l)
 void logfile_done(struct logfile *l)
 {
 	logfile_flush(l);
+	logfile_leave(l);
+}
+
+void logfile_leave(struct logfile *l)
+{
 	for (int s = 0; s < LOGFILE_STREAM_MAX_; s++)
 		free(l->part[s].p);
 	fd_close(l->fd);
 	free(l->attrs);
+	logjournal_close(l->journal);
 	*l = LOGFILE_INIT;
 }

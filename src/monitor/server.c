@@ -194,7 +194,7 @@ void server_failed(struct proc *p, const struct err *why)
 	}
 	s->ended = true;
 	s->failure = *why;
-	logfile_flush(&s->log);
+	logsink_finish(&s->log);
 	s->ops->end(s);
 	write_exit(s,
 		   why->kind == ERR_NO_COMMAND ? 127
@@ -205,6 +205,17 @@ void server_failed(struct proc *p, const struct err *why)
 		if (c->first)
 			client_send_err(c, 0, why);
 	server_settle(s);
+}
+
+/* Its owner does not read, or its log is not written. */
+static bool must_wait(const struct proc *p)
+{
+	if (p->number == 1 && logsink_full(&p->server->log))
+		return true;
+	for (const struct link *l = p->links; l; l = l->next_of_proc)
+		if (l->owner && l->client->out.len > CLIENT_QUEUE_FULL)
+			return true;
+	return false;
 }
 
 void server_output(struct proc *p, enum logfile_stream stream, const char *data, size_t len)
@@ -220,14 +231,25 @@ void server_output(struct proc *p, enum logfile_stream stream, const char *data,
 		trace_mark(TRACE_FIRST_OUTPUT);
 	seen = true;
 	if (p->number == 1)
-		logfile_write(&p->server->log, stream, data, len);
-	for (struct link *l = p->links; l; l = l->next_of_proc) {
-		if (err ? !l->err : !l->out)
-			continue;
-		client_send(l->client, err ? WIRE_STDERR : WIRE_STDOUT, l->stream, data, len);
-		if (l->owner && l->client->out.len > CLIENT_QUEUE_FULL)
-			p->congested = true;
-	}
+		logsink_write(&p->server->log, stream, data, len);
+	for (struct link *l = p->links; l; l = l->next_of_proc)
+		if (err ? l->err : l->out)
+			client_send(l->client, err ? WIRE_STDERR : WIRE_STDOUT, l->stream, data,
+				    len);
+	p->congested |= must_wait(p);
+}
+
+void server_flow(struct proc *p)
+{
+	if (!p->congested || must_wait(p))
+		return;
+	p->congested = false;
+	p->server->ops->flow(p);
+}
+
+static void log_drained(struct logsink *l)
+{
+	server_flow(server_main(loop_owner(l, struct server, log)));
 }
 
 void server_took(struct proc *p, size_t n)
@@ -335,7 +357,7 @@ void server_exited(struct proc *p, int status)
 	trace_begin(TRACE_CLEANUP);
 	loop_drop(&s->stop_timer);
 	checkup_end(&s->checkup);
-	logfile_flush(&s->log);
+	logsink_finish(&s->log);
 	oom = s->ops->oom(s);
 	s->ops->end(s);
 	decide_restart(s, exit_code(status));
@@ -488,7 +510,8 @@ static int adopt_plan(struct server *s, struct err *e)
 	if (s->run_fd < 0)
 		return err_sys(e, "%s", c->run_dir);
 	server_new_proc(s, p->process->terminal, c->open_stdin);
-	return logfile_open(&s->log, s->state_fd, &c->log, e);
+	s->log.drained = log_drained;
+	return logsink_open(&s->log, &s->loop, s->state_fd, c, e);
 }
 
 static int watch_outside(struct server *s, struct err *e)
@@ -542,7 +565,7 @@ static void finish(struct server *s)
 	while (s->clients)
 		client_close(s->clients);
 	unlinkat(s->run_fd, "ctl", 0);
-	logfile_done(&s->log);
+	logsink_finish(&s->log);
 	checkup_end(&s->checkup);
 	teller_done(&s->teller);
 	loop_done(&s->loop);
@@ -569,7 +592,7 @@ int server_run(const struct server_setup *setup, struct err *e)
 			   .restart_timer = WATCH_INIT,
 			   .term = WATCH_INIT,
 			   .checkup = CHECKUP_INIT,
-			   .log = LOGFILE_INIT};
+			   .log = LOGSINK_INIT};
 	auto_arena struct arena a = ARENA_INIT;
 	struct plan *plan;
 	int r = begin(&s, e);

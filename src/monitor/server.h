@@ -20,7 +20,7 @@
 
 #include "base/err.h"
 #include "monitor/checkup.h"
-#include "monitor/logfile.h"
+#include "monitor/logsink.h"
 #include "monitor/loop.h"
 #include "monitor/outq.h"
 #include "monitor/teller.h"
@@ -112,7 +112,7 @@ struct server {
 	void *work;
 	int state_fd, run_fd; /* directories of the instance */
 	struct watch listener, stop_timer, restart_timer, term;
-	struct logfile log;
+	struct logsink log;
 	struct teller teller;
 	struct checkup checkup;
 	struct proc *procs; /* the main one is last */
@@ -154,6 +154,8 @@ void server_output(struct proc *p, enum logfile_stream s, const char *data, size
 void server_exited(struct proc *p, int status);
 /* Something of it was killed for want of memory. */
 void server_oom(struct server *s);
+/* A reason to hold output back may be gone. */
+void server_flow(struct proc *p);
 /* n bytes of .in were passed on (and removed by the caller). */
 void server_took(struct proc *p, size_t n);
 

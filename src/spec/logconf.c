@@ -9,9 +9,10 @@
 #include <regex.h>
 #include <stdlib.h>
 
-#define ATTRS_MAX (16u << 10)
+#define ATTRS_MAX      (16u << 10)
+#define BUFFER_DEFAULT (1 << 20) /* docker's */
 
-const char *const logconf_driver_names[] = {"json-file", "local", "none", NULL};
+const char *const logconf_driver_names[] = {"json-file", "local", "journald", "none", NULL};
 _Static_assert(sizeof(logconf_driver_names) / sizeof(*logconf_driver_names) ==
 		   LOGCONF_DRIVER_MAX_ + 1,
 	       "a name per driver");
@@ -22,6 +23,9 @@ static const struct jbind_field fields[] = {
     JB(struct logconf, max_bytes, "maxBytes", JBIND_INT),
     JB(struct logconf, max_files, "maxFiles", JBIND_INT),
     JB(struct logconf, attrs, "attrs", JBIND_RAW),
+    JB(struct logconf, tag, "tag", JBIND_STR),
+    JB(struct logconf, non_blocking, "nonBlocking", JBIND_BOOL),
+    JB(struct logconf, buffer_bytes, "bufferBytes", JBIND_INT),
     JB_END,
 };
 const struct jbind logconf_table = {.size = sizeof(struct logconf), .fields = fields};
@@ -86,7 +90,7 @@ static int match(struct attrs *at, const struct strs *from, const char *option, 
 }
 
 /* Docker's words; everything else is refused, so that no template is half understood. */
-static int tag(struct attrs *at, const char *text, struct arena *a, struct err *e)
+static int tag(struct attrs *at, const char *text, struct arena *a, const char **out, struct err *e)
 {
 	static const struct logconf_facts none = {"", "", "", "sha256:", NULL, NULL};
 	const struct logconf_facts *f = at->facts ? at->facts : &none;
@@ -117,21 +121,20 @@ static int tag(struct attrs *at, const char *text, struct arena *a, struct err *
 		buf_puts(&b, words[w].value);
 		text += strlen(words[w].word);
 	}
-	if (at->facts)
-		add(at, "tag", 3, arena_dupn(a, b.p, b.len), a);
-	return 0;
+	*out = arena_dupn(a, b.p, b.len);
+	return buf_fail(&b, "--log-opt tag", e);
 }
 
 /* ---- options ---- */
 
-static int size(const char *text, struct logconf *out, struct err *e)
+static int size(const char *option, const char *text, int64_t *out, struct err *e)
 {
 	uint64_t v;
 
 	if (opt_parse_bytes(text, &v) < 0 || v < 1 || v > INT64_MAX)
-		return err_set(e, ERR_USAGE,
-			       "--log-opt max-size wants a size such as 10m, not '%.40s'", text);
-	out->max_bytes = (int64_t)v;
+		return err_set(e, ERR_USAGE, "--log-opt %s wants a size such as 10m, not '%.40s'",
+			       option, text);
+	*out = (int64_t)v;
 	return 0;
 }
 
@@ -146,57 +149,83 @@ static int files(const char *text, struct logconf *out, struct err *e)
 	return 0;
 }
 
-static int only(const char *option, const char *text, const char *want, const char *why,
-		struct err *e)
+static int mode(const char *text, struct logconf *out, struct err *e)
 {
-	return streq(text, want)
+	out->non_blocking = streq(text, "non-blocking");
+	return out->non_blocking || streq(text, "blocking")
 		   ? 0
-		   : err_set(e, ERR_UNSUPPORTED, "--log-opt %s=%.40s is not possible: %s", option,
-			     text, why);
+		   : err_set(e, ERR_USAGE,
+			     "--log-opt mode is blocking or non-blocking, not '%.40s'", text);
 }
 
-static int one(const char *text, struct attrs *at, struct arena *a, struct logconf *out,
-	       struct err *e)
+/* What every line carries.  1: it was none of these. */
+static int carried(const char *text, struct attrs *at, struct arena *a, struct logconf *out,
+		   struct err *e)
 {
 	const struct strs *labels = at->facts ? at->facts->labels : NULL;
 	const struct strs *env = at->facts ? at->facts->env : NULL;
 	const char *v;
 
-	if (out->driver == LOGCONF_NONE)
-		return err_set(e, ERR_USAGE, "--log-opt has no meaning with --log-driver none");
+	if ((v = str_after(text, "labels="))) {
+		pick(at, labels, v, NULL, a);
+		return 0;
+	}
+	if ((v = str_after(text, "env="))) {
+		pick(at, env, v, NULL, a);
+		return 0;
+	}
+	if ((v = str_after(text, "labels-regex=")))
+		return match(at, labels, "labels-regex", v, a, e);
+	if ((v = str_after(text, "env-regex=")))
+		return match(at, env, "env-regex", v, a, e);
+	if ((v = str_after(text, "tag=")))
+		return tag(at, v, a, &out->tag, e);
+	return 1;
+}
+
+/* Of the files.  1: it was none of these. */
+static int bounds(const char *text, struct logconf *out, struct err *e)
+{
+	const char *v;
+
 	if ((v = str_after(text, "max-size=")))
-		return size(v, out, e);
+		return size("max-size", v, &out->max_bytes, e);
 	if ((v = str_after(text, "max-file=")))
 		return files(v, out, e);
 	if ((v = str_after(text, "compress=")))
-		return only("compress", v, "false", "rotated logs are not compressed", e);
+		return streq(v, "false") ? 0
+					 : err_set(e, ERR_UNSUPPORTED,
+						   "--log-opt compress=%.40s is not possible: "
+						   "rotated logs are not compressed",
+						   v);
+	return 1;
+}
+
+static int one(const char *text, struct attrs *at, struct arena *a, struct logconf *out,
+	       struct err *e)
+{
+	const char *v;
+	int r = 1;
+
+	if (out->driver == LOGCONF_NONE)
+		return err_set(e, ERR_USAGE, "--log-opt has no meaning with --log-driver none");
 	if ((v = str_after(text, "mode=")))
-		return only("mode", v, "blocking",
-			    "the workload waits for its log only while the disk does", e);
-	if (out->driver == LOGCONF_JSON_FILE) {
-		if ((v = str_after(text, "labels="))) {
-			pick(at, labels, v, NULL, a);
-			return 0;
-		}
-		if ((v = str_after(text, "env="))) {
-			pick(at, env, v, NULL, a);
-			return 0;
-		}
-		if ((v = str_after(text, "labels-regex=")))
-			return match(at, labels, "labels-regex", v, a, e);
-		if ((v = str_after(text, "env-regex=")))
-			return match(at, env, "env-regex", v, a, e);
-		if ((v = str_after(text, "tag=")))
-			return tag(at, v, a, e);
-	}
-	return err_set(e, ERR_USAGE, "--log-driver %s does not know --log-opt '%.60s'",
-		       logconf_driver_names[out->driver], text);
+		return mode(v, out, e);
+	if ((v = str_after(text, "max-buffer-size=")))
+		return size("max-buffer-size", v, &out->buffer_bytes, e);
+	if (out->driver != LOGCONF_JOURNALD)
+		r = bounds(text, out, e);
+	if (r > 0 && out->driver != LOGCONF_LOCAL)
+		r = carried(text, at, a, out, e);
+	return r <= 0 ? r
+		      : err_set(e, ERR_USAGE, "--log-driver %s does not know --log-opt '%.60s'",
+				logconf_driver_names[out->driver], text);
 }
 
 static int driver(const char *name, int *out, struct err *e)
 {
-	static const char *const others[] = {"journald", "syslog",  "gelf",    "fluentd", "awslogs",
-					     "splunk",	 "etwlogs", "gcplogs", NULL};
+	static const char *const others[] = {"syslog", "gelf",	  "fluentd", "awslogs",
+					     "splunk", "etwlogs", "gcplogs", NULL};
 
 	for (int i = 0; logconf_driver_names[i]; i++)
 		if (streq(name, logconf_driver_names[i])) {
@@ -206,10 +235,11 @@ static int driver(const char *name, int *out, struct err *e)
 	for (const char *const *o = others; *o; o++)
 		if (streq(name, *o))
 			return err_set(e, ERR_UNSUPPORTED,
-				       "--log-driver %s is not possible: json-file, local and none "
-				       "are",
+				       "--log-driver %s is not possible: json-file, local, "
+				       "journald and none are",
 				       name);
-	return err_set(e, ERR_USAGE, "--log-driver is json-file, local or none, not '%.60s'", name);
+	return err_set(e, ERR_USAGE,
+		       "--log-driver is json-file, local, journald or none, not '%.60s'", name);
 }
 
 int logconf_parse(const char *name, const struct strs *opts, const struct logconf_facts *facts,
@@ -225,10 +255,17 @@ int logconf_parse(const char *name, const struct strs *opts, const struct logcon
 	buf_puts(&at.b, "{");
 	for (size_t i = 0; r == 0 && i < opts->n; i++)
 		r = one(opts->v[i], &at, a, &c, e);
+	if (r == 0 && c.buffer_bytes && !c.non_blocking)
+		r = err_set(e, ERR_USAGE,
+			    "--log-opt max-buffer-size is for --log-opt mode=non-blocking");
+	c.buffer_bytes = c.buffer_bytes ? c.buffer_bytes : BUFFER_DEFAULT;
+	/* Of a file's line the tag is one of its attributes; the journal has a field for it. */
+	if (r == 0 && c.tag && c.driver != LOGCONF_JOURNALD)
+		add(&at, "tag", 3, c.tag, a);
 	buf_puts(&at.b, "}");
 	if (r == 0)
 		r = buf_fail(&at.b, "--log-opt", e);
-	if (r == 0 && at.b.len > 2)
+	if (r == 0 && facts && at.b.len > 2)
 		c.attrs = arena_dupn(a, at.b.p, at.b.len);
 	buf_free(&at.b);
 	if (r == 0)

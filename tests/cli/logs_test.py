@@ -62,7 +62,7 @@ def none_keeps_nothing_and_says_so(env):
 def what_is_not_possible_is_refused(env):
     for args, words in ((["--log-driver", "syslog"], ["syslog", "json-file"]), (["--log-driver", "frob"], ["frob"]), (["--log-opt", "max-size=x"], ["max-size"]),
                         (["--log-opt", "max-file=0"], ["max-file"]), (["--log-opt", "frob=1"], ["frob"]), (["--log-opt", "compress=true"], ["compress"]),
-                        (["--log-opt", "mode=non-blocking"], ["mode"]), (["--log-opt", "tag={{.Frob}}"], ["tag"]), (["--log-opt", "labels-regex=("], ["labels-regex"]),
+                        (["--log-opt", "mode=sometimes"], ["mode", "sometimes"]), (["--log-opt", "tag={{.Frob}}"], ["tag"]), (["--log-opt", "labels-regex=("], ["labels-regex"]),
                         (["--log-driver", "none", "--log-opt", "max-size=1m"], ["none"]), (["--log-driver", "local", "--log-opt", "tag=x"], ["local", "tag"])):
         r = env.run("run", "--rm", *args, TINY, "true")
         check(r.code in (2, 125), f"{args}: {r.code}")
