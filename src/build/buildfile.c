@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
-#include "build/filecopy.h"
+#include "build/filefind.h"
 #include "fmt/dockerfile.h"
 #include "fmt/utf8.h"
 #include "sys/child.h"

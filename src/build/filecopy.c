@@ -3,6 +3,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "build/filefind.h"
 #include "fmt/limits.h"
 #include "sys/fd.h"
 #include "sys/inodes.h"
@@ -18,38 +19,22 @@
 
 struct writer {
 	const struct filefind_root *r;
-	const struct filecopy_dest *d;
+	int root_fd;
 	struct arena a;
-	bool into_dir; /* the destination is, or becomes, a directory */
-	const char *dest;
 	char *chunk;
 	/* The directory that was written to last stays open: files come in its order. */
 	const char *parent;
 	int parent_fd;
 	struct inodes links;
+	struct filefind_reader reader;
 	struct filefind_item **dirs; /* made here: their times are set at the end */
 	size_t n_dirs;
 	struct err *e;
 };
 
-static int owner_of(const struct writer *w, const struct filefind_item *it, uid_t *uid, gid_t *gid)
-{
-	*uid = w->d->owner_set ? w->d->uid : w->d->keep_owner ? it->st.st_uid : 0;
-	*gid = w->d->owner_set ? w->d->gid : w->d->keep_owner ? it->st.st_gid : 0;
-	return 0;
-}
-
 static int cannot(const struct writer *w, const char *path)
 {
 	return err_sys(w->e, "write '%s'", path);
-}
-
-/* Where it goes, in the destination's root. */
-static const char *target_of(struct writer *w, const struct filefind_item *it)
-{
-	if (it->alone && !w->into_dir)
-		return w->dest;
-	return filefind_join(&w->a, w->dest, it->to);
 }
 
 /* The directory that holds path, made with all above it if need be. */
@@ -62,30 +47,16 @@ static int open_parent(struct writer *w, const char *path, const char **base)
 	*base = slash ? slash + 1 : path;
 	if (w->parent_fd >= 0 && streq(dir, w->parent))
 		return w->parent_fd;
-	fd = path_mkdirs(w->d->root_fd, *dir ? dir : ".", 0755, PATH_IN_ROOT);
+	fd = path_mkdirs(w->root_fd, *dir ? dir : ".", 0755, PATH_IN_ROOT);
 	if (fd < 0) {
 		errno = -fd;
-		return errno == ENOTDIR
-			   ? err_set(w->e, ERR_USAGE, "'/%s' is not a directory in the image", dir)
-			   : cannot(w, dir);
+		return cannot(w, dir);
 	}
 	if (w->parent_fd >= 0)
 		close(w->parent_fd);
 	w->parent_fd = fd;
 	w->parent = dir;
 	return fd;
-}
-
-/* What is in the way of a file goes, unless it is a directory. */
-static int make_room(struct writer *w, int dir, const char *base, const char *path)
-{
-	if (unlinkat(dir, base, 0) == 0 || errno == ENOENT)
-		return 0;
-	if (errno == EISDIR)
-		return err_set(w->e, ERR_USAGE,
-			       "'/%s' is a directory in the image, and a file in %s", path,
-			       w->r->name);
-	return cannot(w, path);
 }
 
 static int put_times(int fd, const char *base, const struct stat *st)
@@ -123,47 +94,27 @@ static int copy_bytes(struct writer *w, int from, int to, const struct filefind_
 	return 0;
 }
 
-/* Most often nothing is in the way, and asking first would cost a lookup in every layer. */
-static int create(struct writer *w, int dir, const char *base, const char *path)
-{
-	for (int tries = 0;; tries++) {
-		int fd =
-		    openat(dir, base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		int r;
-
-		if (fd >= 0)
-			return fd;
-		if (errno != EEXIST || tries)
-			return cannot(w, path);
-		r = make_room(w, dir, base, path);
-		if (r < 0)
-			return r;
-	}
-}
-
 static int put_file(struct writer *w, const struct filefind_item *it, const char *path)
 {
 	const char *base;
 	int dir = open_parent(w, path, &base);
-	auto_fd int from = dir < 0 ? -1 : filefind_open(w->r, it, w->e);
+	auto_fd int from = dir < 0 ? -1 : filefind_read(&w->reader, w->r, it, w->e);
 	auto_fd int to = -1;
-	uid_t uid;
-	gid_t gid;
 	int r;
 
 	if (dir < 0 || from < 0)
 		return dir < 0 ? dir : from;
-	to = create(w, dir, base, path);
+	to = openat(dir, base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (to < 0)
-		return to;
+		return cannot(w, path);
 	r = copy_bytes(w, from, to, it);
 	if (r < 0)
 		return r;
-	owner_of(w, it, &uid, &gid);
 	/* Owner before mode and attributes: chown takes setuid and capabilities away. */
-	if (fchown(to, uid, gid) < 0 ||
-	    fchmod(to, w->d->mode_set ? w->d->mode : it->st.st_mode & 07777) < 0 ||
-	    filefind_each_xattr(from, put_xattr, &to) < 0 || put_times(to, NULL, &it->st) < 0)
+	if (fchown(to, it->st.st_uid, it->st.st_gid) < 0 ||
+	    fchmod(to, it->st.st_mode & 07777) < 0 ||
+	    filefind_each_xattr(from, false, put_xattr, &to) < 0 ||
+	    put_times(to, NULL, &it->st) < 0)
 		return cannot(w, path);
 	return 0;
 }
@@ -173,17 +124,14 @@ static int put_linked(struct writer *w, const struct filefind_item *it, const ch
 {
 	const char *before = inodes_before(&w->links, &it->st, path), *base, *name;
 	auto_fd int first = -1;
-	int dir, r;
+	int dir;
 
 	if (!before)
 		return put_file(w, it, path);
 	dir = open_parent(w, path, &base);
 	if (dir < 0)
 		return dir;
-	first = path_parent(w->d->root_fd, before, 0, PATH_IN_ROOT, &name);
-	r = make_room(w, dir, base, path);
-	if (r < 0)
-		return r;
+	first = path_parent(w->root_fd, before, 0, PATH_IN_ROOT, &name);
 	return first < 0 || linkat(first, name, dir, base, 0) < 0 ? cannot(w, path) : 0;
 }
 
@@ -191,53 +139,35 @@ static int put_other(struct writer *w, const struct filefind_item *it, const cha
 {
 	char target[LIMIT_LINK + 2];
 	const char *base;
-	int dir = open_parent(w, path, &base), r;
-	uid_t uid;
-	gid_t gid;
+	int dir = open_parent(w, path, &base), r = 0;
 
 	if (dir < 0)
 		return dir;
-	r = make_room(w, dir, base, path);
-	if (r >= 0 && S_ISLNK(it->st.st_mode))
+	if (S_ISLNK(it->st.st_mode))
 		r = (int)filefind_link(w->r, it, target, sizeof(target), w->e);
 	if (r < 0)
 		return r;
 	if (S_ISLNK(it->st.st_mode) ? symlinkat(target, dir, base) < 0
 				    : mknodat(dir, base, it->st.st_mode, it->st.st_rdev) < 0)
 		return cannot(w, path);
-	owner_of(w, it, &uid, &gid);
-	if (fchownat(dir, base, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+	if (fchownat(dir, base, it->st.st_uid, it->st.st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    (!S_ISLNK(it->st.st_mode) && fchmodat(dir, base, it->st.st_mode & 07777, 0) < 0) ||
 	    put_times(dir, base, &it->st) < 0)
 		return cannot(w, path);
 	return 0;
 }
 
-/* A directory that is there already keeps what it is. */
 static int put_dir(struct writer *w, struct filefind_item *it, const char *path)
 {
-	auto_fd int there = path_open(w->d->root_fd, *path ? path : ".", O_PATH, 0, PATH_IN_ROOT);
+	auto_fd int made = path_mkdirs(w->root_fd, *path ? path : ".", 0755, PATH_IN_ROOT);
 	auto_fd int fd = -1;
-	struct stat st;
-	uid_t uid;
-	gid_t gid;
 
-	if (there >= 0 && fstat(there, &st) == 0)
-		return S_ISDIR(st.st_mode)
-			   ? 0
-			   : err_set(w->e, ERR_USAGE,
-				     "'/%s' is a file in the image, and a directory in %s", path,
-				     w->r->name);
-	fd = path_mkdirs(w->d->root_fd, path, 0755, PATH_IN_ROOT);
-	if (fd < 0) {
-		errno = -fd;
+	errno = made < 0 ? -made : 0;
+	if (made < 0)
 		return cannot(w, path);
-	}
-	close(take_fd(&fd));
-	fd = path_open(w->d->root_fd, path, O_RDONLY | O_DIRECTORY, 0, PATH_IN_ROOT);
-	owner_of(w, it, &uid, &gid);
-	if (fd < 0 || fchown(fd, uid, gid) < 0 ||
-	    fchmod(fd, w->d->mode_set ? w->d->mode : it->st.st_mode & 07777) < 0)
+	fd = openat(made, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fchown(fd, it->st.st_uid, it->st.st_gid) < 0 ||
+	    fchmod(fd, it->st.st_mode & 07777) < 0)
 		return cannot(w, path);
 	w->dirs[w->n_dirs++] = it;
 	return 0;
@@ -245,67 +175,43 @@ static int put_dir(struct writer *w, struct filefind_item *it, const char *path)
 
 static int put(struct writer *w, struct filefind_item *it)
 {
-	const char *path = target_of(w, it);
-
 	if (S_ISDIR(it->st.st_mode))
-		return put_dir(w, it, path);
+		return put_dir(w, it, it->to);
 	if (S_ISREG(it->st.st_mode))
-		return put_linked(w, it, path);
-	return put_other(w, it, path);
+		return put_linked(w, it, it->to);
+	return put_other(w, it, it->to);
 }
 
-/* Whether the destination is a directory: it says so, or it is there, or there must be one. */
-static int find_dest(struct writer *w, const struct filefind_list *l)
+int filecopy_write(const struct filefind_root *r, const struct filefind_list *l, int dir_fd,
+		   struct err *e)
 {
-	const char *path = w->d->path;
-	size_t n = strlen(path);
-	auto_fd int fd = -1;
-	struct stat st;
-
-	w->into_dir = n && path[n - 1] == '/';
-	while (*path == '/')
-		path++;
-	n = strlen(path);
-	while (n && path[n - 1] == '/')
-		n--;
-	w->dest = arena_dupn(&w->a, path, n);
-	if (!w->into_dir) {
-		fd = path_open(w->d->root_fd, n ? w->dest : ".", O_PATH, 0, PATH_IN_ROOT);
-		w->into_dir = fd >= 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
-	}
-	if (l->named > 1 && !w->into_dir)
-		return err_set(
-		    w->e, ERR_USAGE,
-		    "'%s' must be a directory and end with '/': there is more than one source",
-		    w->d->path);
-	return 0;
-}
-
-int filecopy_write(const struct filefind_root *r, const struct filefind_list *l,
-		   const struct filecopy_dest *d, struct err *e)
-{
-	struct writer w = {
-	    .r = r, .d = d, .a = ARENA_INIT, .chunk = malloc(CHUNK), .parent_fd = -1, .e = e};
-	int ret;
+	struct writer w = {.r = r,
+			   .root_fd = dir_fd,
+			   .a = ARENA_INIT,
+			   .chunk = malloc(CHUNK),
+			   .parent_fd = -1,
+			   .reader = FILEFIND_READER_INIT,
+			   .e = e};
+	int ret = 0;
 
 	if (!w.chunk)
 		abort();
 	w.dirs = arena_array(&w.a, l->n + 1, sizeof(struct filefind_item *));
-	ret = find_dest(&w, l);
 	for (size_t i = 0; ret >= 0 && i < l->n; i++)
 		ret = put(&w, &l->v[i]);
 	/* Innermost first: each change of one below has gone before. */
 	while (ret >= 0 && w.n_dirs) {
 		const struct filefind_item *it = w.dirs[--w.n_dirs];
-		const char *path = target_of(&w, it);
-		auto_fd int fd = path_open(d->root_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY,
-					   0, PATH_IN_ROOT);
+		const char *path = it->to;
+		auto_fd int fd = path_open(w.root_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY, 0,
+					   PATH_IN_ROOT);
 
 		if (fd < 0 || put_times(fd, NULL, &it->st) < 0)
 			ret = cannot(&w, path);
 	}
 	if (w.parent_fd >= 0)
 		close(w.parent_fd);
+	filefind_reader_done(&w.reader);
 	free(w.chunk);
 	inodes_free(&w.links);
 	arena_free(&w.a);

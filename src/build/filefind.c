@@ -211,10 +211,54 @@ int filefind_changed(const struct filefind_root *r, const struct filefind_item *
 	return err_set(e, ERR_CONFLICT, "'%s' in %s changed while it was read", it->from, r->name);
 }
 
-/* The file that was found, and no other. */
-int filefind_open(const struct filefind_root *r, const struct filefind_item *it, struct err *e)
+void filefind_reader_done(struct filefind_reader *k)
 {
-	auto_fd int fd = path_open(r->fd, it->from, O_RDONLY | O_NONBLOCK, 0, PATH_IN_ROOT);
+	if (k->dir_fd >= 0)
+		close(k->dir_fd);
+	free(k->dir);
+	*k = FILEFIND_READER_INIT;
+}
+
+/* The directory of path, whose last component begins at base. */
+static int enter(struct filefind_reader *k, const struct filefind_root *r, const char *path,
+		 size_t base)
+{
+	char *dir;
+
+	if (k->dir_fd >= 0 && k->root_fd == r->fd && strncmp(k->dir, path, base) == 0 &&
+	    !k->dir[base])
+		return 0;
+	dir = strndup(path, base);
+	if (!dir)
+		abort();
+	filefind_reader_done(k);
+	k->root_fd = r->fd;
+	k->dir = dir;
+	k->dir_fd = path_open(r->fd, base ? dir : ".", O_PATH | O_DIRECTORY, 0, PATH_IN_ROOT);
+	return k->dir_fd;
+}
+
+/* One name of a directory that stays open, which saves the walk; a link, though, is read from the
+ * root. */
+static int open_item(struct filefind_reader *k, const struct filefind_root *r, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t base = slash ? (size_t)(slash - path) + 1 : 0;
+	int fd = enter(k, r, path, base);
+
+	if (fd < 0)
+		return fd;
+	fd = openat(k->dir_fd, path + base, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ELOOP)
+		return path_open(r->fd, path, O_RDONLY | O_NONBLOCK, 0, PATH_IN_ROOT);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The file that was found, and no other. */
+int filefind_read(struct filefind_reader *k, const struct filefind_root *r,
+		  const struct filefind_item *it, struct err *e)
+{
+	auto_fd int fd = open_item(k, r, it->from);
 	struct stat st;
 
 	if (fd < 0) {
@@ -228,14 +272,15 @@ int filefind_open(const struct filefind_root *r, const struct filefind_item *it,
 	return take_fd(&fd);
 }
 
-static bool wanted_xattr(const char *name)
+static bool wanted_xattr(const char *name, bool acls)
 {
-	return str_after(name, "user.") || streq(name, "security.capability");
+	return str_after(name, "user.") || streq(name, "security.capability") ||
+	       (acls && str_after(name, "system.posix_acl_"));
 }
 
 /* Call fn for each attribute that belongs to the file; a file system without them has none. */
-int filefind_each_xattr(int fd, int (*fn)(void *ctx, const char *name, const void *v, size_t n),
-			void *ctx)
+int filefind_each_xattr(int fd, bool acls,
+			int (*fn)(void *ctx, const char *name, const void *v, size_t n), void *ctx)
 {
 	auto_free char *list = NULL;
 	auto_free char *value = NULL;
@@ -249,7 +294,7 @@ int filefind_each_xattr(int fd, int (*fn)(void *ctx, const char *name, const voi
 		abort();
 	len = flistxattr(fd, list, (size_t)len);
 	for (const char *k = list; len > 0 && k < list + len; k += strlen(k) + 1) {
-		ssize_t n = wanted_xattr(k) ? fgetxattr(fd, k, value, LIMIT_XATTR_VALUE) : -1;
+		ssize_t n = wanted_xattr(k, acls) ? fgetxattr(fd, k, value, LIMIT_XATTR_VALUE) : -1;
 		int r = n >= 0 ? fn(ctx, k, value, (size_t)n) : 0;
 
 		if (r < 0)
@@ -281,10 +326,10 @@ static int add_xattr(void *ctx, const char *name, const void *v, size_t n)
 	return 0;
 }
 
-static int add_content(struct sha256 *h, const struct filefind_root *r,
+static int add_content(struct sha256 *h, struct filefind_reader *k, const struct filefind_root *r,
 		       const struct filefind_item *it, char *chunk, struct err *e)
 {
-	auto_fd int fd = filefind_open(r, it, e);
+	auto_fd int fd = filefind_read(k, r, it, e);
 	uint64_t left = (uint64_t)it->st.st_size;
 
 	if (fd < 0)
@@ -299,7 +344,7 @@ static int add_content(struct sha256 *h, const struct filefind_root *r,
 		sha256_add(h, chunk, (size_t)n);
 		left -= (uint64_t)n;
 	}
-	filefind_each_xattr(fd, add_xattr, h);
+	filefind_each_xattr(fd, false, add_xattr, h);
 	return 0;
 }
 
@@ -320,6 +365,7 @@ int filefind_digest(const struct filefind_root *r, const struct filefind_list *l
 		    unsigned char sum[32], struct err *e)
 {
 	auto_free char *chunk = malloc(CHUNK);
+	struct filefind_reader reader = FILEFIND_READER_INIT;
 	struct sha256 h;
 	int ret = 0;
 
@@ -337,11 +383,12 @@ int filefind_digest(const struct filefind_root *r, const struct filefind_list *l
 		add_number(&h, owners ? it->st.st_gid : 0);
 		add_number(&h, S_ISREG(it->st.st_mode) ? (uint64_t)it->st.st_size : it->st.st_rdev);
 		if (S_ISREG(it->st.st_mode))
-			ret = add_content(&h, r, it, chunk, e);
+			ret = add_content(&h, &reader, r, it, chunk, e);
 		else if (S_ISLNK(it->st.st_mode) &&
 			 (ret = (int)filefind_link(r, it, target, sizeof(target), e)) >= 0)
 			add_text(&h, target);
 	}
+	filefind_reader_done(&reader);
 	sha256_done(&h, sum);
 	return ret < 0 ? ret : 0;
 }

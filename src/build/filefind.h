@@ -59,17 +59,27 @@ int filefind_digest(const struct filefind_root *r, const struct filefind_list *l
 
 /* ---- for whoever copies them ---- */
 
+/* The directory that was read from last stays open: files come in its order. */
+struct filefind_reader {
+	int root_fd, dir_fd;
+	char *dir;
+};
+#define FILEFIND_READER_INIT ((struct filefind_reader){.root_fd = -1, .dir_fd = -1})
+void filefind_reader_done(struct filefind_reader *k);
+
 /* The file that was found, opened for reading, and no other.  Errors: ERR_CONFLICT. */
-int filefind_open(const struct filefind_root *r, const struct filefind_item *it, struct err *e);
+int filefind_read(struct filefind_reader *k, const struct filefind_root *r,
+		  const struct filefind_item *it, struct err *e);
 
 /* The target of a symlink into out (size bytes); its length. */
 ssize_t filefind_link(const struct filefind_root *r, const struct filefind_item *it, char *out,
 		      size_t size, struct err *e);
 
 /* Call fn for each extended attribute that belongs to the file and not to its host, until one
- * returns < 0, which is returned.  A file system without attributes has none. */
-int filefind_each_xattr(int fd, int (*fn)(void *ctx, const char *name, const void *v, size_t n),
-			void *ctx);
+ * returns < 0, which is returned.  A file system without attributes has none.  acls: those count,
+ * too; in a context they are its host's. */
+int filefind_each_xattr(int fd, bool acls,
+			int (*fn)(void *ctx, const char *name, const void *v, size_t n), void *ctx);
 
 /* "... changed while it was read": ERR_CONFLICT. */
 int filefind_changed(const struct filefind_root *r, const struct filefind_item *it, struct err *e);

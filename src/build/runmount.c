@@ -5,6 +5,7 @@
 #include "base/opt.h"
 #include "base/sha256.h"
 #include "base/str.h"
+#include "build/filecopy.h"
 #include "build/step_int.h"
 #include "engine/request.h"
 #include "fmt/digest.h"
@@ -304,7 +305,6 @@ static int copy_files(struct runmounts *m, struct runmount *one, const char *nam
 		      struct err *e)
 {
 	struct step_env env = *m->env;
-	struct filecopy_dest d = {.keep_owner = true, .path = "/"};
 	struct filefind_list files;
 	struct filefind_root root;
 	auto_fd int dir = -1;
@@ -315,13 +315,12 @@ static int copy_files(struct runmounts *m, struct runmount *one, const char *nam
 	if (mkdirat(stage_fd(m->stage), name, 0755) < 0 ||
 	    (dir = openat(stage_fd(m->stage), name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
 		return err_sys(e, "a copy for --mount");
-	d.root_fd = dir;
 	one->path =
 	    arena_printf(a, "%s/%s/%s", store_root_path(m->env->store), stage_path(m->stage), name);
 	/* A file is bound as a file, under the name that it has there. */
 	if (files.n == 1 && files.v[0].alone)
 		one->path = arena_printf(a, "%s/%s", one->path, files.v[0].to);
-	return filecopy_write(&root, &files, &d, e);
+	return filecopy_write(&root, &files, dir, e);
 }
 
 /* A directory of the store for this id; LOCKED waits for its turn, PRIVATE takes another one. */

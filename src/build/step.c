@@ -69,6 +69,25 @@ static bool is_empty(int dir_fd)
 	return path_names(dir_fd, &a, &names) == 0 && !names.n;
 }
 
+/* A layer, or none, becomes a cache entry, and a part of the stage. */
+static int keep(struct step_env *env, struct step_state *st, const struct layer_made *made,
+		const char *history, const char *key, struct err *e)
+{
+	struct buildcache_entry entry = {.key = key, .step = history, .created_ns = now_ns()};
+	struct oci_descriptor blob = {0};
+	int r;
+
+	entry.used_ns = entry.created_ns;
+	if (made) {
+		entry.diff_id = made->layer.diff_id;
+		entry.blob = blob.digest = made->layer.blob_digest;
+		entry.media_type = blob.media_type = made->media_type;
+		entry.blob_size = blob.size = made->layer.blob_size;
+	}
+	r = buildcache_put(env->store, &entry, e);
+	return r < 0 ? r : add_made(st, &blob, entry.diff_id, entry.created_ns, history, e);
+}
+
 int step_commit(struct step_env *env, struct step_state *st, int upper_fd, const char *history,
 		const char *key, struct err *e)
 {
@@ -77,24 +96,28 @@ int step_commit(struct step_env *env, struct step_state *st, int upper_fd, const
 				  .codec = env->codec,
 				  .epoch_set = env->epoch_set,
 				  .epoch = env->epoch};
-	struct buildcache_entry entry = {.key = key, .step = history, .created_ns = now_ns()};
 	struct layer_made made = {0};
-	struct oci_descriptor blob = {0};
-	int r = 0;
+	int r;
 
-	entry.used_ns = entry.created_ns;
 	/* A step that changed no file leaves no layer. */
-	if (!is_empty(upper_fd)) {
-		r = layer_make_pack(env->store, env->lease, &pack, st->conf.a, &made, e);
-		if (r < 0)
-			return r;
-		entry.diff_id = made.layer.diff_id;
-		entry.blob = blob.digest = made.layer.blob_digest;
-		entry.media_type = blob.media_type = made.media_type;
-		entry.blob_size = blob.size = made.layer.blob_size;
-	}
-	r = buildcache_put(env->store, &entry, e);
-	return r < 0 ? r : add_made(st, &blob, entry.diff_id, entry.created_ns, history, e);
+	if (is_empty(upper_fd))
+		return keep(env, st, NULL, history, key, e);
+	r = layer_make_pack(env->store, env->lease, &pack, st->conf.a, &made, e);
+	return r < 0 ? r : keep(env, st, &made, history, key, e);
+}
+
+int step_stream(struct step_env *env, struct step_state *st,
+		int (*write)(void *ctx, int fd, struct err *e), void *ctx, const char *history,
+		const char *key, struct err *e)
+{
+	struct layer_stream from = {.codec = env->codec, .write = write, .ctx = ctx};
+	struct layer_made made = {0};
+	int r;
+
+	if (!write)
+		return keep(env, st, NULL, history, key, e);
+	r = layer_make_stream(env->store, env->lease, &from, st->conf.a, &made, e);
+	return r < 0 ? r : keep(env, st, &made, history, key, e);
 }
 
 /* ---- keys ---- */

@@ -9,7 +9,7 @@
 #ifndef BUILD_STEP_H
 #define BUILD_STEP_H
 
-#include "build/filecopy.h"
+#include "build/filefind.h"
 #include "build/imageconf.h"
 
 #include <stdint.h>

@@ -21,6 +21,11 @@ int step_cached(struct step_env *env, struct step_state *st, struct sha256 *h, c
 int step_commit(struct step_env *env, struct step_state *st, int upper_fd, const char *history,
 		const char *key, struct err *e);
 
+/* The same of an archive that write() makes (engine/layer_make.h); NULL: no file came of it. */
+int step_stream(struct step_env *env, struct step_state *st,
+		int (*write)(void *ctx, int fd, struct err *e), void *ctx, const char *history,
+		const char *key, struct err *e);
+
 /* "upper" and "work" in a stage's directory. */
 struct step_upper {
 	struct stage *stage;

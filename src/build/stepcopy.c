@@ -5,6 +5,8 @@
 #include "base/err.h"
 #include "base/sha256.h"
 #include "base/str.h"
+#include "build/copyplan.h"
+#include "build/copytar.h"
 #include "build/step_int.h"
 #include "engine/imageroot.h"
 #include "fmt/dockerfile.h"
@@ -33,6 +35,8 @@ struct copy {
 	struct stage *text_stage;
 	const char *dest, *chown, *chmod, *history;
 	bool link;
+	struct copyplan_dest to;
+	struct copyplan plan;
 };
 
 /* ---- words ---- */
@@ -225,7 +229,6 @@ static int find_sources(struct copy *c, struct err *e)
 		r = find_texts(c, e);
 	/* One directory for all, however many trees they come from. */
 	c->files.named += c->texts.named;
-	c->texts.named = c->files.named;
 	return r < 0 ? r : check_archive(c, e);
 }
 
@@ -251,58 +254,55 @@ static int add_key(struct copy *c, struct sha256 *h, struct err *e)
 	return 0;
 }
 
-/* ---- writing ---- */
+/* ---- the layer ---- */
 
-static int write_to(struct copy *c, int root_fd, struct err *e)
+static int write_layer(void *ctx, int fd, struct err *e)
 {
-	struct filecopy_dest d = {.root_fd = root_fd,
-				  .path = c->dest,
-				  .keep_owner = dockerfile_flag(c->in, "from") != NULL,
-				  .owner_set = c->chown != NULL,
-				  .mode_set = c->chmod != NULL};
+	const struct copy *c = ctx;
+
+	return copytar_write(&c->plan, c->env->epoch_set ? c->env->epoch : INT64_MAX, fd, e);
+}
+
+static int make_plan(struct copy *c, struct err *e)
+{
+	struct copyplan_dest *d = &c->to;
 	int r = 0;
 
 	if (c->chmod)
-		d.mode = (mode_t)strtoul(c->chmod, NULL, 8);
+		d->mode = (mode_t)strtoul(c->chmod, NULL, 8);
 	if (c->chown)
-		r = step_owner(root_fd, c->chown, &d.uid, &d.gid, e);
-	if (r >= 0 && c->files.n)
-		r = filecopy_write(&c->from, &c->files, &d, e);
-	if (r >= 0 && c->texts.n)
-		r = filecopy_write(&c->text, &c->texts, &d, e);
-	return r;
-}
-
-/* The root as the next step sees it: the layers with upper on top.  With none below, or with
- * --link, which looks at none, upper itself. */
-static int open_root(struct copy *c, const struct step_upper *u, struct err *e)
-{
-	const struct strs *layers = &c->st->conf.c.rootfs.diff_ids;
-
-	if (c->link || !layers->n) {
-		int fd = fcntl(u->fd, F_DUPFD_CLOEXEC, 3);
-
-		return fd < 0 ? err_sys(e, "duplicate a descriptor") : fd;
-	}
-	return imageroot_open(c->env->store, layers, u->upper, u->work, c->a, e);
+		r = step_owner(d->root_fd, c->chown, &d->uid, &d->gid, e);
+	if (r >= 0)
+		r = copyplan_begin(&c->plan, d, c->a, e);
+	if (r >= 0)
+		r = copyplan_add(&c->plan, &c->from, &c->files, e);
+	if (r >= 0)
+		r = copyplan_add(&c->plan, &c->text, &c->texts, e);
+	return r < 0 ? r : copyplan_end(&c->plan, e);
 }
 
 static int copy_fresh(struct copy *c, const char *key, struct err *e)
 {
-	struct step_upper u;
-	int root, r = step_upper_new(c->env, c->a, &u, e);
+	const struct strs *layers = &c->st->conf.c.rootfs.diff_ids;
+	auto_fd int root = -1;
+	int r;
 
-	if (r < 0)
-		return r;
-	root = r = open_root(c, &u, e);
-	if (r >= 0) {
-		r = write_to(c, root, e);
-		close(root); /* the overlay goes with it, and the directory is still */
+	/* --link looks at nothing that is below. */
+	if (!c->link && layers->n) {
+		root = imageroot_open(c->env->store, layers, NULL, NULL, c->a, e);
+		if (root < 0)
+			return root;
 	}
-	if (r >= 0)
-		r = step_commit(c->env, c->st, u.fd, c->history, key, e);
-	step_upper_free(&u);
-	return r;
+	c->to = (struct copyplan_dest){.root_fd = root,
+				       .path = c->dest,
+				       .named = c->files.named,
+				       .keep_owner = dockerfile_flag(c->in, "from") != NULL,
+				       .owner_set = c->chown != NULL,
+				       .mode_set = c->chmod != NULL};
+	r = make_plan(c, e);
+	return r < 0 ? r
+		     : step_stream(c->env, c->st, c->plan.n ? write_layer : NULL, c, c->history,
+				   key, e);
 }
 
 int stepcopy_do(struct step_env *env, struct step_state *st, const struct dockerfile_instr *in,

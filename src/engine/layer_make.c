@@ -16,6 +16,8 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -156,15 +158,18 @@ struct packer {
 	int err; /* read end */
 };
 
+/* Of a tree, or of an archive that is only to be compressed. */
 static void pack_args(const struct layer_pack *p, struct arena *a, struct strs *args)
 {
 	static const char *const marks[] = {"no", "trusted", "user"};
 
 	arena_strs_add(a, args, PROGRAM);
-	arena_strs_add(a, args, "--dir=3");
+	arena_strs_add(a, args, p->archive ? "--from=3" : "--dir=3");
 	arena_strs_add(a, args, "--err-fd=4");
-	arena_strs_add(a, args, arena_printf(a, "--overlay=%s", marks[p->marks]));
 	arena_strs_add(a, args, arena_printf(a, "--codec=%s", p->codec));
+	if (p->archive)
+		return;
+	arena_strs_add(a, args, arena_printf(a, "--overlay=%s", marks[p->marks]));
 	if (p->epoch_set)
 		arena_strs_add(a, args, arena_printf(a, "--epoch=%" PRId64, p->epoch));
 	if (p->owner_root)
@@ -225,12 +230,12 @@ int layer_make_archive(struct store *s, const struct layer_pack *p, int fd, stru
 	return r < 0 ? r : packer_wait(&k, e);
 }
 
-int layer_make_pack(struct store *s, struct stage *st, const struct layer_pack *p, struct arena *a,
-		    struct layer_made *out, struct err *e)
+/* What the packer says becomes a layer; *verdict is its own. */
+static int read_packed(struct store *s, const struct layer_pack *p, struct reading *m, int *verdict,
+		       struct err *e)
 {
-	struct reading m = {.s = s, .st = st, .what = "a layer"};
 	struct packer k = {0};
-	int fds[2], r, packed;
+	int fds[2], r;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return err_sys(e, "pipe");
@@ -241,13 +246,112 @@ int layer_make_pack(struct store *s, struct stage *st, const struct layer_pack *
 		close(fds[0]);
 		return r;
 	}
-	r = read_through(&m, fds[0], e);
+	r = read_through(m, fds[0], e);
 	close(fds[0]);
+	*verdict = packer_wait(&k, r < 0 ? NULL : e);
+	return r;
+}
+
+int layer_make_pack(struct store *s, struct stage *st, const struct layer_pack *p, struct arena *a,
+		    struct layer_made *out, struct err *e)
+{
+	struct reading m = {.s = s, .st = st, .what = "a layer"};
+	int packed = 0, r = read_packed(s, p, &m, &packed, e);
+
 	/* The packer's verdict explains more than the half archive that the unpacker got. */
-	packed = packer_wait(&k, r < 0 ? NULL : e);
 	if (r >= 0 && packed < 0) {
 		unpacker_cancel(m.unpacker);
 		return packed;
 	}
 	return r < 0 ? r : publish(&m, a, out, e);
+}
+
+/* ---- from one of our own processes ---- */
+
+static void writer_main(const struct layer_stream *from, int fd, int err_fd)
+{
+	struct err e = ERR_INIT;
+	int r;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+	r = from->write(from->ctx, fd, &e);
+	if (r < 0 && r != -EPIPE)
+		(void)!write(err_fd, &e, sizeof(e));
+	_exit(r < 0);
+}
+
+static int writer_start(const struct layer_stream *from, struct packer *k, int *out, struct err *e)
+{
+	int data[2], err[2];
+
+	if (pipe2(data, O_CLOEXEC) < 0)
+		return err_sys(e, "pipe");
+	(void)fcntl(data[1], F_SETPIPE_SZ, 1 << 20);
+	if (pipe2(err, O_CLOEXEC) < 0) {
+		close(data[0]);
+		close(data[1]);
+		return err_sys(e, "pipe");
+	}
+	k->pid = fork();
+	if (k->pid == 0) {
+		close(data[0]);
+		close(err[0]);
+		writer_main(from, data[1], err[1]);
+	}
+	close(data[1]);
+	close(err[1]);
+	k->err = err[0];
+	*out = data[0];
+	if (k->pid > 0)
+		return 0;
+	close(data[0]);
+	close(err[0]);
+	return err_sys(e, "fork");
+}
+
+/* 0, what it says itself, or -EPIPE when it only saw that nobody reads. */
+static int writer_wait(struct packer *k, struct err *e)
+{
+	struct wire_frame f = {0};
+	unsigned char said[sizeof(struct err)];
+	int status = 0;
+
+	f.data = said;
+	f.len = (size_t)fd_read_full(k->err, said, sizeof(said));
+	close(k->err);
+	child_wait(k->pid, &status);
+	if (f.len == sizeof(said))
+		return wire_err(&f, e);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPIPE;
+}
+
+int layer_make_stream(struct store *s, struct stage *st, const struct layer_stream *from,
+		      struct arena *a, struct layer_made *out, struct err *e)
+{
+	struct reading m = {.s = s, .st = st, .what = "a layer"};
+	struct layer_pack p = {.archive = true, .codec = from->codec};
+	struct packer writer = {0};
+	struct err why = ERR_INIT, said = ERR_INIT;
+	int packed = 0, wrote, r = writer_start(from, &writer, &p.dir_fd, e);
+
+	if (r < 0)
+		return r;
+	r = read_packed(s, &p, &m, &packed, &why);
+	close(p.dir_fd);
+	wrote = writer_wait(&writer, &said);
+	/* Whoever is nearest to the source knows best, unless it only lost its reader. */
+	if (wrote < 0 && wrote != -EPIPE) {
+		r = r < 0 ? r : (unpacker_cancel(m.unpacker), wrote);
+		why = said;
+	} else if (r >= 0 && (packed < 0 || wrote < 0)) {
+		unpacker_cancel(m.unpacker);
+		r = packed < 0 ? packed
+			       : err_set(&why, ERR_SYSTEM, "the writer of a layer was killed");
+	}
+	if (r >= 0)
+		return publish(&m, a, out, e);
+	if (e)
+		*e = why;
+	return r;
 }

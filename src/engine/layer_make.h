@@ -32,6 +32,7 @@ enum layer_marks { LAYER_PLAIN, LAYER_UPPER_TRUSTED, LAYER_UPPER_USER };
 
 struct layer_pack {
 	int dir_fd;	   /* what is in it, not itself */
+	bool archive;	   /* dir_fd is a tar, only to be compressed; nothing but codec counts */
 	int marks;	   /* enum layer_marks: it is an overlay's upper directory */
 	const char *codec; /* "gzip", "zstd", "none" */
 	bool epoch_set;	   /* times are cut at epoch (seconds) */
@@ -44,6 +45,16 @@ struct layer_pack {
  * about the tree. */
 int layer_make_pack(struct store *s, struct stage *st, const struct layer_pack *p, struct arena *a,
 		    struct layer_made *out, struct err *e);
+
+/* Make one of an archive that write() makes, in a process of its own, as fast as it is taken;
+ * -EPIPE from it, without a message, is "they do not want more", which they explain. */
+struct layer_stream {
+	const char *codec;
+	int (*write)(void *ctx, int fd, struct err *e);
+	void *ctx;
+};
+int layer_make_stream(struct store *s, struct stage *st, const struct layer_stream *from,
+		      struct arena *a, struct layer_made *out, struct err *e);
 
 /* The archive of a directory by itself, onto fd: `export`, a build's --output. */
 int layer_make_archive(struct store *s, const struct layer_pack *p, int fd, struct err *e);
