@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 struct ps_args {
-	bool all, quiet, no_trunc, latest, size;
+	bool all, quiet, no_trunc, latest, size, pod;
 	int64_t last;
 	const char *format;
 	struct opt_list filter;
@@ -41,6 +41,8 @@ static const struct opt ps_opts[] = {
 	.help = "the newest one, running or not"),
     OPT(struct ps_args, no_trunc, .name = "no-trunc", .type = OPT_BOOL,
 	.help = "do not shorten ids and commands"),
+    OPT(struct ps_args, pod, .name = "pod", .letter = 'p', .type = OPT_BOOL,
+	.help = "also the pod each is in"),
     OPT(struct ps_args, quiet, .name = "quiet", .letter = 'q', .type = OPT_BOOL,
 	.help = "ids only"),
     OPT(struct ps_args, size, .name = "size", .letter = 's', .type = OPT_BOOL,
@@ -51,6 +53,7 @@ static const struct opt ps_opts[] = {
 static const char table[] = "{{.ID}}\\t{{.Image}}\\t{{.Command}}\\t{{.RunningFor}}\\t{{.Status}}"
 			    "\\t{{.Ports}}\\t{{.Names}}";
 static const char table_size[] = "\\t{{.Size}}";
+static const char table_pod[] = "\\t{{.Pod}}\\t{{.PodName}}";
 static const char *const heads[][2] = {
     {"ID", "CONTAINER ID"},	{"Image", "IMAGE"},
     {"Command", "COMMAND"},	{"RunningFor", "CREATED"},
@@ -59,7 +62,8 @@ static const char *const heads[][2] = {
     {"Labels", "LABELS"},	{"CreatedAt", "CREATED AT"},
     {"Isolation", "ISOLATION"}, {"Mounts", "MOUNTS"},
     {"Networks", "NETWORKS"},	{"LocalVolumes", "LOCAL VOLUMES"},
-    {"Size", "SIZE"},		{NULL, NULL},
+    {"Size", "SIZE"},		{"Pod", "POD ID"},
+    {"PodName", "PODNAME"},	{NULL, NULL},
 };
 
 /* ---- output ---- */
@@ -84,18 +88,33 @@ static void add_size(struct session *s, const struct lookup *l, struct buf *row)
 		   progress_size(own + image, y));
 }
 
-static int row(struct session *s, const struct ps_args *a, const struct lookup *l,
-	       const char *template, struct buf *out, struct err *e)
+static void add_pod(const struct lookups *all, const struct lookup *l, bool full, struct buf *row)
+{
+	const char *name = "";
+
+	for (size_t i = 0; l->i.pod && i < all->n; i++)
+		if (streq(all->v[i].i.id, l->i.pod))
+			name = all->v[i].i.name;
+	row->len--;
+	buf_printf(row, ",\"Pod\":\"%.*s\",\"PodName\":\"%s\"}", full ? 64 : 12,
+		   l->i.pod ? l->i.pod : "", name);
+}
+
+static int row(struct session *s, const struct ps_args *a, const struct lookups *all,
+	       const struct lookup *l, const char *template, struct buf *out, struct err *e)
 {
 	auto_buf struct buf text = BUF_INIT(4 << 20);
 	/* With 500 instances the difference is several milliseconds. */
 	bool more = !template || strstr(template, ".Mounts") || strstr(template, ".Networks") ||
 		    strstr(template, ".LocalVolumes") || strstr(template, "json");
+	bool pod = !template || strstr(template, ".Pod") || strstr(template, "json");
 	unsigned int flags = (a->no_trunc ? DESCRIBE_FULL : 0u) | (more ? DESCRIBE_MORE : 0u);
 
 	describe_row(l, now_ns(), flags, &text);
 	if (a->size || (template && strstr(template, ".Size")))
 		add_size(s, l, &text);
+	if (pod)
+		add_pod(all, l, a->no_trunc, &text);
 	if (template)
 		return template_row(template, &text, out, e);
 	buf_printf(out, "%s\n", text.p);
@@ -113,7 +132,7 @@ static int print(struct session *s, const struct ps_args *a, const struct lookup
 	bool every = a->all || left >= 0 || f->states;
 	int r = 0;
 
-	buf_printf(&own, "%s%s", table, a->size ? table_size : "");
+	buf_printf(&own, "%s%s%s", table, a->pod ? table_pod : "", a->size ? table_size : "");
 	t = a->quiet   ? "{{.ID}}"
 	    : as_table ? (*as_table && a->format ? as_table : own.p)
 		       : a->format;
@@ -125,7 +144,7 @@ static int print(struct session *s, const struct ps_args *a, const struct lookup
 		if ((!every && !l->state.pid) || !psfilter_fits(f, l))
 			continue;
 		left--;
-		r = row(s, a, l, json && !a->quiet ? NULL : t, &lines, e);
+		r = row(s, a, all, l, json && !a->quiet ? NULL : t, &lines, e);
 	}
 	if (r < 0)
 		return r;

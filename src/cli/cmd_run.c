@@ -120,13 +120,13 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	if (r == 0)
 		r = instance_args_request(&a->i, s, argc, argv, &arena, &q, e);
 	if (r == 0)
-		r = instance_args_cidfile_check(a->i.cidfile, e);
+		r = instance_args_cidfile_check("cidfile", a->i.cidfile, e);
 	if (r < 0)
 		return r;
 	dir = create_instance(s, &q, &pull, &arena, &i, e);
 	if (dir < 0)
 		return dir;
-	r = instance_args_cidfile_write(a->i.cidfile, i.id, e);
+	r = instance_args_cidfile_write("cidfile", a->i.cidfile, i.id, e);
 	if (r == 0)
 		r = a->detach ? background(s, &i, dir, e) : foreground(s, a, &i, &dir, e);
 	/* What never ran and was to be removed at its end is removed now. */

@@ -62,6 +62,19 @@
 	X(volume_inspect)                                                                          \
 	X(volume_rm)                                                                               \
 	X(volume_prune)                                                                            \
+	X(pod_create)                                                                              \
+	X(pod_ps)                                                                                  \
+	X(pod_start)                                                                               \
+	X(pod_stop)                                                                                \
+	X(pod_restart)                                                                             \
+	X(pod_kill)                                                                                \
+	X(pod_pause)                                                                               \
+	X(pod_unpause)                                                                             \
+	X(pod_logs)                                                                                \
+	X(pod_inspect)                                                                             \
+	X(pod_exists)                                                                              \
+	X(pod_rm)                                                                                  \
+	X(pod_prune)                                                                               \
 	X(store_info)                                                                              \
 	X(store_convert)                                                                           \
 	X(network_create)                                                                          \

@@ -235,6 +235,7 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 	*q = (struct request){
 	    .image = argv[0],
 	    .name = i->name,
+	    .pod = i->pod,
 	    .platform = i->platform,
 	    .workdir = i->workdir,
 	    .user = i->user,
@@ -317,15 +318,15 @@ bool instance_args_attached(const struct instance_args *i, const char *stream)
 	return !i->attach.n;
 }
 
-int instance_args_cidfile_check(const char *path, struct err *e)
+int instance_args_cidfile_check(const char *option, const char *path, struct err *e)
 {
 	if (path && access(path, F_OK) == 0)
-		return err_set(e, ERR_EXISTS,
-			       "--cidfile '%s' exists: is another instance using it?", path);
+		return err_set(e, ERR_EXISTS, "--%s '%s' exists: is another instance using it?",
+			       option, path);
 	return 0;
 }
 
-int instance_args_cidfile_write(const char *path, const char *id, struct err *e)
+int instance_args_cidfile_write(const char *option, const char *path, const char *id, struct err *e)
 {
 	auto_fd int fd = -1;
 
@@ -333,6 +334,6 @@ int instance_args_cidfile_write(const char *path, const char *id, struct err *e)
 		return 0;
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0 || fd_write_all(fd, id, strlen(id)) < 0)
-		return err_sys(e, "--cidfile '%s'", path);
+		return err_sys(e, "--%s '%s'", option, path);
 	return 0;
 }

@@ -25,7 +25,7 @@ struct instance_args {
 	const char *name, *hostname, *domainname, *workdir, *user, *network, *ip, *mac_address,
 	    *platform, *cidfile;
 	const char *entrypoint, *stop_signal, *restart, *health_cmd, *log_driver, *cgroup_parent,
-	    *cpuset_cpus, *cpuset_mems, *uts, *userns, *runtime, *pid, *ipc;
+	    *cpuset_cpus, *cpuset_mems, *uts, *userns, *runtime, *pid, *ipc, *pod;
 	int isolation, pull; /* pull: enum image_pull_policy */
 	int cgroupns, volume_driver;
 	uint64_t memory, shm, memory_reservation, memory_swap; /* swap: UINT64_MAX is no limit */
@@ -62,7 +62,8 @@ int instance_args_env(const struct opt_list *env, const struct opt_list *files,
 bool instance_args_attached(const struct instance_args *i, const char *stream);
 
 /* Refuses an existing file before anything is made; then writes the id. */
-int instance_args_cidfile_check(const char *path, struct err *e);
-int instance_args_cidfile_write(const char *path, const char *id, struct err *e);
+int instance_args_cidfile_check(const char *option, const char *path, struct err *e);
+int instance_args_cidfile_write(const char *option, const char *path, const char *id,
+				struct err *e);
 
 #endif

@@ -124,6 +124,7 @@ const struct opt instance_opts_table[] = {
     STR(pid, "pid", "MODE", "host or container:INSTANCE: processes it sees and belongs to"),
     INT(pids, "pids-limit", -1, 4194304, "2048", "how many processes it may have, -1 for no limit"),
     STR(platform, "platform", "OS/ARCH", "which image of an index"),
+    STR(pod, "pod", "POD", "put it into a pod; new:NAME makes it"),
     FLAG(privileged, "privileged", "no wall: every capability and device, nothing masked"),
     O(publish, .name = "publish", .letter = 'p', .type = OPT_LIST,
       .arg = "[[IP:]HOST:]PORT[/PROTO]", .help = "publish a port on the host"),

@@ -15,6 +15,8 @@
 #include "engine/names.h"
 #include "engine/network_ctl.h"
 #include "engine/plan_build.h"
+#include "engine/pod.h"
+#include "engine/remove.h"
 #include "engine/request.h"
 #include "engine/session.h"
 #include "engine/volume_ctl.h"
@@ -113,6 +115,7 @@ static int describe(struct session *s, struct store *store, const struct request
 				 .isolation = q->isolation,
 				 .created_ns = now_ns(),
 				 .auto_remove = q->auto_remove};
+	out->pod = q->pod_share.n ? out->id : q->pod;
 	r = plan_build_command(q, &image->config.config, a, &out->command, e);
 	if (r == 0)
 		r = mountspec_list(q, &image->config.config.volumes, store_root_fd(store), s->root,
@@ -172,12 +175,17 @@ static int make_sources(struct instance *i, struct store *store, struct arena *a
 	return 0;
 }
 
-static int make(struct store *store, const struct request *q, struct arena *a, struct instance *out,
+static int make(struct session *s, const struct request *q, struct arena *a, struct instance *out,
 		struct err *e)
 {
-	auto_fd int dir = take_name(store_root_fd(store), out, a, e);
+	struct store *store = s->store;
+	auto_fd int pod = q->pod ? pod_hold(s, q, e) : -1;
+	auto_fd int dir = -1;
 	int r;
 
+	if (q->pod && pod < 0)
+		return pod;
+	dir = take_name(store_root_fd(store), out, a, e);
 	if (dir < 0)
 		return dir;
 	r = make_sources(out, store, a, e);
@@ -189,14 +197,22 @@ static int make(struct store *store, const struct request *q, struct arena *a, s
 	return r;
 }
 
-/* Check the request and fill in what only this host can say. */
-static int fix(struct session *s, struct request *q, struct store **store, struct arena *a,
-	       struct err *e)
+/* What was said becomes what is meant; everything that can be wrong with it is found here. */
+static int settle(struct session *s, struct request *q, struct arena *a, struct instance *pod,
+		  struct err *e)
 {
-	int r = check_parts(q, a, e);
+	struct store *store;
+	int r = q->pod && str_after(q->pod, "new:") ? check_parts(q, a, e) : 0;
 
+	*pod = (struct instance){0};
+	if (r == 0 && q->pod)
+		r = pod_new(s, q, a, pod, e);
+	if (r == 0 && q->pod)
+		r = pod_join(s, q, a, e);
 	if (r == 0)
-		r = session_store(s, store, e);
+		r = check_parts(q, a, e);
+	if (r == 0)
+		r = session_store(s, &store, e);
 	if (r == 0)
 		r = join_fix(s, q, a, e);
 	return r < 0 ? r : network_ctl_fix(s, q, a, e);
@@ -207,23 +223,25 @@ int create_instance(struct session *s, const struct request *asked,
 		    struct err *e)
 {
 	struct image *image = NULL;
-	struct store *store;
 	struct request fixed = *asked, *q = &fixed;
+	struct instance pod;
 	auto_fd int lock = -1;
-	int r = fix(s, q, &store, a, e);
+	int r = settle(s, q, a, &pod, e);
 
-	if (r < 0)
-		return r;
 	/* From naming the image to the record that holds it nothing may be collected. */
-	lock = image_ensure_hold(store, q->image, pull, &image, e);
-	r = lock < 0 ? lock : describe(s, store, q, image, a, out, e);
+	if (r == 0)
+		r = lock = image_ensure_hold(s->store, q->image, pull, &image, e);
+	if (r >= 0)
+		r = describe(s, s->store, q, image, a, out, e);
 	if (r == 0) {
 		out->image_id = arena_dup(a, out->image_id);
-		r = make(store, q, a, out, e);
+		r = make(s, q, a, out, e);
 		if (r >= 0)
-			eventlog_instance(store, out, "create", NULL, NULL);
+			eventlog_instance(s->store, out, "create", NULL, NULL);
 	}
 	image_close(image);
+	if (r < 0 && pod.id)
+		remove_instance(s, &pod, REMOVE_FORCE | REMOVE_POD, NULL);
 	return r;
 }
 
@@ -231,10 +249,10 @@ int create_instance_of(struct session *s, const struct request *asked, const str
 		       struct arena *a, struct instance *out, struct err *e)
 {
 	struct request fixed = *asked, *q = &fixed;
-	struct store *store;
-	int r = fix(s, q, &store, a, e);
+	struct instance pod;
+	int r = settle(s, q, a, &pod, e);
 
 	if (r == 0)
-		r = describe(s, store, q, image, a, out, e);
-	return r < 0 ? r : make(store, q, a, out, e);
+		r = describe(s, s->store, q, image, a, out, e);
+	return r < 0 ? r : make(s, q, a, out, e);
 }

@@ -7,6 +7,7 @@
 #include "engine/eventlog.h"
 #include "engine/lookup.h"
 #include "engine/network_ctl.h"
+#include "engine/pod.h"
 #include "engine/remove.h"
 #include "engine/session.h"
 #include "engine/volume_ctl.h"
@@ -222,7 +223,8 @@ static const char *label_in(const struct strs *labels, const char *key)
 
 static bool instance_fits(const struct lookup *l, const struct filter *f)
 {
-	if (l->state.status != INSTANCE_EXITED && l->state.status != INSTANCE_CREATED)
+	if ((l->state.status != INSTANCE_EXITED && l->state.status != INSTANCE_CREATED) ||
+	    pod_is(&l->i))
 		return false;
 	if (f->until_ns && l->i.created_ns >= f->until_ns)
 		return false;

@@ -3,10 +3,12 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "engine/lookup.h"
+#include "engine/pod.h"
 #include "engine/request.h"
 #include "spec/health.h"
 #include "spec/plan.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct key {
@@ -211,6 +213,17 @@ static int bound(struct session *s, const char *what, int64_t *ns, struct err *e
 	return r;
 }
 
+static int pod(struct session *s, const char *what, char id[INSTANCE_ID + 1], struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct lookup l;
+	int r = pod_find(s, what, &a, &l, e);
+
+	if (r == 0)
+		snprintf(id, INSTANCE_ID + 1, "%s", l.i.id);
+	return r;
+}
+
 int psfilter_init(struct session *s, const struct strs *list, struct psfilter *out, struct err *e)
 {
 	struct psfilter f = {.list = *list};
@@ -218,13 +231,15 @@ int psfilter_init(struct session *s, const struct strs *list, struct psfilter *o
 
 	for (size_t i = 0; r == 0 && i < list->n; i++) {
 		const char *text = list->v[i], *v, *before = str_after(text, "before="),
-			   *since = str_after(text, "since=");
+			   *since = str_after(text, "since="), *in = str_after(text, "pod=");
 		const struct key *k = find(text, &v);
 
 		if (before)
 			r = bound(s, before, &f.before_ns, e);
 		else if (since)
 			r = bound(s, since, &f.since_ns, e);
+		else if (in)
+			r = pod(s, in, f.pod, e);
 		else if (!k)
 			r = err_set(e, ERR_USAGE, "--filter does not know '%.60s'", text);
 		else
@@ -239,7 +254,8 @@ int psfilter_init(struct session *s, const struct strs *list, struct psfilter *o
 bool psfilter_fits(const struct psfilter *f, const struct lookup *l)
 {
 	if ((f->before_ns && l->i.created_ns >= f->before_ns) ||
-	    (f->since_ns && l->i.created_ns <= f->since_ns))
+	    (f->since_ns && l->i.created_ns <= f->since_ns) ||
+	    (*f->pod && !(l->i.pod && streq(l->i.pod, f->pod))))
 		return false;
 	for (size_t k = 0; k < KEYS; k++) {
 		bool asked = false, any = false, all = true;

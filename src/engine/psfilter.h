@@ -7,6 +7,7 @@
 #define ENGINE_PSFILTER_H
 
 #include "base/arena.h"
+#include "spec/record.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,7 +17,8 @@ struct lookup;
 struct session;
 
 struct psfilter {
-	struct strs list; /* KEY=VALUE as typed */
+	char pod[INSTANCE_ID + 1]; /* id; empty: any */
+	struct strs list;	   /* KEY=VALUE as typed */
 	/* Created before / after these; 0: no bound. */
 	int64_t before_ns, since_ns;
 	bool states; /* asks about states: those that do not run are meant too */

@@ -7,6 +7,7 @@
 #include "engine/conn.h"
 #include "engine/eventlog.h"
 #include "engine/lookup.h"
+#include "engine/pod.h"
 #include "engine/request.h"
 #include "engine/restart.h"
 #include "engine/session.h"
@@ -170,6 +171,22 @@ void remove_traces(struct session *s, const char *id)
 		file_replace(dir, "exit.json", unknown, sizeof(unknown) - 1, 0600, FILE_LAZY);
 }
 
+/* Under its lock: nobody becomes a member meanwhile. */
+static int check_pod(struct session *s, const struct instance *i, unsigned int flags, struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct lookups members;
+	int r = pod_members(s, i->id, &a, &members, e);
+
+	if (r == 0 && !(flags & REMOVE_POD))
+		r = err_set(e, ERR_CONFLICT, "cannot remove instance '%s': it is a pod (pod rm)",
+			    i->name);
+	if (r == 0 && members.n)
+		r = err_set(e, ERR_CONFLICT, "cannot remove pod '%s': instance '%s' is in it",
+			    i->name, members.v[0].i.name);
+	return r;
+}
+
 int remove_instance(struct session *s, const struct instance *i, unsigned int flags, struct err *e)
 {
 	struct control_stop now = {.signal = SIGKILL, .discard = true};
@@ -183,6 +200,9 @@ int remove_instance(struct session *s, const struct instance *i, unsigned int fl
 	lock = instance_lock(store_root_fd(store), i->id, e);
 	if (lock < 0)
 		return lock;
+	r = pod_is(i) ? check_pod(s, i, flags, e) : 0;
+	if (r < 0)
+		return r;
 	if (instance_alive(store_run_fd(store), i->id)) {
 		auto_arena struct arena a = ARENA_INIT;
 		struct instance_state st;

@@ -13,10 +13,11 @@ struct session;
 enum remove_flags {
 	REMOVE_FORCE = 1,   /* kill it first */
 	REMOVE_VOLUMES = 2, /* and its anonymous volumes */
+	REMOVE_POD = 8,	    /* it may be a pod: one without members */
 	REMOVE_SOON = 4,    /* its network may go after the return, in a process of its own */
 };
 
-/* ERR_CONFLICT: it runs, and no force. */
+/* ERR_CONFLICT: it runs, and no force; it is a pod, and not so meant, or it has members. */
 int remove_instance(struct session *s, const struct instance *i, unsigned int flags, struct err *e);
 
 /* An instance has ended, or its monitor died: give back its network and, with --rm, remove it.

@@ -22,6 +22,10 @@ struct request {
 	int isolation;	   /* enum plan_isolation */
 	const char *platform;
 
+	const char *pod;       /* name or id of the pod it goes into */
+	struct strs pod_share; /* of a pod: what its members share, or "none" */
+	bool pod_bare;	       /* of a pod: a record only, nothing of it runs */
+
 	struct strs args, env; /* env: KEY=VALUE, complete */
 	struct strs entrypoint;
 	bool entrypoint_set; /* an empty one clears the image's */

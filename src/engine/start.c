@@ -9,6 +9,7 @@
 #include "engine/join.h"
 #include "engine/limits.h"
 #include "engine/plan_build.h"
+#include "engine/pod.h"
 #include "engine/request.h"
 #include "engine/session.h"
 #include "engine/usernsmode.h"
@@ -159,6 +160,13 @@ static int prepare(struct starting *st, struct err *e)
 	trace_begin(TRACE_RESOLVE);
 	r = jbind_parse(&request_table, st->i->request, strlen(st->i->request), &st->q, &st->arena,
 			"request", e);
+	if (r == 0 && st->q.pod_bare)
+		r = err_set(e, ERR_USAGE,
+			    "pod '%s' was made without a process: there is nothing "
+			    "to start but its members",
+			    st->i->name);
+	if (r == 0 && st->q.pod)
+		r = pod_wake(st->s, &st->q, e);
 	if (r == 0 && !st->image) {
 		r = image_find_id(st->store, st->i->image_id, &st->found, e);
 		st->image = st->found;

@@ -39,6 +39,7 @@ struct instance {
 	struct strs ports;    /* as published: "0.0.0.0:8080:80/tcp" */
 	struct instance_mounts mounts;
 	bool auto_remove;
+	const char *pod;     /* id of the pod it is in, its own when it is the pod; or NULL */
 	const char *request; /* JSON of the engine's struct request */
 };
 

@@ -52,6 +52,7 @@ static const struct jbind_field fields[] = {
     I(ports, JBIND_STRS),
     I(mounts, JBIND_LIST, .sub = &mount_table),
     I(auto_remove, JBIND_BOOL),
+    I(pod, JBIND_STR),
     I(request, JBIND_RAW),
     JB_END,
 };

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/opt.h"
+#include "cli/cmd.h"
+#include "cli/podverb.h"
+
+#include <stdbool.h>
+
+struct pod_pause_args {
+	bool all;
+};
+
+static const struct opt pod_pause_opts[] = {
+    OPT(struct pod_pause_args, all, .name = "all", .letter = 'a', .type = OPT_BOOL,
+	.help = "every pod"),
+    OPT_END,
+};
+
+static int run(struct session *s, const void *args, int argc, char **argv, struct err *e)
+{
+	const struct pod_pause_args *pa = args;
+	const struct podverb v = {.all = pa->all, .verb = POD_CTL_PAUSE};
+
+	return podverb_run(s, &v, argc, argv, e);
+}
+
+extern const struct cmd cmd_pod_pause;
+const struct cmd cmd_pod_pause = {
+    .name = "pod pause",
+    .group = "pods",
+    .operands = "[POD...]",
+    .summary = "freeze all processes of pods",
+    .opts = pod_pause_opts,
+    .args_size = sizeof(struct pod_pause_args),
+    .operands_max = -1,
+    .run = run,
+};
