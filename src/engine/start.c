@@ -22,6 +22,7 @@
 #include "store/instance.h"
 #include "store/rootfs.h"
 #include "store/store.h"
+#include "sys/detach.h"
 #include "sys/fd.h"
 #include "sys/file.h"
 #include "sys/userns.h"
@@ -30,7 +31,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -247,9 +247,9 @@ static int seal(struct starting *st, struct err *e)
 
 struct argv {
 	const char *v[40];
-	size_t n;
+	int keep[ATTACH_PORTS_MAX + 12];
+	size_t n, nkeep;
 	struct arena *a;
-	posix_spawn_file_actions_t *files;
 };
 
 static void arg_text(struct argv *v, const char *name, const char *value)
@@ -260,12 +260,11 @@ static void arg_text(struct argv *v, const char *name, const char *value)
 	v->v[v->n++] = value;
 }
 
-/* Duplicated onto itself: for posix_spawn() that is how a descriptor loses close-on-exec. */
 static void arg_fd(struct argv *v, const char *name, int fd)
 {
 	if (fd < 0)
 		return;
-	posix_spawn_file_actions_adddup2(v->files, fd, fd);
+	v->keep[v->nkeep++] = fd;
 	if (name)
 		arg_text(v, name, arena_printf(v->a, "%d", fd));
 }
@@ -308,39 +307,30 @@ static void arguments(struct starting *st, struct argv *v, const char *program, 
 	v->v[v->n] = NULL;
 }
 
+/* Where v2 wants the monitors (monitor/standing.h), or -1. */
+static int monitors(struct starting *st)
+{
+	auto_free char *path = NULL;
+
+	if (file_read(store_run_fd(st->store), "monitors", PATH_MAX, &path) <= 0)
+		return -1;
+	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 static int spawn(struct starting *st, int plan, int conn, int lock, struct err *e)
 {
 	const char *program = arena_printf(&st->arena, "%s/caisson-monitor", st->s->libexec);
-	static char *const nothing[] = {NULL};
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
-	struct argv v = {.a = &st->arena, .files = &files};
-	union {
-		const char **in;
-		char *const *out;
-	} u = {.in = v.v};
+	struct argv *v = arena_alloc(&st->arena, sizeof(*v));
+	auto_fd int cgroup = monitors(st);
+	struct detach_opts o = {.path = program, .argv = v->v, .keep = v->keep, .cgroup = cgroup};
 	pid_t pid;
-	int r;
 
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawn_file_actions_init(&files);
-	for (int i = 0; i < 3; i++)
-		posix_spawn_file_actions_addopen(&files, i, "/dev/null", O_RDWR, 0);
-	posix_spawn_file_actions_addchdir_np(&files, "/");
-	arguments(st, &v, program, plan, conn, lock);
-	posix_spawnattr_init(&attr);
-	/* Its own session: it outlives the terminal and the command. */
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-					    POSIX_SPAWN_SETSIGDEF);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	r = posix_spawn(&pid, program, &files, &attr, u.out, nothing);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&files);
-	if (r) {
-		errno = r;
+	v->a = &st->arena;
+	arguments(st, v, program, plan, conn, lock);
+	o.nkeep = v->nkeep;
+	pid = detach_start(&o);
+	if (pid < 0) {
+		errno = -pid;
 		return err_sys(e, "%s", program);
 	}
 	return 0;

@@ -4,6 +4,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "monitor/client.h"
+#include "monitor/standing.h"
 #include "spec/plan.h"
 #include "spec/trace.h"
 #include "spec/wire.h"
@@ -171,6 +172,8 @@ void server_started(struct proc *p, int64_t pid)
 		for (struct client *c = s->clients; c; c = c->next)
 			if (c->first)
 				client_send(c, WIRE_STARTED, 0, &n, sizeof(n));
+		/* After those who are waited for: it is not on the way of a start. */
+		standing_last(&s->oom_score);
 	} else {
 		for (struct link *l = p->links; l; l = l->next_of_proc)
 			client_send(l->client, WIRE_STARTED, l->stream, &n, sizeof(n));
@@ -547,6 +550,7 @@ static int begin(struct server *s, struct err *e)
 {
 	int r = loop_init(&s->loop, e);
 
+	standing_apart(s->setup->run_root);
 	if (r == 0)
 		r = adopt_plan(s, e);
 	if (r == 0)
@@ -577,6 +581,7 @@ static int reap(struct server *s, const char *id, struct err *e)
 {
 	const char *self = s->setup->self;
 
+	standing_usual(&s->oom_score);
 	execl(self, self, "--root", s->setup->root, "--run-root", s->setup->run_root,
 	      s->again ? "__again" : "__reap", id, (char *)NULL);
 	return err_sys(e, "%s", self);

@@ -19,6 +19,7 @@
 #define MONITOR_SERVER_H
 
 #include "base/err.h"
+#include "fmt/jbind.h"
 #include "monitor/checkup.h"
 #include "monitor/logsink.h"
 #include "monitor/loop.h"
@@ -127,7 +128,8 @@ struct server {
 	bool again;	 /* the wait is over */
 	struct policy policy;
 	int64_t restarts, restart_wait_ms, started_ns;
-	bool discard; /* it is being removed: at its end nobody is waited for */
+	struct jbind_optint oom_score; /* what its processes have; unset: as this one */
+	bool discard;		       /* it is being removed: at its end nobody is waited for */
 	bool auto_remove, stdin_once;
 	int exit_status; /* of this program */
 	const char *stop_signal;

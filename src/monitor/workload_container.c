@@ -371,16 +371,22 @@ static int exec(struct server *s, struct proc *p, const struct plan_process *pro
 {
 	auto_arena struct arena a = ARENA_INIT;
 	struct pipes pipes = PIPES_INIT;
+	struct plan_process own = *process;
 	struct box *b = box_new(p);
 	struct launch_opts o;
 	struct plan *plan;
 	int r = server_plan(s, &a, &plan, e);
 
+	/* As the main process has it; not what keeps the monitor (standing.h). */
+	if (r == 0 && !own.oom_score_adj.set)
+		own.oom_score_adj =
+		    plan->process->oom_score_adj.set ? plan->process->oom_score_adj : s->oom_score;
+
 	if (r == 0 && !process->terminal)
 		r = pipes_make(&pipes, p->wants_input, e);
 	if (r == 0) {
 		options(&o, plan, &pipes);
-		r = launch_exec(plan, main_box(s)->launch.pid, process, &o, &b->launch, e);
+		r = launch_exec(plan, main_box(s)->launch.pid, &own, &o, &b->launch, e);
 	}
 	if (r == 0) {
 		r = watch_stdio(b, &pipes, e);

@@ -87,6 +87,13 @@ int cgroup_attach(struct cgroup *cg, pid_t pid, struct err *e);
 int cgroup_enter_sub(const struct cgroup *cg, const char *controllers, const char *sub,
 		     struct err *e);
 
+/* Where the engine's own long-lived processes are: apart from the instances, whose limits do not
+ * reach them, and from whoever started them.  The caller, single-threaded, goes in, as far as it
+ * may; where it may not it stays where it is.  If that took moving on v2, which is slow, the
+ * directory is added to v2 (NULL: not needed): who is cloned into it has nothing to move. */
+#define CGROUP_ASIDE "caisson-monitors"
+void cgroup_aside(struct buf *v2);
+
 /* Change limits: what is absent stays.  Device rules are replaced at once when any are given. */
 int cgroup_update(struct cgroup *cg, const struct plan_resources *res, struct err *e);
 

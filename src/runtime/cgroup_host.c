@@ -72,8 +72,9 @@ static void add_mount(struct cgroup_host *h, const struct mountinfo_entry *m)
 	if (version == 1 && !*list)
 		return;
 	/* A hierarchy may be mounted again, such as inside another container's root: the first
-	 * below the usual directory is the host's. */
-	if (t && (str_after(t->mount, DEFAULT_MOUNT) || !str_after(m->target, DEFAULT_MOUNT)))
+	 * below the usual directory is the host's.  A later one of the same name hides it. */
+	if (t && !streq(t->mount, m->target) &&
+	    (str_after(t->mount, DEFAULT_MOUNT) || !str_after(m->target, DEFAULT_MOUNT)))
 		return;
 	if (!t) {
 		if (h->n == CGROUP_TREES_MAX)
@@ -97,7 +98,8 @@ static void add_mount(struct cgroup_host *h, const struct mountinfo_entry *m)
 static void add_own(struct cgroup_host *h, const struct proc_cgroup *c)
 {
 	struct cgroup_tree *t = find(h, c->hierarchy == 0 ? 2 : 1, c->controllers);
-	const char *rest;
+	const char *rest, *last;
+	size_t n;
 
 	/* The kernel orders a co-mounted list alike in both files, so names are equal as text. */
 	if (!t || str_after(c->path, "/.."))
@@ -107,7 +109,13 @@ static void add_own(struct cgroup_host *h, const struct proc_cgroup *c)
 		return;
 	while (*rest == '/')
 		rest++;
-	t->own = arena_dup(&h->arena, rest);
+	n = strlen(rest);
+	last = strrchr(rest, '/') ? strrchr(rest, '/') + 1 : rest;
+	t->aside = streq(last, CGROUP_ASIDE);
+	/* On v2 what is relative goes beside us, which it does from there, too. */
+	if (t->aside && t->version == 1)
+		n = last == rest ? 0 : (size_t)(last - rest) - 1;
+	t->own = arena_dupn(&h->arena, rest, n);
 }
 
 int cgroup_host_parse(struct cgroup_host *h, char *mountinfo, char *self_cgroup)

@@ -51,7 +51,10 @@ struct cgroup_tree {
 	const char *names;    /* as /proc/self/cgroup names it */
 	const char *mount;
 	const char *root; /* which cgroup is mounted there, as mountinfo says */
-	const char *own;  /* the caller's own cgroup, beneath the mount: "" or "a/b" */
+	/* The caller's own cgroup, beneath the mount: "" or "a/b".  v1: without CGROUP_ASIDE at its
+	 * end, so that a relative path means the same there. */
+	const char *own;
+	bool aside; /* the caller is in CGROUP_ASIDE */
 };
 
 struct cgroup_host {

@@ -587,6 +587,7 @@ TEST(hosts)
 	    "33 31 0:30 / /sys/fs/cgroup/systemd rw - cgroup cgroup "
 	    "rw,xattr,name=systemd\n"
 	    "34 31 0:29 / /mnt/again rw - cgroup cgroup rw,cpu,cpuacct\n"
+	    "36 31 0:31 /hidden /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
 	    "35 31 0:31 /docker/x /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
 	    "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
 	char own[] =
@@ -600,6 +601,26 @@ TEST(hosts)
 	CHECK_STR(h.tree[1].own, "user/me");
 	CHECK_STR(h.tree[2].own, "y");
 	CHECK_STR(h.tree[3].own, "user/me");
+	CHECK(!h.tree[2].aside && !h.tree[3].aside);
+	arena_free(&h.arena);
+}
+
+/* From among the engine's own, v1's relative paths mean what they mean to who started them. */
+TEST(hosts_from_aside)
+{
+	static struct cgroup_host h;
+	char mounts[] = "32 31 0:29 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+			"33 31 0:30 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n"
+			"41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
+	char own[] =
+	    "4:memory:/a/b/" CGROUP_ASIDE "\n3:pids:/" CGROUP_ASIDE "\n0::/a/" CGROUP_ASIDE "\n";
+
+	memset(&h, 0, sizeof(h));
+	CHECK_INT(cgroup_host_parse(&h, mounts, own), 3);
+	CHECK_STR(h.tree[0].own, "a/b");
+	CHECK_STR(h.tree[1].own, "");
+	CHECK_STR(h.tree[2].own, "a/" CGROUP_ASIDE);
+	CHECK(h.tree[0].aside && h.tree[1].aside && h.tree[2].aside);
 	arena_free(&h.arena);
 }
 
@@ -708,7 +729,8 @@ TEST(v2_files)
 	fake_done(path);
 }
 
-TEST_MAIN(T(paths), T(hosts), T(conversions), T(v2_files), T(limits_are_written),
-	  T(enter_pids_kill_remove), T(kill_frozen), T(busy_and_frozen_are_refused),
-	  T(late_controller_and_subgroups), T(one_more_process_where_the_top_is_closed),
-	  T(oom_is_told), T(stats_move), T(saved_opens), T(devices_are_refused), T(without_rights))
+TEST_MAIN(T(paths), T(hosts), T(hosts_from_aside), T(conversions), T(v2_files),
+	  T(limits_are_written), T(enter_pids_kill_remove), T(kill_frozen),
+	  T(busy_and_frozen_are_refused), T(late_controller_and_subgroups),
+	  T(one_more_process_where_the_top_is_closed), T(oom_is_told), T(stats_move),
+	  T(saved_opens), T(devices_are_refused), T(without_rights))

@@ -350,7 +350,7 @@ def cgroups():
     for d, sub, _ in os.walk("/sys/fs/cgroup"):
         for s in sub:
             p = os.path.join(d, s)
-            if os.path.exists(p + "/cgroup.procs") and os.path.exists(d + "/cgroup.procs") and s not in ("caisson-test-leaf", "caisson"):
+            if os.path.exists(p + "/cgroup.procs") and os.path.exists(d + "/cgroup.procs") and s not in ("caisson-test-leaf", "caisson", "caisson-monitors"):
                 out.add(f"cgroup {p}")
     return out
 
