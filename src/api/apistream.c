@@ -17,17 +17,21 @@
 
 #include <endian.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 
-#define CHUNK	   (32u << 10)
-#define FRAME	   8 /* docker's: stream, three zeros, length in network order */
-#define RAW_TYPE   "application/vnd.docker.raw-stream"
-#define MUX_TYPE   "application/vnd.docker.multiplexed-stream"
-#define REPLY_WAIT 120000 /* a VM boots slowly without KVM */
+#define CHUNK	     (32u << 10)
+#define FRAME	     8 /* docker's: stream, three zeros, length in network order */
+#define RAW_TYPE     "application/vnd.docker.raw-stream"
+#define MUX_TYPE     "application/vnd.docker.multiplexed-stream"
+#define HEAD_WAIT_MS 100
+#define REPLY_WAIT   120000 /* a VM boots slowly without KVM */
 
 void apistream_size(unsigned char out[4], unsigned int rows, unsigned int columns)
 {
@@ -72,6 +76,21 @@ static void header(unsigned char out[FRAME], bool err, size_t len)
 	memcpy(out + 4, &n, sizeof(n));
 }
 
+/* python's docker client reads the head through a buffer and goes on at the bare socket: what comes
+ * in one piece with the head is lost to it, and `echo` is faster here than that client is.  So the
+ * first bytes wait until the head was taken from the socket; for SIOCOUTQ of a unix socket see
+ * unix_outq_len() (Linux 2.6.29), and nothing says so by an event.  Of TCP only the kernels speak.
+ */
+static void await_head(struct apistream *p)
+{
+	int left = 0;
+
+	for (int i = 0; i < HEAD_WAIT_MS * 10 && ioctl(p->client, SIOCOUTQ, &left) == 0 && left;
+	     i++)
+		nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+	p->head_taken = true;
+}
+
 static void output(struct apistream *p, const struct wire_frame *f)
 {
 	unsigned char h[FRAME];
@@ -79,6 +98,8 @@ static void output(struct apistream *p, const struct wire_frame *f)
 
 	if (!f->len || !(err ? p->err : p->out))
 		return;
+	if (!p->head_taken)
+		await_head(p);
 	header(h, err, f->len);
 	if ((!p->raw && fd_write_all(p->client, h, sizeof(h)) < 0) ||
 	    fd_write_all(p->client, f->data, f->len) < 0)

@@ -34,7 +34,7 @@ struct apistream {
 	int sizes; /* accepts connections that say 4 bytes of size; -1: none */
 
 	/* private */
-	bool in_open, exited, gone;
+	bool in_open, exited, gone, head_taken;
 	size_t window;
 	int status;
 };
