@@ -11,12 +11,15 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define KILL_WAIT 10 /* seconds, as dockerd */
 
 int conn_send(struct conn *c, enum wire_type type, uint32_t stream, const void *data, size_t len,
 	      struct err *e)
@@ -109,16 +112,47 @@ int conn_answer(struct conn *c, uint32_t stream, enum wire_type want, struct wir
 	}
 }
 
+/* The answer to SIGNAL and, where it was asked for, the end of the process: in either order. */
+static int delivered(struct conn *c, bool end, struct err *e)
+{
+	struct wire_frame f;
+	bool told = false;
+
+	while (!told || end) {
+		int r = conn_next(c, &f, e);
+
+		if (r < 0)
+			return r;
+		if (f.type == WIRE_ERR)
+			return wire_err(&f, e);
+		told |= f.type == WIRE_OK && f.stream == 0;
+		end &= f.type != WIRE_EXIT;
+	}
+	return 0;
+}
+
 int conn_signal(struct session *s, const char *id, int sig, struct err *e)
 {
+	struct timeval limit = {.tv_sec = KILL_WAIT};
 	auto_conn struct conn c = CONN_INIT;
-	struct wire_frame f;
 	uint32_t n = htole32((uint32_t)sig);
+	bool end = sig == SIGKILL;
 	int r = conn_open(s, id, &c, e);
 
+	if (r == 0 && end && setsockopt(c.fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0)
+		return err_sys(e, "control connection");
+	if (r == 0 && end)
+		r = conn_send(&c, WIRE_WAIT, 1, NULL, 0, e);
 	if (r == 0)
 		r = conn_send(&c, WIRE_SIGNAL, 0, &n, sizeof(n), e);
-	return r < 0 ? r : conn_answer(&c, 0, WIRE_OK, &f, e);
+	if (r == 0)
+		r = delivered(&c, end, e);
+	if (r == -EAGAIN) {
+		*e = ERR_INIT;
+		return err_set(e, ERR_TIMEOUT, "instance %.12s did not end within %d s of SIGKILL",
+			       id, KILL_WAIT);
+	}
+	return r;
 }
 
 static int get_status(const struct wire_frame *f, int *status, struct err *e)

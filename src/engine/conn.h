@@ -42,7 +42,8 @@ int conn_read(struct conn *c, struct err *e);
 int conn_answer(struct conn *c, uint32_t stream, enum wire_type want, struct wire_frame *f,
 		struct err *e);
 
-/* Requests about the main process, each on a connection of its own. */
+/* Requests about the main process, each on a connection of its own.  SIGKILL returns when the
+ * process has ended, as dockerd's does, so that a removal may follow: ERR_TIMEOUT after 10 s. */
 int conn_signal(struct session *s, const char *id, int sig, struct err *e);
 /* Returns when it has ended. */
 int conn_stop(struct session *s, const char *id, const struct control_stop *how, struct err *e);
