@@ -19,6 +19,7 @@
 #include "engine/request.h"
 #include "engine/restart.h"
 #include "engine/session.h"
+#include "engine/stop.h"
 #include "engine/usage.h"
 #include "engine/wait.h"
 #include "fmt/publish.h"
@@ -308,18 +309,9 @@ int apicontainer_stop(struct apicall *c, struct err *e)
 		r = how_to_stop(c, &how, e);
 	if (r < 0)
 		return r;
-	if (l.state.restarting && l.state.status != INSTANCE_RESTARTING) {
-		r = restart_cancel(c->s, l.i.id, e);
-		return r < 0 ? r : apicall_nothing(c, e);
-	}
-	if (!runs(&l) && l.state.status != INSTANCE_RESTARTING)
+	r = stop_instance(c->s, &l.i, &how, e);
+	if (r > 0)
 		return exchange_send(c->x, 304, NULL, NULL, 0, e);
-	r = conn_stop(c->s, l.i.id, &how, e);
-	/* It ended before we could say so. */
-	if (r < 0 && e->kind == ERR_CONFLICT) {
-		*e = ERR_INIT;
-		r = 0;
-	}
 	return r < 0 ? r : apicall_nothing(c, e);
 }
 

@@ -3,10 +3,10 @@
 #include "base/opt.h"
 #include "cli/cmd.h"
 #include "cli/each.h"
-#include "engine/conn.h"
 #include "engine/lookup.h"
 #include "engine/request.h"
-#include "engine/restart.h"
+#include "engine/stop.h"
+#include "spec/control.h"
 
 struct stop_args {
 	int64_t time;
@@ -26,17 +26,10 @@ static const struct opt stop_opts[] = {
 
 static int stop(struct session *s, struct lookup *l, const void *arg, struct err *e)
 {
-	int r;
-
 	/* One that does not run is stopped already. */
-	if (l->state.restarting && l->state.status != INSTANCE_RESTARTING)
-		return restart_cancel(s, l->i.id, e);
-	if (l->state.status != INSTANCE_RUNNING && l->state.status != INSTANCE_PAUSED &&
-	    l->state.status != INSTANCE_RESTARTING)
-		return 0;
-	r = conn_stop(s, l->i.id, arg, e);
-	/* It ended before we could say so. */
-	return e->kind == ERR_CONFLICT ? 0 : r;
+	int r = stop_instance(s, &l->i, arg, e);
+
+	return r < 0 ? r : 0;
 }
 
 static int run(struct session *s, const void *args, int argc, char **argv, struct err *e)

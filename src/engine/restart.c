@@ -10,6 +10,7 @@
 #include "engine/request.h"
 #include "engine/session.h"
 #include "engine/start.h"
+#include "engine/stop.h"
 #include "spec/policy.h"
 #include "store/instance.h"
 #include "store/store.h"
@@ -62,18 +63,11 @@ int restart_start(struct session *s, const struct instance *i, struct err *e)
 int restart_instance(struct session *s, const struct lookup *l, const struct control_stop *how,
 		     struct err *e)
 {
-	int r = 0;
+	int r = stop_instance(s, &l->i, how, e);
 
-	if (l->state.pid || l->state.status == INSTANCE_RESTARTING) {
-		r = conn_stop(s, l->i.id, how, e);
-		if (r < 0 && e->kind == ERR_CONFLICT) {
-			*e = ERR_INIT; /* it ended by itself meanwhile */
-			r = 0;
-		}
-		if (r == 0)
-			r = instance_run_wait(store_run_fd(s->store), l->i.id, e);
-	}
 	if (r == 0)
+		r = instance_run_wait(store_run_fd(s->store), l->i.id, e);
+	if (r >= 0)
 		r = restart_start(s, &l->i, e);
 	if (r == 0)
 		eventlog_instance(s->store, &l->i, "restart", NULL, NULL);
@@ -111,17 +105,6 @@ int restart_owed(struct session *s, const char *id, struct err *e)
 	return r < 0 ? r : start_wait(&c, e);
 }
 
-int restart_cancel(struct session *s, const char *id, struct err *e)
-{
-	auto_fd int dir = instance_lock(store_root_fd(s->store), id, e);
-
-	if (dir < 0)
-		return dir == -ENOENT ? 0 : dir;
-	return unlinkat(dir, "again.json", 0) < 0 && errno != ENOENT
-		   ? err_sys(e, "restart of instance %.12s", id)
-		   : 0;
-}
-
 /* ---- boot ---- */
 
 struct boot {
@@ -129,7 +112,7 @@ struct boot {
 	void (*failed)(const struct instance *, const struct err *);
 };
 
-static bool wanted(const struct instance *i, const struct instance_state *st)
+static bool wanted(const struct instance *i, const struct instance_state *st, bool alive)
 {
 	auto_arena struct arena a = ARENA_INIT;
 	struct request q = {0};
@@ -143,10 +126,10 @@ static bool wanted(const struct instance *i, const struct instance_state *st)
 		return false;
 	/* As docker: a boot counts as a start of its own for "always". */
 	end.stopped &= p.restart != POLICY_ALWAYS;
-	/* Killed within a start, it looks as if it never had run. */
-	if (st->restarting && st->status == INSTANCE_CREATED)
-		return true;
-	return st->status == INSTANCE_EXITED && (st->restarting || policy_again(&p, &end));
+	/* One that still waits for its next run has a monitor to do it. */
+	if (st->restarting)
+		return st->status != INSTANCE_RESTARTING || !alive;
+	return st->status == INSTANCE_EXITED && policy_again(&p, &end);
 }
 
 static int boot_one(const char *id, void *arg)
@@ -162,7 +145,7 @@ static int boot_one(const char *id, void *arg)
 	/* Not asked whether a monitor lives: one of an instance that has ended is about to go. */
 	if (instance_load(store_root_fd(store), id, &a, &i, NULL) < 0 ||
 	    instance_state(store_root_fd(store), store_run_fd(store), id, &a, &st, NULL) < 0 ||
-	    !wanted(&i, &st))
+	    !wanted(&i, &st, instance_alive(store_run_fd(store), id)))
 		return 0;
 	r = st.restarting ? restart_owed(b->s, id, &why) : restart_start(b->s, &i, &why);
 	if (r < 0)

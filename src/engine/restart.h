@@ -25,8 +25,6 @@ int restart_instance(struct session *s, const struct lookup *l, const struct con
 /* A policy owes it a start (st.restarting) and no monitor lives: start it, unless somebody else was
  * faster or took the debt back. */
 int restart_owed(struct session *s, const char *id, struct err *e);
-/* Take the debt back: it has been stopped. */
-int restart_cancel(struct session *s, const char *id, struct err *e);
 
 /* The host has booted: start what policies want to run; one that cannot be started is told to
  * failed() and does not keep the others from it. */

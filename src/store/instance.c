@@ -534,8 +534,6 @@ int instance_state(int root_fd, int run_fd, const char *id, struct arena *a,
 		s.exit_code = end.code;
 		s.oom = end.oom;
 		s.stopped = end.stopped;
-		if (alive && s.restarting)
-			s.status = INSTANCE_RESTARTING;
 		s.error = end.error;
 	} else if (alive && started) {
 		s.status =
@@ -548,6 +546,9 @@ int instance_state(int root_fd, int run_fd, const char *id, struct arena *a,
 		s.exit_code = 255;
 		s.error = "ended unseen: its monitor was killed or the host went down";
 	}
+	/* Also between two monitors, and while the next one starts. */
+	if (owed && !s.pid && !s.unseen)
+		s.status = INSTANCE_RESTARTING;
 	*out = s;
 	return 0;
 }

@@ -132,6 +132,17 @@ def a_restart_killed_at_any_step_still_comes(env):
 
 
 @test(needs="root")
+def stop_ends_it_wherever_it_stands_between_two_runs(env):
+    """It ends and starts all the time; whatever moment stop meets, it stays stopped and was never seen as exited before."""
+    for _ in range(25):
+        make(env, "q", "always", "sh", "-c", "sleep 0.0$(( $$ % 7 ))")
+        check(state(env, "q") in ("running", "restarting"), "seen as ended while a restart was owed")
+        env.run("stop", "-t", "0", "q").ok()
+        same(state(env, "q"), "exited", "after stop")
+        env.run("rm", "q").ok()
+
+
+@test(needs="root")
 def boot_starts_what_must_run(env):
     make(env, "a", "always", "sleep", "1000")
     make(env, "u", "unless-stopped", "sleep", "1000")
