@@ -15,6 +15,7 @@
 #include "engine/request.h"
 #include "engine/restart.h"
 #include "engine/session.h"
+#include "engine/stop.h"
 #include "fmt/json.h"
 #include "spec/plan.h"
 #include "store/instance.h"
@@ -47,19 +48,6 @@ static bool bare(const struct lookup *pod)
 	       q.pod_bare;
 }
 
-static int stop_one(struct session *s, const struct lookup *l, const struct control_stop *how,
-		    struct err *e)
-{
-	int r;
-
-	if (l->state.restarting && l->state.status != INSTANCE_RESTARTING)
-		return restart_cancel(s, l->i.id, e);
-	if (!up(l))
-		return 0;
-	r = conn_stop(s, l->i.id, how, e);
-	return r < 0 && e->kind == ERR_CONFLICT ? 0 : r; /* it ended before we could say so */
-}
-
 /* One child each: a member that takes its ten seconds does not make the others wait.  A child says
  * what failed through a pipe (base/err.h: one write). */
 struct stopping {
@@ -79,7 +67,7 @@ static struct stopping stop_begin(struct session *s, const struct lookup *l,
 	if (st.pid == 0) {
 		struct err e = ERR_INIT;
 
-		if (stop_one(s, l, how, &e) < 0 && write(fd[1], &e, sizeof(e)) < 0)
+		if (stop_instance(s, &l->i, how, &e) < 0 && write(fd[1], &e, sizeof(e)) < 0)
 			_exit(1);
 		_exit(0);
 	}
@@ -99,7 +87,7 @@ static int stop_end(struct session *s, struct stopping *st, const struct lookup 
 	ssize_t n;
 
 	if (st->pid < 0)
-		return stop_one(s, l, how, e);
+		return stop_instance(s, &l->i, how, e);
 	while ((n = read(st->from, &why, sizeof(why))) < 0 && errno == EINTR)
 		;
 	close(st->from);
@@ -207,8 +195,8 @@ int pod_ctl_all(struct session *s, const struct lookup *pod, enum pod_ctl_verb v
 	if (verb == POD_CTL_STOP || verb == POD_CTL_RESTART) {
 		r = stop_all(s, &members, how, e);
 		if (r == 0)
-			r = stop_one(s, pod, how, e);
-		if (r == 0 && verb == POD_CTL_RESTART)
+			r = stop_instance(s, &pod->i, how, e);
+		if (r >= 0 && verb == POD_CTL_RESTART)
 			r = pod_find(s, pod->i.id, &a, &again, e);
 		if (r == 0 && verb == POD_CTL_RESTART)
 			r = pod_members(s, pod->i.id, &a, &members, e);
