@@ -196,7 +196,8 @@ int pod_ctl_all(struct session *s, const struct lookup *pod, enum pod_ctl_verb v
 		r = stop_all(s, &members, how, e);
 		if (r == 0)
 			r = stop_instance(s, &pod->i, how, e);
-		if (r >= 0 && verb == POD_CTL_RESTART)
+		r = r < 0 ? r : 0; /* it had stopped already */
+		if (r == 0 && verb == POD_CTL_RESTART)
 			r = pod_find(s, pod->i.id, &a, &again, e);
 		if (r == 0 && verb == POD_CTL_RESTART)
 			r = pod_members(s, pod->i.id, &a, &members, e);
