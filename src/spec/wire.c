@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -133,6 +134,16 @@ void wire_reader_done(struct wire_reader *r)
 	*r = WIRE_READER_INIT;
 }
 
+/* What ends while we speak is an error to report, and must not kill us by SIGPIPE: a `stop` met the
+ * end of its monitor.  Not every stream is a socket. */
+static ssize_t send_some(int fd, struct iovec *v, int n)
+{
+	struct msghdr m = {.msg_iov = v, .msg_iovlen = (size_t)n};
+	ssize_t r = sendmsg(fd, &m, MSG_NOSIGNAL);
+
+	return r < 0 && errno == ENOTSOCK ? writev(fd, v, n) : r;
+}
+
 int wire_send(int fd, enum wire_type type, uint32_t stream, const void *data, size_t len,
 	      struct err *e)
 {
@@ -146,7 +157,7 @@ int wire_send(int fd, enum wire_type type, uint32_t stream, const void *data, si
 
 	wire_header(h, type, stream, len);
 	while (i < 2) {
-		ssize_t n = writev(fd, v + i, 2 - i);
+		ssize_t n = send_some(fd, v + i, 2 - i);
 
 		if (n < 0 && errno == EINTR)
 			continue;

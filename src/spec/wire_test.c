@@ -5,6 +5,8 @@
 #include "spec/wire.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -86,5 +88,27 @@ TEST(send_and_receive_over_a_socket)
 	wire_reader_done(&r);
 }
 
-TEST_MAIN(T(frames_survive_any_cut), T(oversized_frame_is_refused_without_memory),
-	  T(send_and_receive_over_a_socket))
+TEST(a_reader_that_is_gone_is_an_error_and_no_signal)
+{
+	struct wire_reader r = WIRE_READER_INIT;
+	struct err e = ERR_INIT;
+	struct wire_frame f;
+	int pair[2];
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+	close(pair[1]);
+	CHECK_INT(wire_send(pair[0], WIRE_STDIN, 3, "x", 1, &e), -EPIPE);
+	CHECK(strstr(e.msg, "control stream"));
+	close(pair[0]);
+	/* A pipe will do, too. */
+	CHECK(pipe2(pair, O_CLOEXEC) == 0);
+	CHECK_INT(wire_send(pair[1], WIRE_STDIN, 3, "x", 1, &e), 0);
+	CHECK_INT(wire_recv(pair[0], &r, &f, &e), 1);
+	CHECK_INT(f.len, 1);
+	wire_reader_done(&r);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+TEST_MAIN(T(a_reader_that_is_gone_is_an_error_and_no_signal), T(frames_survive_any_cut),
+	  T(oversized_frame_is_refused_without_memory), T(send_and_receive_over_a_socket))

@@ -487,19 +487,83 @@ static int read_doc(int dir, const char *name, const struct jbind *t, struct are
 	return r < 0 ? r : 1;
 }
 
+/* The documents of one moment.  A start removes start.json, then exit.json, and writes start.json
+ * anew; an end writes again.json, then exit.json.  So exit.json is read first: what is read behind
+ * its absence belongs to this life. */
+struct docs {
+	struct instance_start start;
+	struct instance_exit end;
+	struct instance_again again;
+	struct health_report health;
+	int started, ended, asked, owed; /* 1: it is there */
+};
+
+static int read_docs(int dir, struct arena *a, struct docs *d, struct err *e)
+{
+	*d = (struct docs){0};
+	d->ended = read_doc(dir, "exit.json", &instance_exit_table, a, &d->end, e);
+	if (d->ended < 0)
+		return d->ended;
+	d->started = read_doc(dir, "start.json", &instance_start_table, a, &d->start, e);
+	if (d->started < 0)
+		return d->started;
+	d->owed = read_doc(dir, "again.json", &instance_again_table, a, &d->again, e);
+	if (d->owed < 0)
+		return d->owed;
+	if (d->started)
+		d->asked = read_doc(dir, "health.json", &health_report_table, a, &d->health, e);
+	return d->asked < 0 ? d->asked : 0;
+}
+
+/* Did it start or end while we read? */
+static bool moved_on(int run_fd, const char *id, int dir, bool alive, const struct docs *d)
+{
+	if (d->ended)
+		return !d->owed && faccessat(dir, "exit.json", F_OK, 0) < 0;
+	/* Nobody would have seen its end: that is said only of what stays so. */
+	return d->started && !alive &&
+	       (instance_alive(run_fd, id) || faccessat(dir, "exit.json", F_OK, 0) == 0);
+}
+
+static void set_state(const struct docs *d, bool alive, bool paused, struct instance_state *s)
+{
+	*s = (struct instance_state){
+	    .started_ns = d->start.started_ns,
+	    .restarts = d->owed ? d->again.restarts : d->start.restarts,
+	    .restart_wait_ms = d->owed ? d->again.wait_ms : 0,
+	    .restarting = d->owed,
+	    .health = d->asked ? d->health.status : -1,
+	};
+	if (d->ended) {
+		s->status = INSTANCE_EXITED;
+		s->finished_ns = d->end.finished_ns;
+		s->exit_code = d->end.code;
+		s->oom = d->end.oom;
+		s->stopped = d->end.stopped;
+		s->error = d->end.error;
+	} else if (alive && d->started) {
+		s->status = paused ? INSTANCE_PAUSED : INSTANCE_RUNNING;
+		s->pid = d->start.pid;
+		s->address = d->start.address;
+	} else if (d->started) {
+		s->status = INSTANCE_EXITED;
+		s->unseen = true;
+		s->exit_code = 255;
+		s->error = "ended unseen: its monitor was killed or the host went down";
+	}
+	/* Also between two monitors, and while the next one starts. */
+	if (d->owed && !s->pid && !s->unseen)
+		s->status = INSTANCE_RESTARTING;
+}
+
 int instance_state(int root_fd, int run_fd, const char *id, struct arena *a,
 		   struct instance_state *out, struct err *e)
 {
-	struct instance_start start = {0};
-	struct instance_exit end = {0};
-	struct instance_again again = {0};
-	struct instance_state s = {0};
 	char path[PATH_LEN];
-	/* Looked at before the files: a monitor writes exit.json and then lets go. */
-	bool alive = instance_alive(run_fd, id);
-	struct health_report health = {0};
 	auto_fd int dir = -1;
-	int started, ended, owed, asked;
+	struct docs d;
+	bool alive;
+	int r;
 
 	snprintf(path, sizeof(path), "instances/%.64s", id);
 	dir = openat(root_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -507,49 +571,19 @@ int instance_state(int root_fd, int run_fd, const char *id, struct arena *a,
 		return err_set(e, ERR_NOT_FOUND, "no such instance: %.64s", id);
 	if (dir < 0)
 		return err_sys(e, "%s", path);
-	started = read_doc(dir, "start.json", &instance_start_table, a, &start, e);
-	if (started < 0)
-		return started;
-	ended = read_doc(dir, "exit.json", &instance_exit_table, a, &end, e);
-	if (ended < 0)
-		return ended;
-	s.started_ns = start.started_ns;
-	s.restarts = start.restarts;
-	asked = started ? read_doc(dir, "health.json", &health_report_table, a, &health, e) : 0;
-	if (asked < 0)
-		return asked;
-	s.health = asked ? health.status : -1;
-	owed = read_doc(dir, "again.json", &instance_again_table, a, &again, e);
-	if (owed < 0)
-		return owed;
-	s.restarting = owed;
-	if (owed) {
-		s.restarts = again.restarts;
-		s.restart_wait_ms = again.wait_ms;
+	/* Lives that end faster than they are read are told as they were seen last. */
+	for (int i = 0; i < 20; i++) {
+		/* Looked at before the files: a monitor writes exit.json and then lets go. */
+		alive = instance_alive(run_fd, id);
+		r = read_docs(dir, a, &d, e);
+		if (r < 0)
+			return r;
+		if (!moved_on(run_fd, id, dir, alive, &d))
+			break;
 	}
 	snprintf(path, sizeof(path), "instances/%.64s/paused", id);
-	if (ended) {
-		s.status = INSTANCE_EXITED;
-		s.finished_ns = end.finished_ns;
-		s.exit_code = end.code;
-		s.oom = end.oom;
-		s.stopped = end.stopped;
-		s.error = end.error;
-	} else if (alive && started) {
-		s.status =
-		    faccessat(run_fd, path, F_OK, 0) == 0 ? INSTANCE_PAUSED : INSTANCE_RUNNING;
-		s.pid = start.pid;
-		s.address = start.address;
-	} else if (started) {
-		s.status = INSTANCE_EXITED;
-		s.unseen = true;
-		s.exit_code = 255;
-		s.error = "ended unseen: its monitor was killed or the host went down";
-	}
-	/* Also between two monitors, and while the next one starts. */
-	if (owed && !s.pid && !s.unseen)
-		s.status = INSTANCE_RESTARTING;
-	*out = s;
+	set_state(&d, alive,
+		  alive && d.started && !d.ended && faccessat(run_fd, path, F_OK, 0) == 0, out);
 	return 0;
 }
 
