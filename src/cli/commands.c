@@ -78,6 +78,8 @@
 	X(store_info)                                                                              \
 	X(store_convert)                                                                           \
 	X(network_create)                                                                          \
+	X(network_connect)                                                                         \
+	X(network_disconnect)                                                                      \
 	X(network_ls)                                                                              \
 	X(network_inspect)                                                                         \
 	X(network_rm)                                                                              \

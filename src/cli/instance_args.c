@@ -4,6 +4,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "engine/netspec.h"
 #include "engine/request.h"
 #include "engine/session.h"
 #include "fmt/keyfile.h"
@@ -230,6 +231,7 @@ static void limits(const struct instance_args *i, struct request *q)
 int instance_args_request(const struct instance_args *i, const struct session *s, int argc,
 			  char **argv, struct arena *a, struct request *q, struct err *e)
 {
+	const struct strs said = strs_of(&i->network);
 	int r;
 
 	*q = (struct request){
@@ -259,9 +261,9 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 	    .tmpfs = strs_of(&i->tmpfs),
 	    .volumes_from = strs_of(&i->volumes_from),
 	    .shm_bytes = i->shm,
-	    .network = i->network,
 	    .ip = i->ip,
 	    .mac = i->mac_address,
+	    .aliases = strs_of(&i->network_alias),
 	    .publish = strs_of(&i->publish),
 	    .expose = strs_of(&i->expose),
 	    .publish_all = i->publish_all,
@@ -297,6 +299,8 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 			arena_strs_add(a, &q->entrypoint, i->entrypoint);
 	}
 	r = only_one(i, e);
+	if (r == 0)
+		r = netspec_take(&said, q, a, e);
 	if (r == 0)
 		r = security(&i->security_opt, a, &q->security_opt, e);
 	if (r == 0)

@@ -22,8 +22,8 @@ enum { CGROUPNS_PRIVATE, CGROUPNS_HOST };
 struct instance_args {
 	bool rm, interactive, tty, read_only, publish_all, quiet, content_trust, oom_kill_disable,
 	    init, privileged;
-	const char *name, *hostname, *domainname, *workdir, *user, *network, *ip, *mac_address,
-	    *platform, *cidfile;
+	const char *name, *hostname, *domainname, *workdir, *user, *ip, *mac_address, *platform,
+	    *cidfile;
 	const char *entrypoint, *stop_signal, *restart, *health_cmd, *log_driver, *cgroup_parent,
 	    *cpuset_cpus, *cpuset_mems, *uts, *userns, *runtime, *pid, *ipc, *pod;
 	int isolation, pull; /* pull: enum image_pull_policy */
@@ -36,7 +36,7 @@ struct instance_args {
 	int64_t cpus, pids, stop_timeout, oom_score, memory_swappiness, blkio_weight;
 	int64_t cpu_period, cpu_quota, cpu_rt_period, cpu_rt_runtime, cpu_shares;
 	struct opt_list log_opt, env, env_file, volume, volumes_from, mount, tmpfs, publish, dns,
-	    add_host, expose;
+	    add_host, expose, network, network_alias;
 	struct opt_list attach, dns_option, dns_search, storage_opt;
 	struct opt_list cap_add, cap_drop, security_opt, label, label_file, annotation, ulimit;
 	struct opt_list group_add, sysctl, device, device_cgroup_rule, blkio_weight_device;

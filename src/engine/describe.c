@@ -9,6 +9,7 @@
 #include "engine/join.h"
 #include "engine/lookup.h"
 #include "engine/members.h"
+#include "engine/netspec.h"
 #include "engine/network_ctl.h"
 #include "engine/plan_build.h"
 #include "engine/request.h"
@@ -16,6 +17,7 @@
 #include "fmt/json.h"
 #include "fmt/oci_image.h"
 #include "fmt/publish.h"
+#include "net/attach.h"
 #include "net/attachment.h"
 #include "spec/plan.h"
 #include "store/image.h"
@@ -181,39 +183,57 @@ static void config(struct members *w, const struct lookup *l, const struct reque
 	members_close(w);
 }
 
-/* Of an instance that is attached, what its network gave it. */
-static void endpoint(struct session *s, struct members *w, const struct lookup *l,
-		     const struct request *q, struct arena *a)
+/* One network of an instance; at: what it was given there, NULL when it does not run. */
+static void endpoint(struct session *s, struct members *w, const struct attach_endpoint *p,
+		     const struct attachment *at, struct arena *a)
 {
-	auto_fd int net = attachment_dir(store_run_fd(s->store), NULL);
-	struct attachment at = {0};
 	struct network n = {0};
+	struct attachment none = {0};
 	const char *len = NULL;
 
-	if (l->state.pid && net >= 0)
-		(void)attachment_read(net, l->i.id, a, &at, NULL);
-	(void)network_ctl_find(s, q->network ? q->network : NETWORK_DEFAULT, a, &n, NULL);
+	(void)network_ctl_find(s, p->network, a, &n, NULL);
 	if (n.subnet)
 		len = strchr(n.subnet, '/');
+	if (!at)
+		at = &none;
+	members_open(w, p->network);
 	members_str(w, "NetworkID", n.id);
-	members_str(w, "EndpointID", at.device);
-	members_str(w, "Gateway", at.address && !n.internal ? n.gateway : "");
-	members_str(w, "IPAddress", l->state.address);
-	members_num(w, "IPPrefixLen", at.address && len ? strtol(len + 1, NULL, 10) : 0);
-	members_str(w, "MacAddress", at.mac);
+	members_str(w, "EndpointID", at->device);
+	members_str(w, "Gateway", at->address && !n.internal ? n.gateway : "");
+	members_str(w, "IPAddress", at->address);
+	members_num(w, "IPPrefixLen", at->address && len ? strtol(len + 1, NULL, 10) : 0);
+	members_str(w, "MacAddress", at->mac);
+	members_list(w, "Aliases", &p->aliases, "null");
+	members_list(w, "DNSNames", &at->names, "null");
+	members_close(w);
 }
 
 static void networks(struct session *s, struct members *w, const struct lookup *l,
 		     const struct request *q, struct arena *a)
 {
+	auto_fd int net = l->state.pid ? attachment_dir(store_run_fd(s->store), NULL) : -1;
+	struct attachment_list have = {0};
+	const char *first = l->state.address;
+	struct attach_endpoint *v;
+	size_t n = 0;
+
+	if (net >= 0)
+		(void)attachment_of(net, l->i.id, a, &have, NULL);
+	if (join_other(q->network) || netspec_all(q, a, &v, &n, NULL) < 0)
+		n = 0;
+	if (have.n)
+		first = have.v[0].address;
 	members_open(w, "NetworkSettings");
 	hostconfig_ports(w, "Ports", &l->i.ports, a);
-	members_str(w, "IPAddress", l->state.address);
+	members_str(w, "IPAddress", first);
 	members_open(w, "Networks");
-	if (!join_other(q->network)) {
-		members_open(w, q->network ? q->network : "bridge");
-		endpoint(s, w, l, q, a);
-		members_close(w);
+	for (size_t i = 0; i < n; i++) {
+		const struct attachment *at = NULL;
+
+		for (size_t k = 0; k < have.n; k++)
+			if (streq(have.v[k].network, v[i].network))
+				at = &have.v[k];
+		endpoint(s, w, &v[i], at, a);
 	}
 	members_close(w);
 	members_close(w);
@@ -341,7 +361,7 @@ static void row_more(struct members *w, const struct lookup *l, struct arena *a)
 	members_str(w, "Mounts", names.p);
 	members_str(w, "LocalVolumes", arena_printf(a, "%zu", volumes));
 	jbind_parse(&request_table, l->i.request, strlen(l->i.request), &q, a, "request", NULL);
-	members_str(w, "Networks", q.network ? q.network : "bridge");
+	members_str(w, "Networks", netspec_names(&q, a));
 }
 
 void describe_row(const struct lookup *l, int64_t now, unsigned int flags, struct buf *out)

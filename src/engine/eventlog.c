@@ -89,6 +89,19 @@ void eventlog_thing(struct store *s, const char *type, const char *action, const
 	append(s, &ev);
 }
 
+void eventlog_network(struct store *s, const char *id, const char *name, const char *action,
+		      const char *instance)
+{
+	struct jbind_pair pair[3];
+	struct event ev = {
+	    .type = "network", .action = action, .actor = {.id = id, .attributes = {.v = pair}}};
+
+	add(&ev.actor.attributes, "container", instance);
+	add(&ev.actor.attributes, "name", name);
+	add(&ev.actor.attributes, "type", "bridge");
+	append(s, &ev);
+}
+
 /* ---- filters ---- */
 
 static const char *attribute(const struct event *ev, const char *key)

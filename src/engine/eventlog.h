@@ -22,6 +22,10 @@ void eventlog_instance(struct store *s, const struct instance *i, const char *ac
 void eventlog_thing(struct store *s, const char *type, const char *action, const char *id,
 		    const char *name);
 
+/* An instance has come to a network, or left it. */
+void eventlog_network(struct store *s, const char *id, const char *name, const char *action,
+		      const char *instance);
+
 struct eventlog_query {
 	int64_t since_ns, until_ns; /* since the epoch; 0: none; a later until is waited for */
 	bool follow;		    /* on from now; implied without until_ns */

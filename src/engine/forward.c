@@ -25,9 +25,15 @@ struct forward {
 
 static void arguments(struct forward *f, struct arena *a)
 {
-	const char *with_len = f->net->nics.v[0].address;
-	const char *address = arena_dupn(a, with_len, strcspn(with_len, "/"));
+	const struct plan_nics *l = &f->net->nics;
+	const char *with_len = l->v[0].address;
+	const char *address;
 
+	/* Ports are those of the network with the default route. */
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i].gateway)
+			with_len = l->v[i].address;
+	address = arena_dupn(a, with_len, strcspn(with_len, "/"));
 	arena_strs_add(a, &f->args, "caisson-forward");
 	arena_strs_add(a, &f->args, arena_printf(a, "%d", f->life));
 	for (size_t i = 0; i < f->net->n_published; i++) {

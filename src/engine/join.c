@@ -158,6 +158,15 @@ static int open_ns(int pidfd, int64_t pid, const char *ns, struct err *e)
 	return take_fd(&fd);
 }
 
+int join_netns(const struct lookup *l, struct err *e)
+{
+	auto_fd int pidfd =
+	    l->state.pid > 0 ? (int)syscall(SYS_pidfd_open, (pid_t)l->state.pid, 0) : -1;
+
+	return pidfd < 0 ? err_set(e, ERR_CONFLICT, "instance '%s' is not running", l->i.name)
+			 : open_ns(pidfd, l->state.pid, "net", e);
+}
+
 /* A copy of the mount at /dev/shm of another mount namespace: only there it may be made. */
 static int copy_shm(int mnt_ns, struct err *e)
 {

@@ -42,4 +42,8 @@ int join_open(struct session *s, const struct request *q, struct arena *a, struc
 	      struct plan_input *in, struct err *e);
 void join_close(struct join *j);
 
+/* The network namespace of a container, whose state says that it runs.  ERR_CONFLICT it ends. */
+struct lookup;
+int join_netns(const struct lookup *l, struct err *e);
+
 #endif

@@ -8,9 +8,11 @@
 #include "engine/join.h"
 #include "engine/lookup.h"
 #include "engine/members.h"
+#include "engine/netspec.h"
 #include "engine/remove.h"
 #include "engine/request.h"
 #include "engine/session.h"
+#include "net/attach.h"
 #include "net/attachment.h"
 #include "net/manage.h"
 #include "store/store.h"
@@ -444,18 +446,37 @@ int network_ctl_remove(struct session *s, const struct network *n, struct err *e
 
 int network_ctl_fix(struct session *s, struct request *q, struct arena *a, struct err *e)
 {
-	struct network n;
-	int r;
+	const char *internal = NULL;
+	struct attach_endpoint *v;
+	bool leads_out = false;
+	size_t n;
+	int r = netspec_all(q, a, &v, &n, e);
 
-	if (!q->network || streq(q->network, NETWORK_DEFAULT) || streq(q->network, "host") ||
-	    streq(q->network, "none") || join_other(q->network))
-		return 0;
-	r = network_ctl_find(s, q->network, a, &n, e);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct network net;
+
+		if (streq(v[i].network, NETWORK_DEFAULT) || streq(v[i].network, "host") ||
+		    streq(v[i].network, "none") || join_other(v[i].network)) {
+			leads_out = true;
+			continue;
+		}
+		r = network_ctl_find(s, v[i].network, a, &net, e);
+		if (r < 0)
+			return r;
+		v[i].network = net.name;
+		leads_out |= !net.internal;
+		internal = net.internal ? net.name : internal;
+		for (size_t k = 0; k < i; k++)
+			if (streq(v[i].network, v[k].network))
+				return err_set(e, ERR_USAGE, "--network '%s' is said twice",
+					       v[i].network);
+	}
 	if (r < 0)
 		return r;
-	q->network = n.name;
-	if (n.internal && (q->publish.n || q->publish_all))
+	if (!leads_out && internal && (q->publish.n || q->publish_all))
 		return err_set(e, ERR_USAGE, "network '%s' is internal: no port of it is published",
-			       n.name);
+			       internal);
+	if (!q->unplugged && (q->network || q->networks.n))
+		netspec_set(q, v, n, a);
 	return 0;
 }

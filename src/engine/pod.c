@@ -191,6 +191,7 @@ static int check_member(const struct request *q, const struct request *pod, stru
 			 : q->publish_all				 ? "publish-all"
 			 : q->ip					 ? "ip"
 			 : q->mac					 ? "mac-address"
+			 : q->aliases.n					 ? "network-alias"
 			 : q->dns.n + q->dns_search.n + q->dns_options.n ? "dns"
 			 : q->hosts.n					 ? "add-host"
 			 : q->hostname					 ? "hostname"
@@ -222,6 +223,8 @@ int pod_new(struct session *s, struct request *q, struct arena *a, struct instan
 	    .network = q->network,
 	    .ip = q->ip,
 	    .mac = q->mac,
+	    .aliases = q->aliases,
+	    .networks = q->networks,
 	    .publish = q->publish,
 	    .dns = q->dns,
 	    .dns_search = q->dns_search,
@@ -244,7 +247,8 @@ int pod_new(struct session *s, struct request *q, struct arena *a, struct instan
 	q->pod = made->id;
 	q->isolation = PLAN_CONTAINER;
 	q->network = q->ip = q->mac = q->hostname = NULL;
-	q->publish = q->dns = q->dns_search = q->dns_options = q->hosts = (struct strs){0};
+	q->aliases = q->networks = q->publish = q->dns = q->dns_search = q->dns_options = q->hosts =
+	    (struct strs){0};
 	return 0;
 }
 

@@ -3,8 +3,10 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "engine/lookup.h"
+#include "engine/netspec.h"
 #include "engine/pod.h"
 #include "engine/request.h"
+#include "net/attach.h"
 #include "spec/health.h"
 #include "spec/plan.h"
 
@@ -83,10 +85,17 @@ static bool network(const struct lookup *l, const char *want)
 {
 	auto_arena struct arena a = ARENA_INIT;
 	struct request q = {0};
+	struct attach_endpoint *v;
+	size_t n;
 
-	return jbind_parse(&request_table, l->i.request, strlen(l->i.request), &q, &a, "request",
-			   NULL) == 0 &&
-	       streq(q.network ? q.network : "bridge", want);
+	if (jbind_parse(&request_table, l->i.request, strlen(l->i.request), &q, &a, "request",
+			NULL) < 0 ||
+	    netspec_all(&q, &a, &v, &n, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (streq(v[i].network, want))
+			return true;
+	return false;
 }
 
 /* "80", "80/udp", "8000-8010/tcp". */

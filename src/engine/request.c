@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "engine/join.h"
+#include "engine/netspec.h"
 #include "engine/usernsmode.h"
 #include "fmt/publish.h"
 #include "spec/logconf.h"
@@ -54,6 +55,9 @@ static const struct jbind_field fields[] = {
     F(network, JBIND_STR),
     F(ip, JBIND_STR),
     F(mac, JBIND_STR),
+    F(aliases, JBIND_STRS),
+    F(networks, JBIND_STRS),
+    F(unplugged, JBIND_BOOL),
     F(publish, JBIND_STRS),
     F(expose, JBIND_STRS),
     F(publish_all, JBIND_BOOL),
@@ -309,24 +313,6 @@ static int check_ports(const struct request *q, struct err *e)
 	return 0;
 }
 
-/* The default network is renumbered when its subnet is needed: nobody can count on an address. */
-static int check_addresses(const struct request *q, struct err *e)
-{
-	const char *net = q->network ? q->network : "bridge";
-	bool none = streq(net, "host") || streq(net, "none") || join_other(net);
-	struct in_addr ip;
-
-	if (q->ip && (none || streq(net, "bridge")))
-		return err_set(e, ERR_USAGE,
-			       "--ip needs --network with one made by `network create`, not %s",
-			       net);
-	if (q->ip && inet_pton(AF_INET, q->ip, &ip) != 1)
-		return err_set(e, ERR_USAGE, "--ip '%.60s' is not an IPv4 address", q->ip);
-	if (q->mac && none)
-		return err_set(e, ERR_USAGE, "--mac-address has no meaning with --network %s", net);
-	return 0;
-}
-
 static int check_vm(const struct request *q, struct err *e)
 {
 	if (q->network && streq(q->network, "host"))
@@ -409,7 +395,7 @@ int request_check(const struct request *q, struct err *e)
 		return err_set(e, ERR_USAGE, "conflicting options: --restart and --rm");
 	if ((r = check_userns(q, e)) < 0)
 		return r;
-	if ((r = check_joined(q, e)) < 0 || (r = check_addresses(q, e)) < 0)
+	if ((r = check_joined(q, e)) < 0 || (r = netspec_check(q, e)) < 0)
 		return r;
 	r = check_ports(q, e);
 	return r < 0 ? r : check_sysctls(q, e);

@@ -42,6 +42,9 @@ struct request {
 
 	const char *network;  /* "bridge", "none", "host", "container:ID" or a network's name */
 	const char *ip, *mac; /* its addresses there; NULL: chosen */
+	struct strs aliases;  /* further names there */
+	struct strs networks; /* further networks, as of netopt_parse() */
+	bool unplugged;	      /* not on .network any more: it was disconnected */
 	struct strs publish;  /* [IP:][HOST:]INSTANCE[/PROTO] */
 	struct strs expose;   /* PORT[-PORT][/PROTO] */
 	bool publish_all;     /* those of .expose and of the image, too */

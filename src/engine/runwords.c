@@ -40,6 +40,8 @@ static const struct word {
     W(network, "network", STR),
     W(ip, "ip", STR),
     W(mac, "mac-address", STR),
+    W(aliases, "network-alias", LIST),
+    W(networks, "network", LIST),
     W(publish, "publish", LIST),
     W(expose, "expose", LIST),
     W(publish_all, "publish-all", FLAG),

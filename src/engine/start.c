@@ -9,6 +9,7 @@
 #include "engine/join.h"
 #include "engine/limits.h"
 #include "engine/plan_build.h"
+#include "engine/plug.h"
 #include "engine/pod.h"
 #include "engine/request.h"
 #include "engine/session.h"
@@ -88,26 +89,13 @@ static int network(struct starting *st, struct err *e)
 	const struct strs *image = &st->image->config.config.exposed_ports;
 	struct publish *ports = arena_array(
 	    &st->arena, st->q.publish.n + st->q.expose.n + image->n + 1, sizeof(*ports));
-	struct attach_request rq = {
-	    .root_fd = store_root_fd(st->store),
-	    .run_fd = store_run_fd(st->store),
-	    .id = st->i->id,
-	    .name = st->i->name,
-	    .hostname = plan_build_hostname(&st->q, st->i->id, &st->arena),
-	    .isolation = st->q.isolation,
-	    .network = st->q.network,
-	    .ip = st->q.ip,
-	    .mac = st->q.mac,
-	    .publish = ports,
-	    .extra_hosts = st->q.hosts,
-	    .dns = st->q.dns,
-	    .dns_search = st->q.dns_search,
-	    .dns_options = st->q.dns_options,
-	};
-	int r = 0;
+	struct attach_request rq;
+	int r;
 
 	if (join_other(st->q.network))
 		return 0;
+	r = plug_request(st->store, st->i, &st->q, &st->arena, &rq, e);
+	rq.publish = ports;
 	for (; r == 0 && rq.n_publish < st->q.publish.n; rq.n_publish++)
 		r = publish_parse(st->q.publish.v[rq.n_publish], &ports[rq.n_publish], e);
 	if (r == 0 && st->q.publish_all)
@@ -279,11 +267,18 @@ static const char *first_address(struct starting *st)
 static void arguments(struct starting *st, struct argv *v, const char *program, int plan, int conn,
 		      int lock)
 {
+	const char *taps = NULL;
+
 	v->v[v->n++] = program;
 	arg_fd(v, "--plan", plan);
 	arg_fd(v, "--conn", conn);
 	arg_fd(v, "--lock", lock);
-	arg_fd(v, "--tap", st->net.tap_fd);
+	for (size_t i = 0; i < st->net.n_taps; i++) {
+		arg_fd(v, NULL, st->net.tap_fds[i]);
+		taps = arena_printf(&st->arena, "%s%s%d", taps ? taps : "", taps ? "," : "",
+				    st->net.tap_fds[i]);
+	}
+	arg_text(v, "--taps", taps);
 	arg_fd(v, "--trace", trace_fd());
 	arg_fd(v, NULL, st->net.netns_fd);
 	arg_fd(v, NULL, st->join.pid_ns);
@@ -387,7 +382,7 @@ int start_instance(struct session *s, const struct instance *i, int dir_fd,
 			      .dir_fd = dir_fd,
 			      .life = -1,
 			      .engine_net = -1,
-			      .net = {.netns_fd = -1, .tap_fd = -1},
+			      .net = {.netns_fd = -1},
 			      .join = JOIN_INIT};
 	struct userns_holder h;
 	auto_fd int lock = -1;

@@ -133,6 +133,23 @@ static int rename_link(const char *from, const char *to)
 	return ioctl(fd, SIOCSIFNAME, &rq) < 0 ? -errno : 0;
 }
 
+/* With several cards the kernel may have given our name to another one. */
+static int take_name(struct nlmsg_sock *s, const char *from, const char *to)
+{
+	struct netlink_link other;
+	char aside[IFNAMSIZ];
+
+	if (netlink_link_get(s, to, &other) == 0) {
+		int r;
+
+		snprintf(aside, sizeof(aside), "later%d", other.index);
+		r = rename_link(to, aside);
+		if (r < 0)
+			return r;
+	}
+	return rename_link(from, to);
+}
+
 /* The driver reports its carrier from a work item a moment after the interface is up; until then
  * the kernel drops what a fast process sends.  A tap that nobody has plugged in stays without: that
  * is no reason not to start. */
@@ -161,7 +178,7 @@ static int configure(struct nlmsg_sock *s, const struct plan_nic *nic)
 	if (r == 0 && !b.found)
 		r = -ENODEV;
 	if (r == 0 && !streq(b.link.name, nic->name))
-		r = rename_link(b.link.name, nic->name);
+		r = take_name(s, b.link.name, nic->name);
 	if (r == 0 && nic->mtu > 0)
 		r = netlink_link_mtu(s, b.link.index, (uint32_t)nic->mtu);
 	if (r == 0)

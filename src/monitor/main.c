@@ -23,12 +23,13 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
 struct args {
-	int64_t plan, conn, lock, tap, trace;
-	const char *libexec, *data, *self, *root, *run_root, *address, *probe, *cleanup;
+	int64_t plan, conn, lock, trace;
+	const char *taps, *libexec, *data, *self, *root, *run_root, *address, *probe, *cleanup;
 };
 
 #define FD(name_, help_)                                                                           \
@@ -41,7 +42,7 @@ static const struct opt opts[] = {
     FD(plan, "sealed memfd with the plan"),
     FD(conn, "connection of the first client"),
     FD(lock, "lock of the instance, only held"),
-    FD(tap, "tap device of a vm"),
+    TEXT(taps, "taps", "descriptors of a vm's tap devices, with commas between"),
     FD(trace, "where phases are written"),
     TEXT(libexec, "libexec", "directory of our programs"),
     TEXT(data, "data", "directory of kernels"),
@@ -79,7 +80,6 @@ static int run(const struct args *a, struct err *e)
 	    .plan_fd = (int)a->plan,
 	    .conn_fd = (int)a->conn,
 	    .lock_fd = (int)a->lock,
-	    .tap_fd = (int)a->tap,
 	    .libexec = a->libexec,
 	    .data = a->data,
 	    .self = a->self,
@@ -91,6 +91,12 @@ static int run(const struct args *a, struct err *e)
 	if (setup.plan_fd < 0 || setup.conn_fd < 0 || setup.lock_fd < 0 || !a->self || !a->root ||
 	    !a->run_root)
 		return err_set(e, ERR_USAGE, "caisson-monitor is started by caisson");
+	for (const char *p = a->taps; p && *p && setup.n_taps < SERVER_TAPS_MAX;) {
+		char *end;
+
+		setup.taps[setup.n_taps++] = (int)strtol(p, &end, 10);
+		p = *end ? end + 1 : end;
+	}
 	/* Our children inherit nothing but what the runtime gives them. */
 	fd_cloexec_from(3);
 	trace_adopt((int)a->trace);

@@ -98,9 +98,13 @@ struct workload_ops {
 };
 extern const struct workload_ops workload_container_ops, workload_vm_ops;
 
+#define SERVER_TAPS_MAX 16
+
 /* Descriptors and paths the engine handed over. */
 struct server_setup {
-	int plan_fd, conn_fd, lock_fd, tap_fd;
+	int plan_fd, conn_fd, lock_fd;
+	int taps[SERVER_TAPS_MAX]; /* of a VM, one for each network card of the plan */
+	size_t n_taps;
 	const char *libexec, *data, *self, *root, *run_root;
 	const char *address; /* of the instance, for start.json */
 	bool address_set;

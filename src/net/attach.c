@@ -20,6 +20,7 @@
 #include "fmt/publish.h"
 #include "net/aside.h"
 #include "net/attachment.h"
+#include "net/endpoint.h"
 #include "net/etc_files.h"
 #include "net/manage.h"
 #include "net/network.h"
@@ -32,44 +33,18 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <linux/if_bridge.h>
 #include <sched.h>
 #include <stdio.h>
-#include <time.h>
-
-/* Sockets handed out to hold published ports; ports beyond are published without. */
-#define HOLD_MAX    256
-#define DEFAULT_MTU 1500
-#define SETTLE_NS   500000000
-
-struct work {
-	const struct attach_request *q;
-	struct arena *a;
-	int talk; /* in a user's engine: to whom is on the host's network (aside.h); or -1 */
-	int net_fd;
-	int bridge; /* link index */
-	struct nlmsg_sock route, nf;
-	struct network net;
-	struct attachment at;
-	bool recorded; /* there is something to undo */
-};
-
-static void work_done(struct work *w)
-{
-	nlmsg_close(&w->route);
-	nlmsg_close(&w->nf);
-	fd_close(w->net_fd);
-	w->net_fd = -1;
-}
 
 void attach_done(struct attach_result *r)
 {
 	fd_close(r->netns_fd);
-	fd_close(r->tap_fd);
+	for (size_t i = 0; i < r->n_taps; i++)
+		fd_close(r->tap_fds[i]);
 	for (size_t i = 0; i < r->n_port_fds; i++)
 		fd_close(r->port_fds[i]);
-	r->netns_fd = r->tap_fd = -1;
-	r->n_port_fds = 0;
+	r->netns_fd = -1;
+	r->n_taps = r->n_port_fds = 0;
 }
 
 /* ---- the namespace ---- */
@@ -128,149 +103,6 @@ static int no_network(const struct attach_request *q, struct attach_result *out,
 	return 0;
 }
 
-/* ---- devices ---- */
-
-static int device_error(const struct work *w, int r, struct err *e)
-{
-	errno = -r;
-	return err_sys(e, "network '%s': device '%s'", w->net.name, w->at.device);
-}
-
-static int configure_inside(struct nlmsg_sock *inner, const struct work *w)
-{
-	struct netlink_link eth;
-	struct netlink_route def = {0};
-	struct netlink_ip ip, net;
-	int r = netlink_link_get(inner, "eth0", &eth);
-
-	(void)netlink_ip_parse(w->at.address, &ip);
-	(void)netlink_ip_parse(w->net.subnet, &net);
-	(void)netlink_ip_parse(w->net.gateway, &def.gateway);
-	ip.len = net.len;
-	if (r == 0)
-		r = netlink_addr_add(inner, eth.index, &ip);
-	if (r == 0)
-		r = netlink_link_up_ipv4(inner, eth.index);
-	if (r == 0 && !w->net.internal)
-		r = netlink_route_add(inner, &def);
-	return r;
-}
-
-static int make_veth(struct work *w, struct attach_result *out, struct err *e)
-{
-	auto_nlmsg struct nlmsg_sock inner = NLMSG_SOCK_INIT;
-	auto_fd int ns = namespace_make(&inner, e);
-	uint8_t mac[6];
-	int r;
-
-	if (ns < 0)
-		return ns;
-	struct netlink_link old;
-	struct netlink_veth veth = {.name = w->at.device,
-				    .master = w->bridge,
-				    .mtu = w->net.mtu,
-				    .peer_ns = ns,
-				    .peer_name = "eth0",
-				    .peer_mac = mac};
-
-	(void)netlink_mac_parse(w->at.mac, mac);
-	r = netlink_veth_add(&w->route, &veth);
-	/* Of a run that was just killed: the kernel takes namespaces apart at its leisure, and our
-	 * record of it may be gone already.  The name is made of the instance's id: it is ours. */
-	if (r == -EEXIST && netlink_link_get(&w->route, w->at.device, &old) == 0) {
-		(void)netlink_link_del(&w->route, old.index);
-		r = netlink_veth_add(&w->route, &veth);
-	}
-	if (r == 0)
-		r = configure_inside(&inner, w);
-	if (r < 0)
-		return device_error(w, r, e);
-	out->netns_fd = take_fd(&ns);
-	return 0;
-}
-
-static int make_tap(struct work *w, struct attach_result *out, struct err *e)
-{
-	auto_fd int tap = netlink_tap_open(w->at.device);
-	struct netlink_link l;
-	int r;
-
-	if (tap == -ENOENT || tap == -ENODEV)
-		return err_set(e, ERR_UNSUPPORTED,
-			       "a VM's network needs /dev/net/tun: load the module tun");
-	if (tap < 0)
-		return device_error(w, tap, e);
-	r = netlink_link_get(&w->route, w->at.device, &l);
-	if (r == 0 && w->net.mtu)
-		r = netlink_link_mtu(&w->route, l.index, w->net.mtu);
-	if (r == 0)
-		r = netlink_link_master(&w->route, l.index, w->bridge);
-	if (r == 0)
-		r = netlink_link_up(&w->route, l.index);
-	if (r < 0)
-		return device_error(w, r, e);
-	out->tap_fd = take_fd(&tap);
-	return 0;
-}
-
-static void device_delete(struct nlmsg_sock *route, const char *name)
-{
-	struct netlink_link l;
-
-	if (netlink_link_get(route, name, &l) == 0)
-		(void)netlink_link_del(route, l.index);
-}
-
-/* Where bridged packets pass through the IP hooks too (br_netfilter: hosts with Kubernetes or
- * Docker), one that an instance sends to its own published port is translated inside the bridge and
- * must go out by the port it came from. */
-static bool wants_hairpin(void)
-{
-	auto_free char *text = NULL;
-
-	return file_read(AT_FDCWD, "/proc/sys/net/bridge/bridge-nf-call-iptables", 16, &text) > 0 &&
-	       text[0] == '1';
-}
-
-static int port_switches(struct work *w, struct err *e)
-{
-	unsigned int flags = w->net.no_icc ? NETLINK_PORT_ISOLATED : 0;
-	struct netlink_link l;
-	int r;
-
-	if (w->at.ports.n && wants_hairpin())
-		flags |= NETLINK_PORT_HAIRPIN;
-	if (!flags)
-		return 0;
-	r = netlink_link_get(&w->route, w->at.device, &l);
-	if (r == 0)
-		r = netlink_port_set(&w->route, l.index, flags);
-	return r < 0 ? device_error(w, r, e) : 0;
-}
-
-/* The kernel turns a port, and a bridge that had none, on from a work queue that waits for the lock
- * of all network changes (linkwatch).  Until then packets are dropped, and the first connection of
- * an instance would lose a whole second to its retransmission: seen once in 24 starts.  Not in time
- * is no error. */
-static void settle(struct work *w)
-{
-	int64_t end = trace_now_ns() + SETTLE_NS;
-	long pause = 50000;
-
-	for (;;) {
-		struct netlink_link port, bridge;
-
-		if (netlink_link_get(&w->route, w->at.device, &port) < 0 ||
-		    netlink_link_get(&w->route, w->net.bridge, &bridge) < 0)
-			return;
-		if ((port.port_state == BR_STATE_FORWARDING && bridge.flags & IFF_RUNNING) ||
-		    trace_now_ns() > end)
-			return;
-		nanosleep(&(struct timespec){.tv_nsec = pause}, NULL);
-		pause = pause < 2000000 ? pause * 2 : pause;
-	}
-}
-
 /* ---- attaching ---- */
 
 static int check_ports(const struct attach_request *q, size_t *n, struct err *e)
@@ -290,165 +122,88 @@ static int check_ports(const struct attach_request *q, size_t *n, struct err *e)
 	return 0;
 }
 
-static int undo(struct work *w, struct err *e)
-{
-	int r;
-
-	device_delete(&w->route, w->at.device);
-	r = nft_delete(&w->nf, &w->at, e);
-	return r < 0 ? r : attachment_release(w->net_fd, &w->at, e);
-}
-
 /* What an earlier start of this instance left when its monitor was killed. */
-static int undo_earlier(struct work *w, struct err *e)
+static int undo_earlier(struct endpoint_work *w, struct err *e)
 {
-	struct err none = ERR_INIT;
-	int r = attachment_read(w->net_fd, w->q->id, w->a, &w->at, &none);
+	struct attachment_list old;
+	int r = attachment_of(w->net_fd, w->q->id, w->a, &old, e);
 
-	if (r == -ENOENT)
-		return 0;
-	if (r < 0) {
-		*e = none;
-		return r;
-	}
-	return undo(w, e);
-}
-
-/* A MAC address that was asked for is nobody else's of the network, and will not be: the ones that
- * are made from addresses of the subnet belong to these addresses. */
-static int check_mac(struct work *w, const char *made, struct err *e)
-{
-	struct attachment_list all;
-	uint8_t mac[6], other[6];
-	int r;
-
-	if (netlink_mac_parse(w->q->mac, mac) < 0 || mac[0] & 1)
-		return err_set(e, ERR_USAGE,
-			       "--mac-address '%.60s' is no address of one device, such as "
-			       "02:42:0a:00:00:05",
-			       w->q->mac);
-	if (network_reserves_mac(&w->net, mac) && !streq(made, w->at.mac))
-		return err_set(e, ERR_CONFLICT,
-			       "--mac-address %s: network '%s' makes it for itself or for another "
-			       "address",
-			       w->q->mac, w->net.name);
-	r = attachment_list(w->net_fd, w->a, &all, e);
-	for (size_t i = 0; r == 0 && i < all.n; i++)
-		if (streq(all.v[i].network, w->net.name) &&
-		    netlink_mac_parse(all.v[i].mac, other) == 0 && memcmp(mac, other, 6) == 0)
-			r = err_set(e, ERR_CONFLICT,
-				    "--mac-address %s: another instance of network '%s' has it",
-				    w->q->mac, w->net.name);
-	return r;
-}
-
-static int take_mac(struct work *w, struct err *e)
-{
-	struct netlink_ip ip;
-	const char *made;
-	uint8_t mac[6];
-
-	(void)netlink_ip_parse(w->at.address, &ip);
-	made = arena_printf(w->a, "02:42:%02x:%02x:%02x:%02x", ip.addr[0], ip.addr[1], ip.addr[2],
-			    ip.addr[3]);
-	w->at.mac = made;
-	if (!w->q->mac)
-		return 0;
-	if (netlink_mac_parse(w->q->mac, mac) == 0)
-		w->at.mac = arena_printf(w->a, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
-					 mac[2], mac[3], mac[4], mac[5]);
-	return check_mac(w, made, e);
-}
-
-/* Step 2 and 3, under the lock; what is taken is in w->at, also when this fails. */
-static int take(struct work *w, size_t n_ports, int *fds, size_t *n_fds, struct err *e)
-{
-	const struct attach_request *q = w->q;
-	int r;
-
-	w->at = (struct attachment){
-	    .id = q->id,
-	    .network = w->net.name,
-	    .table = arena_printf(w->a, "caisson%u", w->net.index),
-	    .device = arena_printf(w->a, "c%uv%.10s", w->net.index, q->id),
-	    .ports = {.v = arena_array(w->a, n_ports + 1, sizeof(struct attachment_port))},
-	};
-	w->recorded = true;
-	r = attachment_lease(w->net_fd, &w->net, q->ip, q->id, w->a, &w->at.address, e);
-	if (r == 0)
-		r = take_mac(w, e);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < q->n_publish; i++) {
-		bool hold =
-		    w->at.ports.n + (size_t)(q->publish[i].port_last - q->publish[i].port_first) <
-		    HOLD_MAX;
-
-		r = attachment_reserve(w->net_fd, w->talk, &q->publish[i], q->id, w->a,
-				       &w->at.ports, hold ? fds : NULL, n_fds, e);
-		if (r < 0)
-			return r;
-	}
-	return attachment_write(w->net_fd, &w->at, e);
+	for (size_t i = 0; r >= 0 && i < old.n; i++)
+		r = endpoint_undo(w, &old.v[i], e);
+	return r < 0 ? r : 0;
 }
 
 /* A user's engine has a network of its own, which something must connect with the host's. */
-static int way_out(struct work *w, struct err *e)
+static int way_out(struct endpoint_work *w, struct err *e)
 {
 	struct netlink_link l;
 
+	if (w->talk < 0)
+		return 0;
 	return netlink_link_get(&w->route, OUTSIDE_DEVICE, &l) == 0 ? 0 : aside_outside(w->talk, e);
 }
 
-static int locked_part(struct work *w, size_t n_ports, int *fds, size_t *n_fds, struct err *e)
+/* All endpoints of one start. */
+struct work {
+	struct endpoint_work w;
+	struct endpoint v[ATTACHMENT_SLOTS];
+	size_t n;
+	size_t main; /* the first that is not internal; n: none */
+};
+
+static int networks(struct work *k, size_t n_ports, struct err *e)
 {
-	const char *name = w->q->network ? w->q->network : NETWORK_DEFAULT;
+	int r = 0;
+
+	k->main = k->n;
+	for (size_t i = 0; r == 0 && i < k->n; i++) {
+		r = endpoint_network(&k->v[i], e);
+		for (size_t j = 0; r == 0 && j < i; j++)
+			if (streq(k->v[i].net.name, k->v[j].net.name))
+				r = err_set(e, ERR_USAGE, "network '%s' is named twice",
+					    k->v[i].net.name);
+		if (r == 0 && !k->v[i].net.internal && k->main == k->n)
+			k->main = i;
+	}
+	if (r == 0 && n_ports && k->main == k->n)
+		r = err_set(e, ERR_USAGE, "network '%s' is internal: no port of it is published",
+			    k->v[0].net.name);
+	return r;
+}
+
+static int locked_part(struct work *k, size_t n_ports, int *fds, size_t *n_fds, struct err *e)
+{
+	struct endpoint_work *w = &k->w;
 	auto_fd int lock = attachment_lock(w->net_fd, e);
 	int r;
 
 	if (lock < 0)
 		return lock;
-	r = network_find(w->q->root_fd, name, &w->route, w->a, &w->net, e);
-	if (r == 0 && w->net.internal && n_ports)
-		r = err_set(e, ERR_USAGE, "network '%s' is internal: no port of it is published",
-			    name);
+	r = networks(k, n_ports, e);
 	if (r == 0)
-		r = network_up(&w->net, &w->route, &w->bridge, e);
-	if (r == 0 && w->talk >= 0)
 		r = way_out(w, e);
 	if (r == 0)
 		r = manage_rules(w->q->root_fd, w->net_fd, &w->nf, w->a, e);
 	if (r >= 0)
 		r = undo_earlier(w, e);
-	if (r < 0)
-		return r;
-	r = take(w, n_ports, fds, n_fds, e);
-	if (r < 0) {
-		/* Nothing of ours is in the kernel yet. */
-		(void)attachment_release(w->net_fd, &w->at, NULL);
-		w->recorded = false;
-	}
+	for (size_t i = 0; r >= 0 && i < k->n; i++)
+		r = endpoint_take(&k->v[i], i == k->main, n_ports, fds, n_fds, e);
 	return r;
 }
 
-static void describe(const struct work *w, struct attach_result *out)
+static void describe(struct work *k, struct attach_result *out)
 {
-	struct plan_nic *nic = arena_alloc(w->a, sizeof(*nic));
-	const char *len = strchr(w->net.subnet, '/');
+	struct attachment_ports none = {0},
+				*ports = k->main < k->n ? &k->v[k->main].at.ports : &none;
+	struct plan_nic *nics = arena_array(k->w.a, k->n + 1, sizeof(*nics));
 
-	*nic = (struct plan_nic){
-	    .name = "eth0",
-	    .mac = w->at.mac,
-	    .address = arena_printf(w->a, "%s%s", w->at.address, len),
-	    .gateway = w->net.internal ? NULL : w->net.gateway,
-	    .tap = out->tap_fd >= 0 ? w->at.device : NULL,
-	    .mtu = w->net.mtu ? (int32_t)w->net.mtu : DEFAULT_MTU,
-	};
-	out->nics = (struct plan_nics){nic, 1};
-	out->published = arena_array(w->a, w->at.ports.n + 1, sizeof(*out->published));
-	out->n_published = w->at.ports.n;
-	for (size_t i = 0; i < w->at.ports.n; i++) {
-		const struct attachment_port *p = &w->at.ports.v[i];
+	for (size_t i = 0; i < k->n; i++)
+		endpoint_describe(&k->v[i], k->w.q->isolation == PLAN_VM, &nics[i]);
+	out->nics = (struct plan_nics){nics, k->n};
+	out->published = arena_array(k->w.a, ports->n + 1, sizeof(*out->published));
+	out->n_published = ports->n;
+	for (size_t i = 0; i < ports->n; i++) {
+		const struct attachment_port *p = &ports->v[i];
 		struct publish *to = &out->published[i];
 
 		to->proto = (uint8_t)p->proto;
@@ -461,85 +216,134 @@ static void describe(const struct work *w, struct attach_result *out)
 	}
 }
 
-static int files(const struct work *w, const struct attach_request *q, bool host_net,
+/* addresses: its own; gateway: the host's, where it has one. */
+static int files(const struct attach_request *q, const struct strs *addresses, const char *gateway,
 		 struct arena *a, struct attach_result *out, struct err *e)
 {
-	int r = etc_files_resolv_conf(q, host_net, a, &out->resolv_conf, e);
+	int r = etc_files_resolv_conf(q, !addresses, a, &out->resolv_conf, e);
 
 	if (r == 0)
-		r = etc_files_hosts(q, w ? w->at.address : NULL, w ? w->net.gateway : NULL, a,
-				    &out->hosts, e);
+		r = etc_files_hosts(q, addresses, gateway, a, &out->hosts, e);
 	if (r == 0)
 		out->hostname = arena_printf(a, "%s\n", q->hostname ? q->hostname : "");
 	return r;
 }
 
-static int on_bridge(struct work *w, struct attach_result *out, struct err *e)
+int attach_files(const struct attach_request *q, struct arena *a, struct attach_result *out,
+		 struct err *e)
 {
-	size_t n_ports;
-	int r = check_ports(w->q, &n_ports, e);
+	auto_fd int net = attachment_dir(q->run_fd, e);
+	struct attachment_list have;
+	const char *gateway = NULL;
+	struct strs addresses = {0};
+	int r = net < 0 ? net : attachment_of(net, q->id, a, &have, e);
 
 	if (r < 0)
 		return r;
-	w->net_fd = attachment_dir(w->q->run_fd, e);
-	if (w->net_fd < 0)
-		return w->net_fd;
-	r = nlmsg_open(&w->route, NETLINK_ROUTE);
-	if (r == 0)
-		r = nlmsg_open(&w->nf, NETLINK_NETFILTER);
-	if (r == -EPROTONOSUPPORT)
-		return err_set(e, ERR_UNSUPPORTED, "this kernel has no nftables");
-	if (r < 0) {
-		errno = -r;
-		return err_sys(e, "netlink");
+	for (size_t i = 0; i < have.n; i++) {
+		arena_strs_add(a, &addresses, have.v[i].address);
+		if (!gateway || have.v[i].main)
+			gateway = have.v[i].gateway;
 	}
-	out->port_fds = arena_array(w->a, n_ports + 1, sizeof(int));
-	r = locked_part(w, n_ports, out->port_fds, &out->n_port_fds, e);
-	if (r < 0)
-		return r;
-	r = w->q->isolation == PLAN_VM ? make_tap(w, out, e) : make_veth(w, out, e);
-	if (r < 0)
-		return r;
-	r = port_switches(w, e);
+	return files(q, &addresses, gateway, a, out, e);
+}
+
+static int devices(struct work *k, struct attach_result *out, struct err *e)
+{
+	auto_nlmsg struct nlmsg_sock inner = NLMSG_SOCK_INIT;
+	bool vm = k->w.q->isolation == PLAN_VM;
+	int r = 0;
+
+	if (!vm)
+		out->netns_fd = r = namespace_make(&inner, e);
+	for (size_t i = 0; r >= 0 && i < k->n; i++) {
+		if (!vm) {
+			r = endpoint_veth(&k->v[i], out->netns_fd, &inner, e);
+			continue;
+		}
+		r = endpoint_tap(&k->v[i], e);
+		if (r >= 0)
+			out->tap_fds[out->n_taps++] = r;
+	}
+	for (size_t i = 0; r >= 0 && i < k->n; i++)
+		r = endpoint_plug(&k->v[i], e);
+	return r < 0 ? r : 0;
+}
+
+static int on_bridges(struct work *k, struct attach_result *out, struct err *e)
+{
+	const char *gateway = NULL;
+	struct strs addresses = {0};
+	size_t n_ports;
+	int r = check_ports(k->w.q, &n_ports, e);
+
 	if (r == 0)
-		r = nft_add(&w->nf, &w->at, e);
+		r = endpoint_work_open(&k->w, e);
 	if (r < 0)
 		return r;
-	describe(w, out);
-	r = files(w, w->q, false, w->a, out, e);
+	out->port_fds = arena_array(k->w.a, n_ports + 1, sizeof(int));
+	r = locked_part(k, n_ports, out->port_fds, &out->n_port_fds, e);
 	if (r == 0)
-		settle(w);
+		r = devices(k, out, e);
+	if (r < 0)
+		return r;
+	describe(k, out);
+	for (size_t i = 0; i < k->n; i++) {
+		arena_strs_add(k->w.a, &addresses, k->v[i].at.address);
+		if (!gateway || i == k->main)
+			gateway = k->v[i].net.gateway;
+	}
+	r = files(k->w.q, &addresses, gateway, k->w.a, out, e);
+	for (size_t i = 0; r == 0 && i < k->n; i++)
+		endpoint_settle(&k->v[i]);
 	return r;
 }
 
-static int bridge_network(const struct attach_request *q, int talk, struct arena *a,
-			  struct attach_result *out, struct err *e)
+static int bridge_networks(const struct attach_request *q, int talk, struct arena *a,
+			   struct attach_result *out, struct err *e)
 {
-	struct work w = {
-	    .q = q, .a = a, .talk = talk, .net_fd = -1, .route = {.fd = -1}, .nf = {.fd = -1}};
+	struct work *k = arena_alloc(a, sizeof(*k));
 	int r;
 
-	r = on_bridge(&w, out, e);
-	if (r < 0 && w.recorded) {
-		auto_fd int lock = attachment_lock(w.net_fd, NULL);
+	*k = (struct work){.w = {.q = q,
+				 .a = a,
+				 .talk = talk,
+				 .net_fd = -1,
+				 .route = NLMSG_SOCK_INIT,
+				 .nf = NLMSG_SOCK_INIT},
+			   .n = q->n_endpoints};
+	for (size_t i = 0; i < k->n; i++)
+		k->v[i] =
+		    (struct endpoint){.w = &k->w, .want = &q->endpoints[i], .slot = (uint32_t)i};
+	r = on_bridges(k, out, e);
+	if (r < 0) {
+		auto_fd int lock = k->w.net_fd >= 0 ? attachment_lock(k->w.net_fd, NULL) : -1;
 
-		if (lock >= 0)
-			(void)undo(&w, NULL);
+		for (size_t i = 0; lock >= 0 && i < k->n; i++)
+			if (k->v[i].recorded)
+				(void)endpoint_undo(&k->w, &k->v[i].at, NULL);
 	}
-	work_done(&w);
+	endpoint_work_done(&k->w);
 	return r;
+}
+
+static bool only(const struct attach_request *q, const char *name)
+{
+	return q->n_endpoints == 1 && streq(q->endpoints[0].network, name);
 }
 
 static int attach_here(const struct attach_request *q, int talk, struct arena *a,
 		       struct attach_result *out, struct err *e)
 {
-	const char *name = q->network ? q->network : NETWORK_DEFAULT;
-	bool none = streq(name, "none"), host = streq(name, "host");
-	struct attach_result res = {.netns_fd = -1, .tap_fd = -1};
+	bool none = only(q, "none") || !q->n_endpoints, host = only(q, "host");
+	struct attach_result res = {.netns_fd = -1};
 	int r;
 
 	if (!attachment_id_valid(q->id))
 		return err_set(e, ERR_USAGE, "'%.64s' is not an instance id", q->id);
+	if (q->n_endpoints > ATTACHMENT_SLOTS)
+		return err_set(e, ERR_LIMIT, "more than %d networks of one instance",
+			       ATTACHMENT_SLOTS);
 	if (host && q->isolation == PLAN_VM)
 		return err_set(e, ERR_UNSUPPORTED,
 			       "--network host: a VM has a kernel of its own and cannot share the "
@@ -548,9 +352,9 @@ static int attach_here(const struct attach_request *q, int talk, struct arena *a
 		/* As with Docker, -p means nothing here. */
 		r = none ? no_network(q, &res, e) : 0;
 		if (r == 0)
-			r = files(NULL, q, true, a, &res, e);
+			r = files(q, NULL, NULL, a, &res, e);
 	} else {
-		r = bridge_network(q, talk, a, &res, e);
+		r = bridge_networks(q, talk, a, &res, e);
 	}
 	if (r < 0) {
 		attach_done(&res);
@@ -564,7 +368,8 @@ static int attach_here(const struct attach_request *q, int talk, struct arena *a
 
 /* An attach_result as text; its descriptors come beside, in the order of the flags. */
 struct made {
-	bool netns, tap;
+	bool netns;
+	int32_t taps;
 	struct plan_nics nics;
 	const char *resolv_conf, *hosts, *hostname;
 	struct strs published;
@@ -572,7 +377,7 @@ struct made {
 static const struct jbind made_table = {
     sizeof(struct made),
     (const struct jbind_field[]){JB(struct made, netns, "netns", JBIND_BOOL),
-				 JB(struct made, tap, "tap", JBIND_BOOL),
+				 JB(struct made, taps, "taps", JBIND_I32),
 				 JB(struct made, nics, "nics", JBIND_LIST, .sub = &plan_nic_table),
 				 JB(struct made, resolv_conf, "resolvConf", JBIND_STR),
 				 JB(struct made, hosts, "hosts", JBIND_STR),
@@ -590,8 +395,8 @@ static int attach_inside(void *arg, int talk, struct aside_made *out, struct err
 
 	if (r < 0)
 		return r;
-	m = (struct made){res.netns_fd >= 0, res.tap_fd >= 0, res.nics,
-			  res.resolv_conf,   res.hosts,	      res.hostname};
+	m = (struct made){res.netns_fd >= 0, (int32_t)res.n_taps, res.nics,
+			  res.resolv_conf,   res.hosts,		  res.hostname};
 	for (size_t i = 0; i < res.n_published; i++) {
 		auto_buf struct buf one = BUF_INIT(256);
 
@@ -605,8 +410,8 @@ static int attach_inside(void *arg, int talk, struct aside_made *out, struct err
 	out->text = strdup(b.p);
 	if (m.netns)
 		out->fds[out->n_fds++] = res.netns_fd;
-	if (m.tap)
-		out->fds[out->n_fds++] = res.tap_fd;
+	for (size_t i = 0; i < res.n_taps; i++)
+		out->fds[out->n_fds++] = res.tap_fds[i];
 	for (size_t i = 0; i < res.n_port_fds; i++)
 		out->fds[out->n_fds++] = res.port_fds[i];
 	return 0;
@@ -621,15 +426,15 @@ static int read_made(struct aside_made *made, struct arena *a, struct attach_res
 			    made->text ? strlen(made->text) : 0, &m, a, "network", e);
 
 	*out = (struct attach_result){.netns_fd = -1,
-				      .tap_fd = -1,
 				      .nics = m.nics,
 				      .resolv_conf = m.resolv_conf,
 				      .hosts = m.hosts,
 				      .hostname = m.hostname};
 	if (m.netns && at < made->n_fds)
 		out->netns_fd = made->fds[at++];
-	if (m.tap && at < made->n_fds)
-		out->tap_fd = made->fds[at++];
+	while (m.taps > 0 && out->n_taps < (size_t)m.taps && out->n_taps < ATTACH_NICS_MAX &&
+	       at < made->n_fds)
+		out->tap_fds[out->n_taps++] = made->fds[at++];
 	out->n_port_fds = made->n_fds - at;
 	out->port_fds = arena_array(a, out->n_port_fds + 1, sizeof(int));
 	memcpy(out->port_fds, made->fds + at, out->n_port_fds * sizeof(int));
@@ -662,7 +467,7 @@ int attach_instance(const struct attach_request *q, struct arena *a, struct atta
 		    struct err *e)
 {
 	/* The host's network is the one we are in. */
-	bool host = q->network && streq(q->network, "host");
+	bool host = only(q, "host");
 	int r;
 
 	trace_begin(TRACE_NET);
@@ -674,13 +479,6 @@ int attach_instance(const struct attach_request *q, struct arena *a, struct atta
 
 /* ---- detaching ---- */
 
-static int remove_one(int net_fd, struct nlmsg_sock *nf, const struct attachment *at, struct err *e)
-{
-	int r = nft_delete(nf, at, e);
-
-	return r < 0 ? r : attachment_release(net_fd, at, e);
-}
-
 static int remove_here(int run_fd, const char *id, struct err *e)
 {
 	/* The kernel holds the last close of a socket that deleted elements until a grace period is
@@ -688,7 +486,7 @@ static int remove_here(int run_fd, const char *id, struct err *e)
 	struct nlmsg_sock nf = NLMSG_SOCK_INIT;
 	auto_fd int net = attachment_dir(run_fd, e), lock = -1;
 	auto_arena struct arena a = ARENA_INIT;
-	struct attachment at;
+	struct attachment_list all;
 	int r;
 
 	if (net < 0)
@@ -698,17 +496,19 @@ static int remove_here(int run_fd, const char *id, struct err *e)
 	lock = attachment_lock(net, e);
 	if (lock < 0)
 		return lock;
-	r = attachment_read(net, id, &a, &at, e);
-	if (r == -ENOENT)
-		return 0;
-	if (r < 0)
+	r = attachment_of(net, id, &a, &all, e);
+	if (r < 0 || !all.n)
 		return r;
 	r = nlmsg_open(&nf, NETLINK_NETFILTER);
 	if (r < 0) {
 		errno = -r;
 		return err_sys(e, "netlink");
 	}
-	r = remove_one(net, &nf, &at, e);
+	for (size_t i = 0; r >= 0 && i < all.n; i++) {
+		r = nft_delete(&nf, &all.v[i], e);
+		if (r >= 0)
+			r = attachment_release(net, &all.v[i], e);
+	}
 	nlmsg_close_behind(&nf);
 	return r;
 }
@@ -716,7 +516,8 @@ static int remove_here(int run_fd, const char *id, struct err *e)
 static int sweep_here(int run_fd, bool (*alive)(const char *id, void *arg), void *arg,
 		      struct err *e)
 {
-	auto_nlmsg struct nlmsg_sock nf = NLMSG_SOCK_INIT, route = NLMSG_SOCK_INIT;
+	struct endpoint_work w = {
+	    .net_fd = -1, .talk = -1, .route = NLMSG_SOCK_INIT, .nf = NLMSG_SOCK_INIT};
 	auto_fd int net = attachment_dir(run_fd, e), lock = -1;
 	auto_arena struct arena a = ARENA_INIT;
 	struct attachment_list all;
@@ -729,22 +530,24 @@ static int sweep_here(int run_fd, bool (*alive)(const char *id, void *arg), void
 	if (lock < 0)
 		return lock;
 	r = attachment_dead(net, alive, arg, &a, &all, &living, e);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < all.n; i++) {
-		if (nf.fd < 0 && (r = nlmsg_open(&nf, NETLINK_NETFILTER)) == 0)
-			r = nlmsg_open(&route, NETLINK_ROUTE);
+	if (r == 0 && all.n) {
+		w.net_fd = net;
+		r = nlmsg_open(&w.nf, NETLINK_NETFILTER);
+		if (r == 0)
+			r = nlmsg_open(&w.route, NETLINK_ROUTE);
 		if (r < 0) {
 			errno = -r;
-			return err_sys(e, "netlink");
+			r = err_sys(e, "netlink");
 		}
-		device_delete(&route, all.v[i].device);
-		r = remove_one(net, &nf, &all.v[i], e);
-		if (r < 0)
-			return r;
-		removed++;
 	}
-	r = attachment_orphans(net, alive, arg, living, e);
+	for (size_t i = 0; r == 0 && i < all.n; i++) {
+		r = endpoint_undo(&w, &all.v[i], e);
+		removed += r == 0;
+	}
+	nlmsg_close(&w.nf);
+	nlmsg_close(&w.route);
+	if (r == 0)
+		r = attachment_orphans(net, alive, arg, living, e);
 	return r < 0 ? r : removed;
 }
 
@@ -772,11 +575,12 @@ static int sweep_inside(void *arg, int talk, struct aside_made *out, struct err 
 int attach_remove(int run_fd, const char *id, struct err *e)
 {
 	struct going g = {.run_fd = run_fd, .id = id};
-	char record[96];
+	auto_arena struct arena a = ARENA_INIT;
+	auto_fd int net = aside_needed(run_fd) ? attachment_dir(run_fd, NULL) : -1;
+	struct attachment_list all;
 
 	/* Most have none when this is called a second time: then nobody has to go inside. */
-	snprintf(record, sizeof(record), "net/attached/%.64s.json", id);
-	if (aside_needed(run_fd) && faccessat(run_fd, record, F_OK, 0) == 0)
+	if (net >= 0 && (attachment_of(net, id, &a, &all, NULL) < 0 || all.n))
 		return aside_run(run_fd, remove_inside, &g, NULL, e);
 	return remove_here(run_fd, id, e);
 }

@@ -23,27 +23,37 @@ struct publish;
 
 #define ATTACH_PORTS_MAX 4096 /* published ports of one instance */
 
+#define ATTACH_NICS_MAX 16 /* networks of one instance */
+
+/* One network that an instance is to be on. */
+struct attach_endpoint {
+	const char *network;  /* its name; "none" and "host" only alone */
+	const char *ip, *mac; /* asked for; NULL: chosen */
+	struct strs aliases;  /* further names of the instance there */
+};
+
 struct attach_request {
 	int root_fd;	  /* the store's root directory */
 	int run_fd;	  /* the run-root directory */
 	const char *id;	  /* 64 hex digits */
 	const char *name; /* the instance's name */
 	const char *hostname;
-	int isolation;	     /* enum plan_isolation */
-	const char *network; /* "none", "host", or a network's name; NULL: "bridge" */
+	int isolation;				 /* enum plan_isolation */
+	const struct attach_endpoint *endpoints; /* eth0, eth1 ...; none: as "none" */
+	size_t n_endpoints;
 	const struct publish *publish;
 	size_t n_publish;
 	struct strs extra_hosts; /* "name:address", address may be "host-gateway" */
 	struct strs dns, dns_search, dns_options; /* empty: as on the host */
-	const char *ip, *mac;			  /* asked for; NULL: chosen */
 	const char *resolver; /* what the network answers names at; NULL: nothing */
 };
 
 /* Strings and lists live in the arena of the call; descriptors are the caller's. */
 struct attach_result {
 	int netns_fd; /* container on none or a bridge; else -1: the host's own namespace */
-	int tap_fd;   /* VM on a bridge; else -1 */
-	struct plan_nics nics;			    /* empty on none and host */
+	int tap_fds[ATTACH_NICS_MAX]; /* VM: one for each of .nics */
+	size_t n_taps;
+	struct plan_nics nics; /* empty on none and host; the one with the ports has a gateway */
 	const char *resolv_conf, *hosts, *hostname; /* contents of the files in /etc */
 	struct publish *published; /* as asked for, with the host ports that were chosen */
 	size_t n_published;
@@ -60,6 +70,10 @@ struct attach_result {
  * left. */
 int attach_instance(const struct attach_request *q, struct arena *a, struct attach_result *out,
 		    struct err *e);
+
+/* The files of an instance as its networks are now, without a start: only these of *out are set. */
+int attach_files(const struct attach_request *q, struct arena *a, struct attach_result *out,
+		 struct err *e);
 
 /* Close the descriptors that are still the result's (set those handed over to -1 first). */
 void attach_done(struct attach_result *r);

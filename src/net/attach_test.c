@@ -70,6 +70,8 @@ static int attach(struct host *h, int n, int isolation, const char *publish,
 	    .name = "x",
 	    .hostname = "box",
 	    .isolation = isolation,
+	    .endpoints = &(struct attach_endpoint){.network = "bridge"},
+	    .n_endpoints = 1,
 	    .publish = &p,
 	};
 
@@ -125,7 +127,7 @@ TEST(container_and_vm_on_the_default_bridge)
 	HOST(h);
 	if (attach(&h, 1, PLAN_CONTAINER, "127.0.0.1:8080:80", &c, &e) < 0)
 		CHECK_STR(e.msg, "");
-	CHECK(c.netns_fd >= 0 && c.tap_fd < 0);
+	CHECK(c.netns_fd >= 0 && !c.n_taps);
 	CHECK_STR(c.nics.v[0].address, "172.30.0.2/16");
 	CHECK_STR(c.nics.v[0].mac, "02:42:ac:1e:00:02");
 	CHECK_STR(c.nics.v[0].gateway, "172.30.0.1");
@@ -139,7 +141,7 @@ TEST(container_and_vm_on_the_default_bridge)
 	CHECK(exists(h.run, "net/ports/tcp-8080/127.0.0.1"));
 
 	CHECK_INT(attach(&h, 2, PLAN_VM, NULL, &v, &e), 0);
-	CHECK(v.tap_fd >= 0 && v.netns_fd < 0);
+	CHECK(v.n_taps == 1 && v.netns_fd < 0);
 	CHECK_STR(v.nics.v[0].address, "172.30.0.3/16");
 	CHECK_INT(netlink_link_get(&h.route, v.nics.v[0].tap, &l), 0);
 	CHECK_STR(l.kind, "tun");
@@ -195,10 +197,10 @@ TEST(a_vm_speaks_for_itself_only)
 	CHECK_INT(attach(&h, 1, PLAN_VM, NULL, &v, NULL), 0);
 	nic = &v.nics.v[0];
 	netlink_mac_parse(nic->mac, mac);
-	CHECK(asked(v.tap_fd, mac, 2));
-	CHECK(!asked(v.tap_fd, mac, 3));
-	CHECK(!asked(v.tap_fd, other, 2));
-	CHECK(asked(v.tap_fd, mac, 2));
+	CHECK(asked(v.tap_fds[0], mac, 2));
+	CHECK(!asked(v.tap_fds[0], mac, 3));
+	CHECK(!asked(v.tap_fds[0], other, 2));
+	CHECK(asked(v.tap_fds[0], mac, 2));
 	attach_done(&v);
 }
 
@@ -360,7 +362,8 @@ TEST(none_and_host)
 {
 	struct attach_result r;
 	struct err e = ERR_INIT;
-	struct attach_request q = {.network = "none", .hostname = "box"};
+	struct attach_endpoint on = {.network = "none"};
+	struct attach_request q = {.endpoints = &on, .n_endpoints = 1, .hostname = "box"};
 
 	HOST(h);
 	q.id = id_of(&h, 1);
@@ -371,19 +374,19 @@ TEST(none_and_host)
 	CHECK_INT(r.nics.n, 0);
 	CHECK(strstr(r.hosts, "127.0.1.1\tbox\n"));
 	attach_done(&r);
-	q.network = "host";
+	on.network = "host";
 	CHECK_INT(attach_instance(&q, &h.a, &r, &e), 0);
 	CHECK_INT(r.netns_fd, -1);
 	q.isolation = PLAN_VM;
 	CHECK(attach_instance(&q, &h.a, &r, &e) < 0);
 	CHECK_INT(e.kind, ERR_UNSUPPORTED);
-	q.network = "missing";
+	on.network = "missing";
 	CHECK_INT(attach_instance(&q, &h.a, &r, &e), -ENOENT);
 	CHECK_STR(e.msg, "no network 'missing'");
-	q.network = "../../etc/x";
+	on.network = "../../etc/x";
 	CHECK_INT(attach_instance(&q, &h.a, &r, &e), -EINVAL);
 	CHECK_INT(links(&h), 1);
-	q.network = "none";
+	on.network = "none";
 	q.extra_hosts.v = (const char *[]){"db:10.0.0.1\nevil"};
 	q.extra_hosts.n = 1;
 	CHECK_INT(attach_instance(&q, &h.a, &r, &e), -EINVAL);

@@ -37,12 +37,16 @@ static const struct jbind port_table = {sizeof(struct attachment_port), port_fie
 
 static const struct jbind_field attachment_fields[] = {
     JB(struct attachment, id, "id", JBIND_STR, .flags = JBIND_REQUIRED),
+    JB(struct attachment, slot, "slot", JBIND_U32),
+    JB(struct attachment, main, "main", JBIND_BOOL),
     JB(struct attachment, network, "network", JBIND_STR, .flags = JBIND_REQUIRED),
     JB(struct attachment, table, "table", JBIND_STR, .flags = JBIND_REQUIRED),
     JB(struct attachment, device, "device", JBIND_STR, .flags = JBIND_REQUIRED),
     JB(struct attachment, mac, "mac", JBIND_STR, .flags = JBIND_REQUIRED),
     JB(struct attachment, address, "address", JBIND_STR, .flags = JBIND_REQUIRED),
     JB(struct attachment, ports, "ports", JBIND_LIST, .sub = &port_table),
+    JB(struct attachment, gateway, "gateway", JBIND_STR),
+    JB(struct attachment, names, "names", JBIND_STRS),
     JB_END,
 };
 static const struct jbind attachment_table = {sizeof(struct attachment), attachment_fields, false};
@@ -147,6 +151,13 @@ static bool set_aside(const struct network *n, const char *address)
 	return taken;
 }
 
+static bool owned(int dir, const char *name, const char *id)
+{
+	auto_free char *owner = NULL;
+
+	return file_read(dir, name, ID_LEN, &owner) >= 0 && streq(owner, id);
+}
+
 static int lease_wanted(int dir, const struct network *n, const char *wanted, const char *id,
 			struct err *e)
 {
@@ -166,6 +177,8 @@ static int lease_wanted(int dir, const struct network *n, const char *wanted, co
 		return err_set(e, ERR_CONFLICT, "--ip %s is set aside by network '%s' itself",
 			       wanted, n->name);
 	r = claim(dir, wanted, id);
+	if (r == -EEXIST && owned(dir, wanted, id))
+		return 0; /* a connect of it was killed */
 	if (r == -EEXIST)
 		return err_set(e, ERR_CONFLICT,
 			       "--ip %s: another instance of network '%s' has this address", wanted,
@@ -388,9 +401,29 @@ int attachment_reserve(int net_fd, int talk, const struct publish *q, const char
 
 /* ---- records ---- */
 
-static void record_path(const char *id, char path[128])
+static void record_path(const char *id, uint32_t slot, char path[128])
 {
-	snprintf(path, 128, "attached/%.64s.json", id);
+	if (slot)
+		snprintf(path, 128, "attached/%.64s-%u.json", id, slot);
+	else
+		snprintf(path, 128, "attached/%.64s.json", id);
+}
+
+/* The other way: -1 for a name that is none. */
+static int record_slot(const char *name, char id[ID_LEN + 1])
+{
+	char want[128];
+
+	if (strlen(name) <= ID_LEN)
+		return -1;
+	memcpy(id, name, ID_LEN);
+	id[ID_LEN] = '\0';
+	for (uint32_t slot = 0; slot < ATTACHMENT_SLOTS; slot++) {
+		record_path(id, slot, want);
+		if (streq(want + strlen("attached/"), name))
+			return (int)slot;
+	}
+	return -1;
 }
 
 int attachment_write(int net_fd, const struct attachment *at, struct err *e)
@@ -402,7 +435,7 @@ int attachment_write(int net_fd, const struct attachment *at, struct err *e)
 
 	if (dir < 0)
 		return fail(dir, e, "attached");
-	record_path(at->id, path);
+	record_path(at->id, at->slot, path);
 	jbind_write(&attachment_table, at, &b);
 	r = buf_fail(&b, "attachment record", e);
 	if (r < 0)
@@ -411,8 +444,8 @@ int attachment_write(int net_fd, const struct attachment *at, struct err *e)
 	return r < 0 ? fail(r, e, "write record") : 0;
 }
 
-int attachment_read(int net_fd, const char *id, struct arena *a, struct attachment *out,
-		    struct err *e)
+int attachment_read(int net_fd, const char *id, uint32_t slot, struct arena *a,
+		    struct attachment *out, struct err *e)
 {
 	auto_free char *text = NULL;
 	struct attachment at = {0};
@@ -420,16 +453,38 @@ int attachment_read(int net_fd, const char *id, struct arena *a, struct attachme
 	ssize_t n;
 	int r;
 
-	record_path(id, path);
+	record_path(id, slot, path);
 	n = file_read(net_fd, path, RECORD_MAX, &text);
 	if (n < 0)
 		return fail((int)n, e, "read record");
 	r = jbind_parse(&attachment_table, text, (size_t)n, &at, a, path, e);
 	if (r < 0)
 		return r;
-	if (!streq(at.id, id))
+	if (!streq(at.id, id) || at.slot != slot)
 		return err_set(e, ERR_CORRUPT, "%s: belongs to another instance", path);
 	*out = at;
+	return 0;
+}
+
+int attachment_of(int net_fd, const char *id, struct arena *a, struct attachment_list *out,
+		  struct err *e)
+{
+	struct attachment_list l = {arena_array(a, ATTACHMENT_SLOTS, sizeof(*l.v)), 0};
+
+	for (uint32_t slot = 0; slot < ATTACHMENT_SLOTS; slot++) {
+		struct err why = ERR_INIT;
+		int r = attachment_read(net_fd, id, slot, a, &l.v[l.n], &why);
+
+		if (r == -ENOENT)
+			continue;
+		if (r < 0) {
+			if (e)
+				*e = why;
+			return r;
+		}
+		l.n++;
+	}
+	*out = l;
 	return 0;
 }
 
@@ -446,7 +501,7 @@ int attachment_release(int net_fd, const struct attachment *at, struct err *e)
 		    unlinkat(net_fd, path, 0) < 0 && errno != ENOENT)
 			return err_sys(e, "run-root/net: free address %s", at->address);
 	}
-	record_path(at->id, path);
+	record_path(at->id, at->slot, path);
 	if (unlinkat(net_fd, path, 0) < 0 && errno != ENOENT)
 		return err_sys(e, "run-root/net: remove record");
 	return 0;
@@ -488,16 +543,15 @@ static int collect_one(int dir, const char *name, void *arg)
 	struct collect *c = arg;
 	struct attachment at;
 	char id[ID_LEN + 1];
+	int slot = record_slot(name, id);
 
-	if (strlen(name) != ID_LEN + 5)
+	if (slot < 0)
 		return 0;
-	memcpy(id, name, ID_LEN);
-	id[ID_LEN] = '\0';
 	if (c->alive && c->alive(id, c->arg)) {
 		c->living++;
 		return 0;
 	}
-	if (attachment_read(c->net_fd, id, c->a, &at, NULL) < 0)
+	if (attachment_read(c->net_fd, id, (uint32_t)slot, c->a, &at, NULL) < 0)
 		return 0;
 	if (c->out->n == c->room) {
 		size_t room = c->room ? c->room * 2 : 16;
@@ -548,21 +602,29 @@ static int half_written(int dir, const char *name, void *arg)
 	return 0;
 }
 
+static bool has_record(int net_fd, const char *id)
+{
+	char path[128];
+	bool found = false;
+
+	for (uint32_t slot = 0; !found && slot < ATTACHMENT_SLOTS; slot++) {
+		record_path(id, slot, path);
+		found = faccessat(net_fd, path, F_OK, 0) == 0;
+	}
+	return found;
+}
+
 static int orphan_one(int dir, const char *name, void *arg)
 {
 	const struct sweep *s = arg;
 	auto_free char *owner = NULL;
-	char path[128];
 
 	if (name[0] == '.')
 		return half_written(dir, name, NULL);
 	if (file_read(dir, name, ID_LEN, &owner) < 0)
 		return 0;
-	if (attachment_id_valid(owner)) {
-		record_path(owner, path);
-		if (faccessat(s->net_fd, path, F_OK, 0) == 0 || s->alive(owner, s->arg))
-			return 0;
-	}
+	if (attachment_id_valid(owner) && (has_record(s->net_fd, owner) || s->alive(owner, s->arg)))
+		return 0;
 	/* Killed between making the file and filling it, or before the record: nobody's. */
 	(void)unlinkat(dir, name, 0);
 	return 0;

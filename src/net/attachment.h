@@ -3,7 +3,8 @@
  * attachment - what an attached instance holds on this host, as files under run-root/net:
  *
  *   lock                           flock: whoever changes anything below, for microseconds
- *   attached/<id>.json             struct attachment: the intent, written before elements exist
+ *   attached/<id>.json             struct attachment: the intent, written before elements exist;
+ *   attached/<id>-<slot>.json      the same of its second and further networks
  *   leases/<network>/<address>     content: id; made with O_EXCL
  *   leases/<network>/.next         where the search for a free address goes on
  *   ports/<protocol>-<port>/<host address>   content: id
@@ -15,12 +16,13 @@
 #ifndef NET_ATTACHMENT_H
 #define NET_ATTACHMENT_H
 
+#include "base/arena.h"
+
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct arena;
 struct err;
 struct publish;
 
@@ -34,14 +36,21 @@ struct attachment_ports {
 	size_t n;
 };
 
+/* Networks of one instance; the interface of slot n is called eth<n>. */
+#define ATTACHMENT_SLOTS 16
+
 struct attachment {
 	const char *id;	     /* instance, 64 hex digits */
+	uint32_t slot;	     /* below ATTACHMENT_SLOTS */
+	bool main;	     /* has the default route, and the published ports */
 	const char *network; /* name */
 	const char *table;   /* nftables tables that hold its elements */
 	const char *device;  /* the port of the bridge */
 	const char *mac;
 	const char *address; /* "172.30.0.2" */
 	struct attachment_ports ports;
+	const char *gateway; /* the host's address on the network */
+	struct strs names;   /* that others of the network find it by; its own comes first */
 };
 
 /* Open run-root/net (made when absent); attachment_lock() on it waits.  The lock goes with the
@@ -74,8 +83,8 @@ int attachment_reserve(int net_fd, int talk, const struct publish *q, const char
 
 int attachment_write(int net_fd, const struct attachment *at, struct err *e);
 /* -ENOENT without a record (ERR_NOT_FOUND). */
-int attachment_read(int net_fd, const char *id, struct arena *a, struct attachment *out,
-		    struct err *e);
+int attachment_read(int net_fd, const char *id, uint32_t slot, struct arena *a,
+		    struct attachment *out, struct err *e);
 /* Give back ports, address and record, in this order. */
 int attachment_release(int net_fd, const struct attachment *at, struct err *e);
 
@@ -83,6 +92,9 @@ struct attachment_list {
 	struct attachment *v;
 	size_t n;
 };
+/* All of one instance, by slot.  Errors: a record that cannot be read. */
+int attachment_of(int net_fd, const char *id, struct arena *a, struct attachment_list *out,
+		  struct err *e);
 /* Every record; one that cannot be read is left out. */
 int attachment_list(int net_fd, struct arena *a, struct attachment_list *out, struct err *e);
 

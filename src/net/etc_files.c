@@ -119,11 +119,20 @@ static int extra_host(const char *s, const char *gateway, struct buf *b, struct 
 	return 0;
 }
 
-int etc_files_hosts(const struct attach_request *q, const char *address, const char *gateway,
-		    struct arena *a, const char **text, struct err *e)
+static void self(const struct attach_request *q, const char *address, struct buf *b)
+{
+	const char *dot = strchr(q->hostname, '.');
+
+	buf_printf(b, "%s\t%s", address, q->hostname);
+	if (dot)
+		buf_printf(b, " %.*s", (int)(dot - q->hostname), q->hostname);
+	buf_puts(b, "\n");
+}
+
+int etc_files_hosts(const struct attach_request *q, const struct strs *addresses,
+		    const char *gateway, struct arena *a, const char **text, struct err *e)
 {
 	auto_buf struct buf b = BUF_INIT(FILE_MAX);
-	const char *dot;
 	int r = 0;
 
 	buf_puts(&b, "127.0.0.1\tlocalhost\n"
@@ -137,11 +146,10 @@ int etc_files_hosts(const struct attach_request *q, const char *address, const c
 	if (q->hostname && *q->hostname) {
 		if (strpbrk(q->hostname, " \t\r\n#"))
 			return err_set(e, ERR_USAGE, "'%s' is not a host name", q->hostname);
-		dot = strchr(q->hostname, '.');
-		buf_printf(&b, "%s\t%s", address ? address : "127.0.1.1", q->hostname);
-		if (dot)
-			buf_printf(&b, " %.*s", (int)(dot - q->hostname), q->hostname);
-		buf_puts(&b, "\n");
+		for (size_t i = 0; addresses && i < addresses->n; i++)
+			self(q, addresses->v[i], &b);
+		if (!addresses || !addresses->n)
+			self(q, "127.0.1.1", &b);
 	}
 	r = buf_fail(&b, "hosts", e);
 	if (r == 0)

@@ -18,8 +18,8 @@ int etc_files_resolv_conf(const struct attach_request *q, bool host_net, struct 
 			  const char **text, struct err *e);
 
 /* hosts: localhost, q's extra hosts ("name:address", "host-gateway" is gateway), and the instance
- * itself at address (NULL: 127.0.1.1).  Errors: ERR_USAGE a malformed extra host. */
-int etc_files_hosts(const struct attach_request *q, const char *address, const char *gateway,
-		    struct arena *a, const char **text, struct err *e);
+ * itself at its addresses (NULL: 127.0.1.1).  Errors: ERR_USAGE a malformed extra host. */
+int etc_files_hosts(const struct attach_request *q, const struct strs *addresses,
+		    const char *gateway, struct arena *a, const char **text, struct err *e);
 
 #endif

@@ -106,7 +106,7 @@ class Instance:
 
     def __init__(self, world, *publish, isolation="container", root="a", network="bridge", ip="", mac=""):
         Instance.serial += 1
-        self.id = f"{Instance.serial:010x}{Instance.serial:054x}"
+        self.id = f"{Instance.serial:09x}{Instance.serial:055x}"
         self.world, self.run_root = world, world.dir / f"{root}-run"
         self.p = subprocess.Popen([TOOL, "hold", world.dir / root, self.run_root, self.id, isolation, network, *publish],
                                   env={**os.environ, **({"NET_TOOL_IP": ip} if ip else {}), **({"NET_TOOL_MAC": mac} if mac else {})}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -118,6 +118,11 @@ class Instance:
         self.gateway = self.info["gateway"]
         self.ns = os.open(f"/proc/{self.p.pid}/fd/{self.info['netns']}", os.O_RDONLY) if self.info["netns"] >= 0 else -1
         world.instances.append(self)
+
+    def say(self, words):
+        self.p.stdin.write(words + "\n")
+        self.p.stdin.flush()
+        return self.p.stdout.readline().strip()
 
     def close(self):
         if self.ns >= 0:
@@ -518,6 +523,80 @@ def internal_and_isolated(env):
         # Nor past the bridge: routed by way of the gateway.
         ip("route", "add", x.address, "via", y.gateway, ns=y.ns)
         blocked(y.ns, x.address, 80, "an isolated neighbour, by the gateway")
+
+
+def addresses(i):
+    """interface: address, of an instance."""
+    out = subprocess.run(["ip", "-j", "-4", "addr"], capture_output=True, text=True, check=True, pass_fds=[i.ns], preexec_fn=lambda: LIBC.setns(i.ns, CLONE_NEWNET)).stdout
+    return {x["ifname"]: x["addr_info"][0]["local"] for x in json.loads(out) if x["ifname"] != "lo"}
+
+
+@test(needs="root,netns", timeout=120)
+def on_several_networks_and_off_again(env):
+    with Hosts(env) as w:
+        w.network("red", "172.28.1.0/24"), w.network("blue", "172.28.2.0/24"), w.network("inner", "172.28.3.0/24", "internal")
+        a, r, b, i = Instance(w, "8080:80", network="inner,red"), Instance(w, network="red"), Instance(w, network="blue"), Instance(w, network="inner")
+        same(addresses(a), {"eth0": "172.28.3.2", "eth1": "172.28.1.2"}, "both")
+        s = listen(a.ns, 80)
+        for peer, at in ((r, "172.28.1.2"), (i, "172.28.3.2")):
+            reaches(peer.ns, at, 80, s, "on each network by its address there", peer=peer.address)
+        blocked(b.ns, "172.28.1.2", 80, "from a network it is not on")
+        reaches(w.out, HOST, 8080, s, "published on the one that leads outside", peer=OUT)
+        reaches(a.ns, OUT, 7000, listen(w.out, 7000), "outside", peer=HOST)
+        # It does not pass packets on: nobody gets from one network to the other through it.
+        sysctl("ipv4/ip_forward", "1", ns=a.ns)
+        ip("route", "add", "172.28.3.0/24", "via", "172.28.1.2", ns=r.ns)
+        blocked(r.ns, i.address, 80, "another network through an instance that is on both")
+        # While it runs: one more, its neighbour there reaches it, and it answers with its address there.
+        same(a.say("connect blue"), "ok")
+        same(addresses(a)["eth2"], "172.28.2.3", "the new one")
+        reaches(b.ns, "172.28.2.3", 80, s, "after connect", peer=b.address)
+        check("already" in a.say("connect blue"), "connected twice")
+        # The one with the route and the ports goes: the next takes over both.
+        same(a.say("disconnect red"), "ok")
+        blocked(r.ns, "172.28.1.2", 80, "after disconnect")
+        reaches(w.out, HOST, 8080, s, "published, by the heir", peer=OUT)
+        reaches(w.host, "127.0.0.1", 8080, s, "published, from the host", peer="172.28.2.1")
+        reaches(a.ns, OUT, 7001, listen(w.out, 7001), "outside by the heir", peer=HOST)
+        check("not connected" in a.say("disconnect red"), "disconnected twice")
+        same(a.say("connect red"), "ok")
+        same(addresses(a)["eth1"], "172.28.1.4", "the free slot, a fresh address")
+        reaches(r.ns, "172.28.1.4", 80, s, "again", peer=r.address)
+        # Rules that are lost come back with all of it.
+        subprocess.run(["nft", "flush", "ruleset"], check=True)
+        Instance(w)
+        reaches(w.out, HOST, 8080, s, "after the rules were lost", peer=OUT)
+        reaches(b.ns, "172.28.2.3", 80, s, "after the rules were lost", peer=b.address)
+        v = Instance(w, network="red,blue", isolation="vm")
+        same((len([n for n in w.links() if v.id[:9] in n]), v.info["address"]), (2, "172.28.1.5/24"), "two taps")
+
+
+@test(needs="root,netns,strace", timeout=200)
+def killed_while_it_is_connected_or_disconnected(env):
+    """Whatever step: what is left goes with the instance, or with a sweep once it is dead."""
+    with Hosts(env) as w:
+        w.network("red", "172.28.1.0/24"), w.network("blue", "172.28.2.0/24")
+        keep = Instance(w, "8000:80")
+        base = (wait_links(w, w.links()), w.state(), w.rules())
+        killed = 0
+        for verb in ("connect", "disconnect"):
+            for call in ("sendto", "renameat", "openat", "setns", "mkdirat", "unlinkat"):
+                for k in range(1, 60, 4 if call == "openat" else 1):
+                    a = Instance(w, "8080:80", network="red,blue" if verb == "disconnect" else "red")
+                    tracer = subprocess.Popen(["strace", "-qq", "-o", "/dev/null", "-p", str(a.p.pid), "-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={k}"],
+                                              stderr=subprocess.DEVNULL)
+                    wait_for(lambda: "TracerPid:\t0" not in open(f"/proc/{a.p.pid}/status").read(), 10, "the tracer")
+                    alive = a.say(f"{verb} {'blue' if verb == 'connect' else 'red'}") == "ok"
+                    killed += not alive
+                    a.kill()
+                    tracer.wait()
+                    w.sweep(keep.id)
+                    same((w.state(), w.rules()), base[1:], f"{verb} killed at {call} {k}")
+                    if alive:
+                        break
+        check(killed > 25, f"only {killed} kills happened")
+        wait_links(w, base[0])
+        reaches(w.out, HOST, 8000, listen(keep.ns, 80), "who was alive all the time", peer=OUT)
 
 
 @test(needs="root,netns,strace", timeout=200)

@@ -3,7 +3,9 @@
  * net_tool - src/net for tests and measurements, without an engine.
  *
  *   net_tool hold ROOT RUN ID container|vm NETWORK [PUBLISH...]
- *       attach, print one line of JSON, hold the descriptors until standard input ends, detach
+ *       attach, print one line of JSON, hold the descriptors until standard input ends, detach;
+ *       NETWORK may be several with commas between; while held, a line "connect NETWORK" or
+ *       "disconnect NETWORK" does that and is answered by "ok" or the error
  *   net_tool attach ... (the same)    attach and end without detaching, as a killed monitor would
  *   net_tool remove RUN ID
  *   net_tool network ROOT RUN NAME SUBNET|- [internal|isolated]     make one; prints its bridge
@@ -18,6 +20,7 @@
 #include "base/str.h"
 #include "fmt/publish.h"
 #include "net/attach.h"
+#include "net/hotplug.h"
 #include "net/manage.h"
 #include "net/network.h"
 #include "spec/trace.h"
@@ -25,6 +28,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #define PUBLISH_MAX 64
@@ -57,7 +61,7 @@ static void print(const struct attach_result *r)
 	const struct plan_nic *nic = r->nics.n ? &r->nics.v[0] : NULL;
 
 	printf("{\"pid\": %d, \"netns\": %d, \"tap\": %d, \"held\": %zu, \"ports\": [", getpid(),
-	       r->netns_fd, r->tap_fd, r->n_port_fds);
+	       r->netns_fd, r->n_taps ? r->tap_fds[0] : -1, r->n_port_fds);
 	for (size_t i = 0; i < r->n_published; i++)
 		printf("%s%u", i ? ", " : "", r->published[i].host_first);
 	printf("]");
@@ -68,32 +72,56 @@ static void print(const struct attach_result *r)
 	fflush(stdout);
 }
 
+static void replug(const struct attach_request *held, int ns, char *line)
+{
+	struct attach_endpoint on = {.network = strchr(line, ' ') + 1};
+	struct attach_request q = *held;
+	struct err e = ERR_INIT;
+	int r;
+
+	line[strcspn(line, "\n")] = '\0';
+	q.endpoints = &on;
+	q.n_endpoints = 1;
+	q.n_publish = 0;
+	r = line[0] == 'c' ? hotplug_connect(&(struct hotplug){&q, ns}, &e)
+			   : hotplug_disconnect(&(struct hotplug){&q, ns}, &e);
+	printf("%s\n", r < 0 ? e.msg : "ok");
+	fflush(stdout);
+}
+
 static int attach(char **v, bool hold)
 {
 	auto_arena struct arena a = ARENA_INIT;
 	auto_fd int root = dir_open(v[0]), run = dir_open(v[1]);
 	struct publish ports[PUBLISH_MAX];
+	struct attach_endpoint on[ATTACH_NICS_MAX] = {
+	    {.network = v[4], .ip = getenv("NET_TOOL_IP"), .mac = getenv("NET_TOOL_MAC")}};
 	struct attach_request q = {.root_fd = root,
 				   .run_fd = run,
 				   .id = v[2],
 				   .name = "test",
 				   .hostname = "test",
 				   .isolation = streq(v[3], "vm") ? PLAN_VM : PLAN_CONTAINER,
-				   .network = v[4],
-				   .ip = getenv("NET_TOOL_IP"),
-				   .mac = getenv("NET_TOOL_MAC"),
+				   .endpoints = on,
+				   .n_endpoints = 1,
 				   .publish = ports};
 	struct attach_result r;
 	struct err e = ERR_INIT;
-	char c;
+	char line[128], *next;
 
+	/* NETWORK may be several, with commas between. */
+	while ((next = strchr(on[q.n_endpoints - 1].network, ',')) &&
+	       q.n_endpoints < ATTACH_NICS_MAX) {
+		*next = '\0';
+		on[q.n_endpoints++].network = next + 1;
+	}
 	if (parse_all(v + 5, ports, &q.n_publish, &e) < 0 || attach_instance(&q, &a, &r, &e) < 0)
 		return complain(&e);
 	print(&r);
 	if (!hold)
 		return 0;
-	while (read(0, &c, 1) > 0)
-		;
+	while (fgets(line, sizeof(line), stdin))
+		replug(&q, r.netns_fd, line);
 	attach_done(&r);
 	return attach_remove(run, q.id, &e) < 0 ? complain(&e) : 0;
 }
@@ -120,13 +148,15 @@ static int bench(char **v)
 	if (parse_all(v + 4, ports, &n, &e) < 0)
 		return complain(&e);
 	for (long i = 0; i < count; i++) {
-		struct attach_request q = {.root_fd = root,
-					   .run_fd = run,
-					   .id = arena_printf(&a, "%010lx%054lx", i, i),
-					   .isolation =
-					       streq(v[3], "vm") ? PLAN_VM : PLAN_CONTAINER,
-					   .publish = ports,
-					   .n_publish = n};
+		struct attach_request q = {
+		    .root_fd = root,
+		    .run_fd = run,
+		    .id = arena_printf(&a, "%010lx%054lx", i, i),
+		    .endpoints = &(struct attach_endpoint){.network = "bridge"},
+		    .n_endpoints = 1,
+		    .isolation = streq(v[3], "vm") ? PLAN_VM : PLAN_CONTAINER,
+		    .publish = ports,
+		    .n_publish = n};
 		int64_t t = trace_now_ns();
 
 		if (attach_instance(&q, &a, &r[i], &e) < 0)

@@ -22,6 +22,12 @@ def inspect(env, name):
     return env.run("network", "inspect", name).ok().json()[0]
 
 
+def attached(env, name):
+    """network: (address, aliases) as inspect tells."""
+    doc = env.run("inspect", name).ok().json()[0]["NetworkSettings"]["Networks"]
+    return {n: (e["IPAddress"], e["Aliases"]) for n, e in doc.items()}
+
+
 @test(needs="root,netns")
 def a_network_is_what_was_asked_for(env):
     ident = env.run("network", "create", "--driver", "bridge", "--subnet", "172.28.0.0/24", "--ip-range=172.28.0.16/30", "--gateway", "172.28.0.254",
@@ -122,16 +128,82 @@ def what_cannot_be_a_network_is_refused_before_anything_exists(env):
     env.run("network", "rm", "red").ok()
 
 
+@test(needs="root,netns")
+def an_instance_is_connected_and_disconnected(env):
+    for n, subnet in (("red", "172.28.1.0/24"), ("blue", "172.28.2.0/24"), ("green", "172.28.3.0/24")):
+        env.run("network", "create", "--subnet", subnet, n).ok()
+    env.run("run", "-d", "--name", "a", "--network", "name=red,ip=172.28.1.9,alias=x,alias=y", "--network", "blue", "--hostname", "host-a", T, "sleep", "1000").ok()
+    same(attached(env, "a"), {"red": ("172.28.1.9", ["x", "y"]), "blue": ("172.28.2.2", None)}, "two from the start")
+    env.run("network", "connect", "--ip", "172.28.3.77", "--alias", "z", "--mac-address", "02:00:00:00:00:77", "green", "a").ok(out="", err="")
+    same(attached(env, "a")["green"], ("172.28.3.77", ["z"]), "the third")
+    env.run("exec", "a", "ip", "addr", "show", "eth2").ok(out=re.compile(r"(?s).*02:00:00:00:00:77.*172\.28\.3\.77/24.*"))
+    env.run("exec", "a", "grep", "-c", "host-a", "/etc/hosts").ok(out="3\n")
+    same([c["Name"] for c in inspect(env, "green")["Containers"].values()], ["a"], "Containers")
+    same(env.run("ps", "--filter", "network=green", "--format", "{{.Names}} {{.Networks}}").ok().out, "a red,blue,green\n", "ps")
+    env.run("network", "connect", "green", "a").error(1, "green", "already")
+    env.run("network", "rm", "green").error(1, "in use")
+    env.run("network", "disconnect", "red", "a").ok()
+    env.run("exec", "a", "sh", "-c", "ip -o -4 addr | grep -c eth; ip route | grep default; grep -c host-a /etc/hosts").ok(out=re.compile(r"2\ndefault via 172\.28\.2\.1 dev eth1.*\n2\n"))
+    env.run("network", "disconnect", "red", "a").error(1, "red", "not connected")
+    env.run("network", "disconnect", "-f", "red", "a").ok()
+    # The same after a restart, and changed while it does not run.
+    env.run("restart", "-t", "0", "a").ok()
+    same(set(attached(env, "a")), {"blue", "green"}, "after a restart")
+    same(attached(env, "a")["green"][0], "172.28.3.77", "its address is kept")
+    env.run("stop", "-t", "0", "a").ok()
+    env.run("network", "connect", "bridge", "a").ok()
+    env.run("network", "disconnect", "blue", "a").ok()
+    env.run("start", "a").ok()
+    same(set(attached(env, "a")), {"green", "bridge"}, "changed while stopped")
+    for n in ("green", "bridge"):
+        env.run("network", "disconnect", n, "a").ok()
+    env.run("exec", "a", "sh", "-c", "ip -o link | grep -c eth || true").ok(out="0\n")
+    env.run("restart", "-t", "0", "a").ok()
+    same(attached(env, "a"), {}, "on none")
+    env.run("network", "connect", "--alias", "late", "red", "a").ok()
+    env.run("exec", "a", "ip", "route").ok(out=re.compile(r"(?s)default via 172\.28\.1\.1 .*"))
+    same(env.run("events", "--since", "1h", "--until", "0s", "--filter", "type=network", "--filter", "network=green", "--format", "{{.Action}}").ok().out,
+         "create\nconnect\ndisconnect\n", "events")
+    for flags, words in ((["--network", "red", "--network", "host"], ["host", "excludes"]), (["--network", "red", "--network", "red"], ["said twice"]),
+                         (["--network", "name=red,ip=172.28.1.5", "--ip", "172.28.1.6"], ["conflicting"]), (["--network", "name=red,what=1"], ["what=1"]),
+                         (["--network", "ip=172.28.1.5"], ["name="]), (["--network", "name=red,gw-priority=1"], ["gw-priority"]), (["--network", "name=nowhere"], ["nowhere"]),
+                         (["--network", "red", "--network-alias", "-x"], ["--network-alias"]), (["--network", "host", "--network-alias", "x"], ["--network-alias"]),
+                         (["--network", "red", "--network", "name=blue,ip=172.28.9.9"], ["172.28.9.9"])):
+        refused(env, (2, 125), ["run", "--rm", *flags, T, "true"], words)
+    for flags in (["--driver-opt", "a=b"], ["--gw-priority", "1"], ["--link-local-ip", "169.254.1.1"], ["--link", "x"], ["--ip6", "fd00::1"]):
+        refused(env, (1, 2, 125), ["network", "connect", *flags, "blue", "a"], [flags[0]])
+    env.run("network", "connect", "nowhere", "a").error(1, "nowhere")
+    env.run("network", "connect", "red", "nobody").error(1, "nobody")
+    env.run("network", "connect", "host", "a").error(1, "host")
+    env.run("run", "-d", "--name", "h", "--network", "host", T, "sleep", "1000").ok()
+    env.run("network", "connect", "red", "h").error(1, "--network host")
+    env.run("network", "connect", "--ip", "172.28.2.300", "blue", "a").error(2, "172.28.2.300")
+    env.run("network", "connect", "--ip", "172.28.9.1", "blue", "a").error(2, "172.28.9.1")
+    same(set(attached(env, "a")), {"red"}, "after refusals")
+    env.run("rm", "-f", "a", "h").ok()
+    env.run("network", "rm", "red", "blue", "green").ok()
+
+
 @test(needs="root,netns,qemu,kernel", timeout=120)
 def a_vm_and_a_container_share_a_network(env):
     env.run("network", "create", "--subnet", "172.28.0.0/24", "-o", "mtu=1400", "red").ok()
     env.run("run", "-d", "--name", "web", "--network", "red", "--ip", "172.28.0.80", T, "sh", "-c", "mkdir -p /www; echo hello >/www/index.html; exec httpd -f -p 80 -h /www").ok()
-    r = env.run("run", "--rm", "--isolation", "vm", "--network", "red", "--ip", "172.28.0.81", "--mac-address", "02:00:00:00:00:81", T, "sh", "-c",
-                "ip addr show eth0; for i in 1 2 3 4 5 6 7 8 9; do wget -q -O- http://172.28.0.80/ && exit 0; sleep 0.5; done; exit 1").ok()
-    for want in ("172.28.0.81/24", "02:00:00:00:00:81", "mtu 1400", "hello"):
+    env.run("network", "create", "--subnet", "172.28.1.0/24", "--internal", "blue").ok()
+    env.run("run", "-d", "--name", "db", "--network", "blue", T, "sh", "-c", "mkdir -p /www; echo rows >/www/index.html; exec httpd -f -p 80 -h /www").ok()
+    r = env.run("run", "--rm", "--isolation", "vm", "--name", "v", "--network", "name=blue,alias=v1", "--network", "name=red,ip=172.28.0.81,mac-address=02:00:00:00:00:81", T, "sh", "-c",
+                "ip addr show eth1; ip route; for i in 1 2 3 4 5 6 7 8 9; do wget -q -O- http://172.28.1.2/ && break; sleep 0.5; done; grep -c 172.28 /etc/hosts; for i in 1 2 3 4 5 6 7 8 9; do wget -q -O- http://172.28.0.80/ && exit 0; sleep 0.5; done; exit 1").ok()
+    for want in ("172.28.0.81/24", "02:00:00:00:00:81", "mtu 1400", "hello", "default via 172.28.0.1 dev eth1", "rows", "\n2\n"):
         check(want in r.out, f"{want} is not in {r.out}")
-    env.run("rm", "-f", "web").ok()
-    env.run("network", "prune", "-f").ok(out="Deleted Networks:\nred\n")
+    # A card cannot come to a VM that runs; to one that does not, it can.
+    env.run("run", "-d", "--isolation", "vm", "--name", "v", "--network", "red", T, "sleep", "1000").ok()
+    refused(env, (1, 2), ["network", "connect", "blue", "v"], ["'v'", "vm that runs", "microvm"])
+    refused(env, (1, 2), ["network", "disconnect", "red", "v"], ["'v'", "vm that runs"])
+    env.run("stop", "-t", "0", "v").ok()
+    env.run("network", "disconnect", "red", "v").ok()
+    env.run("network", "connect", "blue", "v").ok()
+    same(set(attached(env, "v")), {"blue"}, "changed while stopped")
+    env.run("rm", "-f", "web", "db", "v").ok()
+    env.run("network", "prune", "-f").ok(out="Deleted Networks:\nblue\nred\n")
 
 
 main()
