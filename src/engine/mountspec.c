@@ -106,8 +106,9 @@ static const struct word {
     {"rshared", PROPAGATION, "rshared"},
     {"slave", PROPAGATION, "slave"},
     {"rslave", PROPAGATION, "rslave"},
-    /* Of docker for other systems, where files are not the same at once on both sides. */
-    {"consistent", CONSISTENCY, NULL},
+    /* Of docker for other systems, where files are not the same at once on both sides, as in a VM
+     * here; the others are a VM's default. */
+    {"consistent", CONSISTENCY, "consistent"},
     {"cached", CONSISTENCY, NULL},
     {"delegated", CONSISTENCY, NULL},
     {"default", CONSISTENCY, NULL},
@@ -155,7 +156,7 @@ static int option(struct spec *s, struct instance_mount *m, const char *o, bool 
 			     streq(m->type, "bind") ? "for a volume and not a host path:"
 						    : "for a host path and not a volume:",
 			     o, e);
-	if (w->option)
+	if (w->option && (w->class != CONSISTENCY || s->q->isolation == PLAN_VM))
 		arena_strs_add(s->a, &m->options, w->option);
 	return w->class == PROPAGATION ? propagate(s, o, said, e) : 0;
 }
@@ -210,7 +211,7 @@ static int one_volume(struct spec *s, const char *said, struct err *e)
 /* ---- --mount ---- */
 
 struct parts {
-	const char *type, *source, *target, *propagation, *recursive, *mode, *subpath;
+	const char *type, *source, *target, *propagation, *recursive, *mode, *subpath, *consistency;
 	uint64_t size;
 	bool ro, nocopy, nonrecursive;
 	const char *of[3]; /* a key that only type bind, volume, tmpfs takes */
@@ -279,7 +280,6 @@ static bool one_part(struct parts *p, const char *key, const char *v)
 {
 	static const char *const consistency[] = {"default", "consistent", "cached", "delegated",
 						  NULL};
-	const char *ignored = NULL;
 
 	for (int i = 0; i < 3; i++) {
 		const char *rest = str_after(key, types[i]);
@@ -307,8 +307,8 @@ static bool one_part(struct parts *p, const char *key, const char *v)
 		p->source = v;
 	else if (streq(key, "target") || streq(key, "dst") || streq(key, "destination"))
 		p->target = v;
-	else /* as in words[]: nothing is delayed */
-		return streq(key, "consistency") && one_of(v, consistency, &ignored);
+	else
+		return streq(key, "consistency") && one_of(v, consistency, &p->consistency);
 	return true;
 }
 
@@ -404,6 +404,8 @@ static int one_mount(struct spec *s, const char *said, struct err *e)
 		arena_strs_add(s->a, &m->options, "ro");
 	if (p.nocopy)
 		arena_strs_add(s->a, &m->options, "nocopy");
+	if (p.consistency && streq(p.consistency, "consistent") && s->q->isolation == PLAN_VM)
+		arena_strs_add(s->a, &m->options, "consistent");
 	if (streq(p.type, "bind"))
 		return mount_bind(s, &p, m, said, e);
 	if (streq(p.type, "tmpfs"))

@@ -271,6 +271,9 @@ static int one_mount(struct build *b, const struct instance_mount *v, struct err
 			b->p->linux_->rootfs_propagation = strstr(o, "shared") ? "shared" : "slave";
 		copy &= !streq(o, "nocopy");
 		ro |= streq(o, "ro");
+		/* One taken over from a VM: here nobody caches anything. */
+		if (streq(o, "consistent") && b->q->isolation != PLAN_VM)
+			continue;
 		if (!streq(o, "nocopy") && !str_after(o, "recursive="))
 			arena_strs_add(b->a, &m->options, o);
 	}

@@ -40,22 +40,23 @@ static bool same_part(const char *x, const char *y)
 	return x && y ? streq(x, y) : x == y;
 }
 
-/* The part of a volume that is asked for, out of the options: the guest gets no more than that. */
-static const char *take_subpath(struct plan_mount *m, struct arena *a)
+/* What is asked of the share, out of the options: the part of a volume (the guest gets no more than
+ * that), and whether the guest caches. */
+static void take_options(struct plan_mount *m, struct arena *a, struct guestplan_share *out)
 {
 	struct strs kept = {0};
-	const char *sub = NULL;
 
 	for (size_t i = 0; i < m->options.n; i++) {
 		const char *v = str_after(m->options.v[i], "subpath=");
 
 		if (v)
-			sub = v;
+			out->subpath = v;
+		else if (streq(m->options.v[i], "consistent"))
+			out->consistent = true;
 		else
 			arena_strs_add(a, &kept, m->options.v[i]);
 	}
 	m->options = kept;
-	return sub;
 }
 
 /* What it is decides how it is shared; vmm/share.c walks there again, as carefully. */
@@ -77,30 +78,30 @@ static int look(const struct plan_mount *m, const char *sub, struct stat *st, st
 }
 
 /* One share per source and mode, however often it is mounted. */
-static size_t share_of(struct guestplan *g, struct arena *a, const char *source,
-		       const char *subpath, bool file, bool readonly)
+static size_t share_of(struct guestplan *g, struct arena *a, const struct guestplan_share *want,
+		       bool file)
 {
-	const char *path = subpath ? subpath : source, *slash = strrchr(path, '/');
+	const char *path = want->subpath ? want->subpath : want->source;
+	const char *slash = strrchr(path, '/');
 	size_t i;
 
 	for (i = 0; i < g->share_count; i++)
-		if (streq(g->shares[i].source, source) && g->shares[i].readonly == readonly &&
-		    same_part(g->shares[i].subpath, subpath))
+		if (streq(g->shares[i].source, want->source) &&
+		    g->shares[i].readonly == want->readonly &&
+		    g->shares[i].consistent == want->consistent &&
+		    same_part(g->shares[i].subpath, want->subpath))
 			return i;
-	g->shares[g->share_count++] = (struct guestplan_share){
-	    .source = source,
-	    .subpath = subpath,
-	    .tag = arena_printf(a, "share%zu", i),
-	    .file = file ? (slash ? slash + 1 : path) : NULL,
-	    .readonly = readonly,
-	};
+	g->shares[g->share_count] = *want;
+	g->shares[g->share_count].tag = arena_printf(a, "share%zu", i);
+	g->shares[g->share_count++].file = file ? (slash ? slash + 1 : path) : NULL;
 	return i;
 }
 
 static int bind_mount(const struct plan *p, struct plan_mount *m, struct arena *a,
 		      struct guestplan *g, struct err *e)
 {
-	const char *state_dir = p->caisson->state_dir, *sub = take_subpath(m, a);
+	const char *state_dir = p->caisson->state_dir;
+	struct guestplan_share want = {.source = m->source, .readonly = has_option(m, "ro")};
 	struct stat st;
 	size_t i;
 	int r;
@@ -108,7 +109,8 @@ static int bind_mount(const struct plan *p, struct plan_mount *m, struct arena *
 	if (!m->source || *m->source != '/')
 		return err_set(e, ERR_USAGE, "mount %s: source '%s' is not an absolute path",
 			       m->destination, m->source ? m->source : "");
-	r = look(m, sub, &st, e);
+	take_options(m, a, &want);
+	r = look(m, want.subpath, &st, e);
 	if (r < 0)
 		return r;
 	if (S_ISREG(st.st_mode) && below(m->source, state_dir) &&
@@ -123,7 +125,7 @@ static int bind_mount(const struct plan *p, struct plan_mount *m, struct arena *
 			       "mount %s: a virtual machine can share files and directories, "
 			       "and %s is neither",
 			       m->destination, m->source);
-	i = share_of(g, a, m->source, sub, S_ISREG(st.st_mode), has_option(m, "ro"));
+	i = share_of(g, a, &want, S_ISREG(st.st_mode));
 	m->source = g->shares[i].file ? arena_printf(a, SHARES_DIR "/%zu/%s", i, g->shares[i].file)
 				      : arena_printf(a, SHARES_DIR "/%zu", i);
 	return 0;

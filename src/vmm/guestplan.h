@@ -24,6 +24,8 @@ struct guestplan_share {
 	const char *tag;     /* "share0" */
 	const char *file;    /* its name in the share; NULL for a directory */
 	bool readonly;
+	bool consistent; /* what others write is seen at once, their locks hold; no shared
+			    mmap(), and locks are tried and not waited for */
 };
 
 struct guestplan {

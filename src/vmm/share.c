@@ -20,7 +20,8 @@
 #include <sys/wait.h>
 
 /* Where the share is put together, in a mount namespace that only virtiofsd sees. */
-#define STAGE "/tmp"
+#define STAGE	"/tmp"
+#define OPTIONS "source=" STAGE ",xattr,sandbox=namespace"
 
 static const char *find_virtiofsd(void)
 {
@@ -136,7 +137,11 @@ int share_start(const struct guestplan_share *s, const struct share_env *env, st
 	arena_strs_add(&a, &argv, program);
 	arena_strs_add(&a, &argv, arena_printf(&a, "--fd=%d", VMJAIL_FD_FIRST));
 	arena_strs_add(&a, &argv, "-o");
-	arena_strs_add(&a, &argv, "source=" STAGE ",cache=auto,xattr,sandbox=namespace");
+	/* Locks of the host, in which all that have the directory meet, only where that was asked
+	 * for: virtiofsd refuses to wait for one (EOPNOTSUPP), which few programs expect. */
+	arena_strs_add(&a, &argv,
+		       s->consistent ? OPTIONS ",cache=none,flock,posix_lock"
+				     : OPTIONS ",cache=auto");
 	j = (struct vmjail){
 	    .program = program,
 	    .argv = &argv,
