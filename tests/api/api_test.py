@@ -43,7 +43,7 @@ def where_it_listens(env):
         s.p.signal(0)
     p = env.start("serve", "--idle-exit", "--listen", f"unix://{env.tmp}/idle")
     p.until("idle")
-    same(p.finish(timeout=30).code, 0, "exit code of --idle-exit")
+    same(p.finish(timeout=300).code, 0, "exit code of --idle-exit")
     same(env.run("serve", "--routes").ok().out, (TOP / "docs/api/routes.md").read_text().split("<!-- caisson serve --routes -->\n")[1], "docs/api/routes.md")
 
 
@@ -279,7 +279,7 @@ def docker_terminals(env):
 def python_client(env):
     import docker
     with Serve(env) as s:
-        c = docker.DockerClient(base_url=f"unix://{s.path}", timeout=30)
+        c = docker.DockerClient(base_url=f"unix://{s.path}", timeout=300)
         same(c.containers.run("caisson/tiny", ["echo", "hi"], remove=True), b"hi\n", "run")
         i = c.containers.run("caisson/tiny", ["sleep", "100"], detach=True, name="p", mem_limit="64m", labels={"a": "b"})
         same([x.name for x in c.containers.list(filters={"label": "a=b"})], ["p"], "list")

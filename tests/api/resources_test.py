@@ -130,7 +130,7 @@ def docker_client(env):
 def python_client(env):
     import docker
     with Serve(env) as s:
-        c = docker.DockerClient(base_url=f"unix://{s.path}", timeout=30)
+        c = docker.DockerClient(base_url=f"unix://{s.path}", timeout=300)
         n = c.networks.create("net1", driver="bridge", ipam=docker.types.IPAMConfig(pool_configs=[docker.types.IPAMPool(subnet="10.202.0.0/24")]))
         same([x.name for x in c.networks.list(names=["net1"])], ["net1"], "networks.list")
         v = c.volumes.create("v", labels={"a": "b"})

@@ -264,7 +264,7 @@ def a_signal_that_is_not_passed_on_ends_the_command_alone(env):
     p = env.start("run", "--rm", "--name", name, "--sig-proxy=false", T, "sh", "-c", "trap 'echo got' TERM; echo ready; while :; do sleep 0.1; done")
     p.until("ready\n")
     p.signal(signal.SIGTERM)
-    r = p.finish(timeout=30)
+    r = p.finish(timeout=300)
     check(r.code == 143 and "got" not in r.out, f"{r.code} {r.out}")
     env.run("exec", name, "true").ok()
     env.run("kill", name).ok()

@@ -49,7 +49,7 @@ def as_systemd_reads(env, unit):
             os.chown(x, 65534, 65534)
         # It refuses its test mode to root.
         r = subprocess.run(["/lib/systemd/systemd", "--test", "--user", "--unit=caisson-x.service"], capture_output=True, text=True, user=65534, group=65534, extra_groups=[],
-                           cwd="/", env={"XDG_RUNTIME_DIR": str(d), "SYSTEMD_UNIT_PATH": str(d), "HOME": str(d), "LANG": "C.UTF-8"}, timeout=60)
+                           cwd="/", env={"XDG_RUNTIME_DIR": str(d), "SYSTEMD_UNIT_PATH": str(d), "HOME": str(d), "LANG": "C.UTF-8"}, timeout=300)
         line = re.search(r"-> ExecStart:\n\s*Command Line: (.*)", r.stdout)
         check(line, f"systemd read no command: {r.stdout[-300:]} {r.stderr[-300:]}")
     finally:

@@ -231,7 +231,7 @@ def a_rename_killed_half_way_loses_no_name(env):
     for call, n in (("symlinkat", 1), ("renameat", 1), ("unlinkat", 1), ("unlinkat", 2)):
         env.run("create", "--name", "old", TINY, "true").ok()
         subprocess.run(["strace", "-qq", "-o", "/dev/null", "-e", f"inject={call}:signal=SIGKILL:when={n}", *env.argv(["rename", "old", "new"])],
-                       env=env.os_env, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+                       env=env.os_env, stdin=subprocess.DEVNULL, capture_output=True, timeout=300)
         name = env.run("ps", "-a", "--format", "{{.Names}}").ok().out.strip()
         check(name in ("old", "new"), f"{call} {n}: {name!r}")
         env.run("create", "--name", "new" if name == "old" else "old", TINY, "true").ok()
@@ -310,7 +310,7 @@ def a_command_killed_at_any_step_leaves_no_mess(env):
         for n in range(1, upto + 1):
             subprocess.run(["strace", "-qq", "-o", "/dev/null", "-e", f"inject={call}:signal=SIGKILL:when={n}",
                             *env.argv(["run", "--rm", "--name", "hit", TINY, "sleep", "0.05"])],
-                           env=env.os_env, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+                           env=env.os_env, stdin=subprocess.DEVNULL, capture_output=True, timeout=300)
             wait_for(lambda: env.run("run", "--rm", "--name", "hit2", TINY, "echo", "fine").out == "fine\n", what=f"{call} {n}: the next command")
             wait_for(lambda: env.run("ps", "-aq").out == "" or env.run("rm", "-f", "hit").code == 0, what=f"{call} {n}: nothing listed")
     env.run("ps").ok()

@@ -154,7 +154,7 @@ def a_restart_killed_at_any_step_still_comes(env):
             os.kill(monitor(env, "r"), signal.SIGKILL)
             # The first ps writes the debt; its own attempt is the one that is killed.
             subprocess.run(["strace", "-qq", "-o", "/dev/null", "-e", f"inject={call}:signal=SIGKILL:when={n}", *env.argv(["ps"])],
-                           env=env.os_env, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+                           env=env.os_env, stdin=subprocess.DEVNULL, capture_output=True, timeout=300)
             def runs():
                 env.run("ps")
                 return state(env, "r") == "running" and env.run("exec", "r", "true").code == 0

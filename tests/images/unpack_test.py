@@ -62,7 +62,7 @@ def unpack(env, blob, *opts, to="image", as_user=None):
     er, ew = os.pipe()
     argv = [str(UNPACK), "--out-dir" if to == "dir" else "--out", str(fd), "--err-fd", str(ew), *map(str, opts)]
     kw = {"stdin": open(blob, "rb")} if isinstance(blob, pathlib.Path) else {"input": blob}
-    p = subprocess.run([*(as_user or []), *argv], pass_fds=[fd, ew], capture_output=True, timeout=120, **kw)
+    p = subprocess.run([*(as_user or []), *argv], pass_fds=[fd, ew], capture_output=True, timeout=300, **kw)
     os.close(fd)
     os.close(ew)
     err = os.read(er, 1024)

@@ -28,6 +28,10 @@ HOSTNET = "CAISSON_TEST_HOSTNET"    # descriptor of the network namespace outsid
 USER = 4242                         # whom main(user=True) becomes
 SUBIDS = 400000                     # his subordinate ids begin here
 TESTS = []
+# A time-out finds what hangs and nothing else: a machine may be ten times slower than the one a test was written on.
+# What must happen is given this long at least, whatever the test says, and a test as a whole this much longer.
+LEAST = 90.0
+LONGER = 4
 
 
 class Skip(Exception):
@@ -85,7 +89,7 @@ def missing_needs(needs):
     return missing
 
 
-def test(fn=None, *, needs="", timeout=60, name=None):
+def test(fn=None, *, needs="", timeout=300, name=None):
     """Register a test.  timeout: seconds, generous, since the machine may be busy."""
     def add(f):
         TESTS.append((name or f.__name__, f, [n for n in needs.split(",") if n], timeout))
@@ -107,8 +111,9 @@ def same(got, want, what="value"):
         raise Failed(f"{what} is {got!r}, want {want!r}")
 
 
-def wait_for(fn, timeout=20.0, what=None, every=0.02):
+def wait_for(fn, timeout=LEAST, what=None, every=0.02):
     """Poll fn until it returns something true, and return that."""
+    timeout = max(timeout, LEAST)
     end = time.monotonic() + timeout
     while True:
         r = fn()
@@ -174,7 +179,7 @@ class Process:
     def pid(self):
         return self.p.pid
 
-    def until(self, pattern, timeout=60):
+    def until(self, pattern, timeout=LEAST):
         """Read stdout until the regular expression is seen; returns the match."""
         self.seen, m = read_until(self.p.stdout.fileno(), self.seen, pattern, timeout, self.args)
         return m
@@ -186,7 +191,8 @@ class Process:
     def signal(self, sig):
         self.p.send_signal(sig)
 
-    def finish(self, timeout=60, stdin=None):
+    def finish(self, timeout=LEAST, stdin=None):
+        timeout = max(timeout, LEAST)
         out, err = self.p.communicate(stdin.encode() if stdin else None, timeout=timeout)
         return Result(self.args, exit_code(self.p.returncode), (self.seen + out).decode(errors="replace"), err.decode(errors="replace"))
 
@@ -230,13 +236,13 @@ class Tty:
     def send(self, text):
         os.write(self.master, text.encode())
 
-    def until(self, pattern, timeout=60):
+    def until(self, pattern, timeout=LEAST):
         self.seen, m = read_until(self.master, self.seen, pattern, timeout, self.args)
         self.seen = self.seen[m.end():]
         return m
 
-    def finish(self, timeout=60):
-        end = time.monotonic() + timeout
+    def finish(self, timeout=LEAST):
+        end = time.monotonic() + max(timeout, LEAST)
         while time.monotonic() < end:      # a full terminal would stop the command from ending
             if select.select([self.master], [], [], 0.05)[0]:
                 try:
@@ -271,8 +277,9 @@ class Env:
             args.insert(1, f"--isolation={self.isolation}")
         return [str(self.binary), "--root", str(self.root), "--run-root", str(self.run_root), *args]
 
-    def run(self, *args, stdin="", timeout=120, env=None, **kw):
+    def run(self, *args, stdin="", timeout=LEAST, env=None, **kw):
         a = self.argv(args)
+        timeout = max(timeout, 2 * LEAST)
         p = subprocess.run(a, input=stdin.encode(), capture_output=True, timeout=timeout, env={**self.os_env, **(env or {})}, **kw)
         return Result(a, exit_code(p.returncode), p.stdout.decode(errors="replace"), p.stderr.decode(errors="replace"))
 
@@ -300,7 +307,7 @@ class Env:
             out |= processes() | cgroups() | links() | {f"mount {m}" for m in mounts() if not m.startswith(str(self.run_root / "ns"))}
         return out
 
-    def check_nothing_left(self, before, timeout=10.0):
+    def check_nothing_left(self, before, timeout=LEAST):
         end = time.monotonic() + timeout
         while True:
             more = self.left() - before
@@ -322,6 +329,15 @@ class Env:
                         os.kill(pid, signal.SIGKILL)
                     except OSError:
                         pass
+        # Else a policy starts them again in the middle of the next test, or a name is taken.
+        d = self.root / "instances"
+        try:
+            for _ in range(3):
+                left = os.listdir(d) if d.is_dir() else []
+                if left:
+                    self.run("rm", "-f", *left)
+        except Exception as e:
+            print(f"# clearing up: {e}")
 
 
 def processes():
@@ -561,7 +577,7 @@ def run_one(number, entry, env):
         if missing:
             raise Skip(f"needs {', '.join(missing)}")
         before = env.left()
-        signal.setitimer(signal.ITIMER_REAL, timeout)
+        signal.setitimer(signal.ITIMER_REAL, LONGER * timeout)
         fn(env)
         signal.setitimer(signal.ITIMER_REAL, 0)
         env.check_nothing_left(before)

@@ -6,7 +6,7 @@ the peers do.
 """
 import copy, json, os, pathlib, shutil, socket, subprocess
 
-from caisson_test import BUILD, Process, Result, exit_code
+from caisson_test import BUILD, LEAST, Process, Result, exit_code
 
 CAPS = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_SETGID", "CAP_SETUID", "CAP_SETFCAP",
         "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL"]
@@ -115,8 +115,9 @@ class Runtime:
     def argv(self, args):
         return [self.binary, "--root", str(self.root), *map(str, args)]
 
-    def __call__(self, *args, stdin="", timeout=60, **kw):
+    def __call__(self, *args, stdin="", timeout=LEAST, **kw):
         a = self.argv(args)
+        timeout = max(timeout, 2 * LEAST)
         if "stdout" not in kw:
             kw.update(stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         p = subprocess.run(a, input=stdin.encode(), timeout=timeout, **kw)
@@ -142,7 +143,7 @@ class Runtime:
         out = open(self.base / f"{id}.out", "wb")
         err = open(self.base / f"{id}.err", "wb+")
         a = self.argv(["create", *opts, "--bundle", bundle, id])
-        p = subprocess.run(a, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=60, **kw)
+        p = subprocess.run(a, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=2 * LEAST, **kw)
         err.seek(0)
         return Result(a, exit_code(p.returncode), "", err.read().decode(errors="replace"))
 

@@ -220,7 +220,7 @@ def account_files_that_block_or_lie(env):
     for name in ("passwd", "group"):
         os.unlink(b / "rootfs/etc" / name)
         os.mkfifo(b / "rootfs/etc" / name)
-    oci("run", "-b", b, "c1", timeout=20).ok(out="/\n")
+    oci("run", "-b", b, "c1", timeout=300).ok(out="/\n")
 
 
 @test(needs="root")

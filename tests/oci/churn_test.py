@@ -24,7 +24,7 @@ def life(oci, bundle, i):
     with tempfile.TemporaryFile("w+") as err:
         def failed(want, *args):
             quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": err}
-            code = subprocess.run([str(a) for a in oci.argv(args)], timeout=60, **quiet).returncode
+            code = subprocess.run([str(a) for a in oci.argv(args)], timeout=300, **quiet).returncode
             err.seek(0)
             return "" if code == want else f"{args[0]} {i}: {code} {err.read()}"
         if i % 2:

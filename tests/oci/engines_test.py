@@ -50,7 +50,7 @@ def make_image(path):
         add(t, "manifest.json", json.dumps([{"Config": name, "RepoTags": [IMAGE], "Layers": ["layer.tar"]}]).encode())
 
 
-def call(argv, stdin=b"", timeout=60, **kw):
+def call(argv, stdin=b"", timeout=300, **kw):
     return subprocess.run([str(a) for a in argv], input=stdin, capture_output=True, timeout=timeout, **kw)
 
 
@@ -72,7 +72,7 @@ class Daemon:
 
     def stop(self):
         self.p.terminate()
-        self.p.wait(30)
+        self.p.wait(120)
         self.log.close()
 
 
@@ -86,7 +86,7 @@ class Containerd:
                                          f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "{dir}/s"\n')
         self.ctr = ["ctr", "--address", dir / "s"]
         self.daemon = Daemon(dir, ["containerd", "--config", dir / "config.toml"], [*self.ctr, "version"])
-        good([*self.ctr, "images", "import", image], timeout=120)
+        good([*self.ctr, "images", "import", image])
 
     def run_argv(self, name, *cmd, tty=False, detach=False, memory=None):
         return [*self.ctr, "run", "--runc-binary", RUNTIME, "--snapshotter", "native", *(["--rm"] if not detach else ["--detach"]),
@@ -138,7 +138,7 @@ class Podman:
         self.dir = dir
         self.podman = ["podman", "--root", dir / "root", "--runroot", dir / "run", "--tmpdir", dir / "tmp", "--storage-driver", "vfs",
                        "--cgroup-manager", "cgroupfs", "--events-backend", "file", "--runtime", RUNTIME]
-        good([*self.podman, "load", "-i", image], timeout=120)
+        good([*self.podman, "load", "-i", image])
 
     def run_argv(self, name, *cmd, tty=False, detach=False, memory=None):
         return [*self.podman, "run", "--network", "none", "--name", name, *(["-d"] if detach else ["--rm"] if not memory else []), "-i",
@@ -185,7 +185,7 @@ class Docker(Podman):
                                    "--pidfile", dir / "pid", "--host", f"unix://{dir}/s", "--bridge=none", "--iptables=false",
                                    "--ip-masq=false", "--storage-driver=vfs", "--add-runtime", f"caisson={RUNTIME}",
                                    "--default-runtime=caisson"], [*self.podman, "version"])
-        good([*self.podman, "load", "-i", image], timeout=120)
+        good([*self.podman, "load", "-i", image])
 
     def stop(self):
         self.daemon.stop()
@@ -293,7 +293,7 @@ def oom_kill_is_reported(e):
 
 def fifty_at_once(e):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        codes = list(pool.map(lambda i: call(e.run_argv(f"tp{i}", "sh", "-c", f"exit {i}"), timeout=170).returncode, range(PARALLEL)))
+        codes = list(pool.map(lambda i: call(e.run_argv(f"tp{i}", "sh", "-c", f"exit {i}")).returncode, range(PARALLEL)))
     same(codes, list(range(PARALLEL)), "exit codes")
 
 

@@ -355,7 +355,7 @@ def thirty_at_once(env):
     b = oci.bundle(None, "/bin/sh", "-c", "exit 0")
     ps = [subprocess.Popen(oci.argv(["run", "-b", b, f"p{i}"]), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) for i in range(30)]
     for p in ps:
-        err = p.communicate(timeout=100)[1]
+        err = p.communicate(timeout=300)[1]
         same((p.returncode, err), (0, b""), "result")
     same([n for n in os.listdir(oci.root) if not n.startswith(".")], [], "state left")
 

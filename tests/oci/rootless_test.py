@@ -27,7 +27,7 @@ def behave(prefix, oci, binary):
 
     def call(*args, **kw):
         kw = kw or {"capture_output": True, "stdin": subprocess.DEVNULL}
-        return subprocess.run([*prefix, str(binary), "--root", str(oci.base / "state"), *map(str, args)], cwd=b, timeout=60, text=True, **kw)
+        return subprocess.run([*prefix, str(binary), "--root", str(oci.base / "state"), *map(str, args)], cwd=b, timeout=300, text=True, **kw)
 
     def configure(*args):
         (b / "config.json").unlink(missing_ok=True)
@@ -118,7 +118,7 @@ def limits_and_commands_without_delegation(env):
     prefix = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", str(binary), "--root", str(oci.base / "state")]
 
     def call(*args, **kw):
-        return subprocess.run([*prefix, *map(str, args)], cwd=b, text=True, timeout=60, stdin=subprocess.DEVNULL, **(kw or {"capture_output": True}))
+        return subprocess.run([*prefix, *map(str, args)], cwd=b, text=True, timeout=300, stdin=subprocess.DEVNULL, **(kw or {"capture_output": True}))
     same(call("spec", "--rootless", "-b", b).returncode, 0, "spec")
     c = json.loads((b / "config.json").read_text())
     c["process"].update(terminal=False, args=["/bin/sleep", "1000"])

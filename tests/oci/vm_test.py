@@ -7,7 +7,7 @@ from caisson_test import check, main, same, test, wait_for
 from oci_bundle import ConsoleSocket, Runtime, spec
 
 NEEDS = "root,qemu,kernel"
-PATIENCE = 120
+PATIENCE = 300
 # All that can be caught, but the one that ends the workload; 32 and 33 are the C library's own.
 SIGNALS = [s for s in range(1, 65) if s not in (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM, 32, 33)]
 
@@ -179,7 +179,7 @@ def terminals_and_the_wait_status(env):
     c["process"]["consoleSize"] = {"height": 20, "width": 50}
     sock = ConsoleSocket(env.tmp / "console")
     p = subprocess.run(oci.argv(["create", "--console-socket", sock.path, "--pid-file", env.tmp / "tpid", "--bundle", oci.bundle(c), "t1"]),
-                       stdin=subprocess.DEVNULL, timeout=60)
+                       stdin=subprocess.DEVNULL, timeout=300)
     same(p.returncode, 0, "create")
     master = sock.receive()
     pid = int((env.tmp / "tpid").read_text())
@@ -265,7 +265,7 @@ def the_network_of_the_namespace(env):
         check("10.92.0.2/24" in out and "mtu 1400" in out and "default via 10.92.0.1 dev eth0" in out, out)
         busybox = next(p for p in ("/bin/busybox", "/usr/bin/busybox") if os.path.exists(p))
         data = b"x" * 3000000  # many segments, the large ones that a veth makes of them
-        send = lambda: subprocess.run(["nsenter", "-t", str(here), "-n", busybox, "nc", "10.92.0.2", "99"], input=data, capture_output=True, timeout=60)
+        send = lambda: subprocess.run(["nsenter", "-t", str(here), "-n", busybox, "nc", "10.92.0.2", "99"], input=data, capture_output=True, timeout=300)
         wait_for(lambda: send().returncode == 0, PATIENCE, every=0.2)
         wait_for(lambda: "3000000" in oci.output("n1"), 20, "all of it in the guest")
         same(oci("delete", "--force", "n1").code, 0, "delete")

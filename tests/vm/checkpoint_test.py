@@ -60,7 +60,7 @@ class Faked(Runtime):
 
     def call(self, *args, answer="", path=None, **kw):
         e = {**os.environ, "PATH": f"{path or self.bin}", "FAKE_ANSWER": answer}
-        p = subprocess.run(self.argv(args), env=e, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=self.base, timeout=60, **kw)
+        p = subprocess.run(self.argv(args), env=e, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=self.base, timeout=300, **kw)
         return p.returncode, p.stderr
 
     def request(self, kind):

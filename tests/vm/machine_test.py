@@ -9,7 +9,7 @@ import fcntl, json, os, pathlib, re, select, shutil, signal, struct, subprocess,
 from caisson_test import BUILD, check, main, same, skip, test, wait_for
 
 NEEDS = "root,qemu,kernel"
-PATIENCE = 120.0
+PATIENCE = 300
 HELLO, OK, ERR, START, EXEC, STDIN, STDOUT, STDERR, RESIZE, SIGNAL, EXIT = range(1, 12)
 STATS, WINDOW, PAUSE, RESUME, POWEROFF, STARTED = 15, 16, 20, 21, 23, 24
 FIRST_WINDOW = 4 * 65536
