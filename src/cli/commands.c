@@ -60,6 +60,8 @@
 	X(volume_create)                                                                           \
 	X(volume_ls)                                                                               \
 	X(volume_inspect)                                                                          \
+	X(volume_export)                                                                           \
+	X(volume_import)                                                                           \
 	X(volume_rm)                                                                               \
 	X(volume_prune)                                                                            \
 	X(pod_create)                                                                              \

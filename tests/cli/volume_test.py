@@ -4,6 +4,7 @@
 import os, re, subprocess
 
 from caisson_test import check, main, same, test
+from oci_image import tar
 
 T = "caisson/tiny"
 
@@ -216,6 +217,52 @@ def making_removing_and_using_at_once(env):
         env.run("rm", "f0", "f1", "f2").ok()
         env.run("volume", "rm", "-f", "fight").ok()
     same(os.listdir(env.root / "tmp"), [], "tmp")
+
+
+@test(needs="root")
+def out_and_in_again(env):
+    env.run("volume", "create", "out").ok()
+    top = env.root / "volumes/out/_data"
+    (top / "d").mkdir(mode=0o750)
+    (top / "d/f").write_bytes(b"data")
+    os.chown(top / "d/f", 1000, 2000)
+    os.chmod(top / "d/f", 0o4711)
+    os.setxattr(top / "d/f", "user.k", b"v\0w")
+    os.symlink("/etc/passwd", top / "abs")
+    os.link(top / "d/f", top / "hard")
+    os.mkfifo(top / "fifo", 0o600)
+    os.mknod(top / "null", 0o20666, os.makedev(1, 3))
+    with open(top / "holes", "wb") as f:
+        f.truncate(8 << 20)
+        f.seek(4 << 20)
+        f.write(b"middle")
+    os.utime(top / "d/f", (1, 1500000000))
+    env.run("volume", "export", "-o", env.tmp / "out.tar", "out").ok(out="")
+    env.run("volume", "create", "in").ok()
+    back = env.root / "volumes/in/_data"
+    (back / "stays").write_text("here")
+    (back / "away").symlink_to(env.tmp)
+    env.run("volume", "import", "in", env.tmp / "out.tar").ok(out="")
+    look = lambda p: (p.lstat().st_mode, p.lstat().st_uid, p.lstat().st_gid, p.lstat().st_rdev, p.lstat().st_size if p.is_file() else 0, int(p.lstat().st_mtime) if p.name == "f" else 0)
+    for n in ("d", "d/f", "abs", "hard", "fifo", "null", "holes"):
+        same(look(back / n), look(top / n), n)
+    same((os.readlink(back / "abs"), os.getxattr(back / "d/f", "user.k"), (back / "hard").stat().st_ino == (back / "d/f").stat().st_ino, (back / "stays").read_text()),
+         ("/etc/passwd", b"v\0w", True, "here"), "link, attribute, hard link, what was there")
+    same((back / "holes").read_bytes(), (top / "holes").read_bytes(), "contents")
+    check((back / "holes").stat().st_blocks * 512 < 1 << 20, "holes are holes")
+    # By pipes; a link of the volume that leads out of it is followed inside.
+    archive = subprocess.run(env.argv(("volume", "export", "out")), env=env.os_env, capture_output=True, check=True).stdout
+    same(archive, (env.tmp / "out.tar").read_bytes(), "the same bytes again")
+    bad = tar([("away/x", b"trap"), ("../up", b"trap")])
+    p = subprocess.run(env.argv(("volume", "import", "in", "-")), env=env.os_env, input=bad, capture_output=True)
+    check(p.returncode in (0, 1) and not (env.tmp / "x").exists() and not (back.parent / "up").exists(), f"nothing outside: {p}")
+    env.run("volume", "import", "in", env.tmp / "nofile").error(1, "nofile")
+    (env.tmp / "junk").write_bytes(os.urandom(4096))
+    env.run("volume", "import", "in", env.tmp / "junk").error(1, "import", "in")
+    env.run("volume", "import", "nosuch", env.tmp / "out.tar").error(1, "no such volume: nosuch")
+    env.run("volume", "export", "-o", env.tmp / "none.tar", "nosuch").error(1, "no such volume: nosuch")
+    check(not (env.tmp / "none.tar").exists(), "half an archive")
+    env.run("volume", "rm", "in", "out").ok()
 
 
 @test(needs="root")
