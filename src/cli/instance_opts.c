@@ -111,7 +111,7 @@ const struct opt instance_opts_table[] = {
     O(memory_swap, .name = "memory-swap", .type = OPT_BYTES, .arg = "SIZE", .min = -1,
       .help = "limit of memory and swap together, -1 for no limit"),
     INT(memory_swappiness, "memory-swappiness", -1, 100, "-1", "0 to 100, -1: as the host"),
-    LIST(mount, "mount", "SPEC", "mount: type=bind|volume|tmpfs,source=..,target=..[,readonly]"),
+    LIST(mount, "mount", "SPEC", "mount: type=bind|volume|tmpfs|image,source=..,target=..[,readonly]"),
     STR(name, "name", "NAME", "name of the instance"),
     O(network, .name = "net", .type = OPT_LIST, .arg = "NET", .complete = "network",
       .help = "the same as --network"),

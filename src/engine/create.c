@@ -8,6 +8,7 @@
 #include "engine/devspec.h"
 #include "engine/eventlog.h"
 #include "engine/image_ensure.h"
+#include "engine/imagemount.h"
 #include "engine/join.h"
 #include "engine/limits.h"
 #include "engine/logs_journal.h"
@@ -169,6 +170,8 @@ static int make_sources(struct instance *i, struct store *store, struct arena *a
 			r = volume_ctl_use(store, m, a, e);
 		else if (streq(m->type, "bind"))
 			r = make_source(m->source, e);
+		else if (streq(m->type, "image"))
+			r = imagemount_resolve(store, m, a, e);
 		if (r < 0)
 			return r;
 	}

@@ -210,14 +210,16 @@ static int one_volume(struct spec *s, const char *said, struct err *e)
 
 /* ---- --mount ---- */
 
+#define TYPES 4
+
 struct parts {
 	const char *type, *source, *target, *propagation, *recursive, *mode, *subpath, *consistency;
 	uint64_t size;
 	bool ro, nocopy, nonrecursive;
-	const char *of[3]; /* a key that only type bind, volume, tmpfs takes */
+	const char *of[TYPES]; /* a key that only this type takes */
 };
-enum { OF_BIND, OF_VOLUME, OF_TMPFS };
-static const char *const types[] = {"bind", "volume", "tmpfs"};
+enum { OF_BIND, OF_VOLUME, OF_TMPFS, OF_IMAGE };
+static const char *const types[TYPES] = {"bind", "volume", "tmpfs", "image"};
 
 static bool truth(const char *v, bool *out)
 {
@@ -281,7 +283,7 @@ static bool one_part(struct parts *p, const char *key, const char *v)
 	static const char *const consistency[] = {"default", "consistent", "cached", "delegated",
 						  NULL};
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < TYPES; i++) {
 		const char *rest = str_after(key, types[i]);
 
 		if (rest && *rest == '-')
@@ -291,7 +293,7 @@ static bool one_part(struct parts *p, const char *key, const char *v)
 		return truth(v, &p->ro);
 	if (streq(key, "volume-nocopy"))
 		return truth(v, &p->nocopy);
-	if (streq(key, "volume-subpath")) {
+	if (streq(key, "volume-subpath") || streq(key, "image-subpath")) {
 		p->subpath = v;
 		return v && inside(v);
 	}
@@ -369,6 +371,26 @@ static int mount_tmpfs(struct spec *s, const struct parts *p, struct instance_mo
 	return 0;
 }
 
+static int mount_image(struct spec *s, const struct parts *p, struct instance_mount *m,
+		       const char *said, struct err *e)
+{
+	if (!p->source)
+		return err_set(e, ERR_USAGE,
+			       "invalid mount '%.120s': type=image wants a source, the image",
+			       said);
+	if (s->q->isolation == PLAN_VM)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "mount '%.120s': type=image is not possible with --isolation vm: a "
+			       "machine has one image disk; copy what is needed into a volume",
+			       said);
+	m->type = "image";
+	m->source = p->source;
+	m->subpath = p->subpath;
+	if (!p->ro) /* it always is */
+		arena_strs_add(s->a, &m->options, "ro");
+	return 0;
+}
+
 static int read_parts(struct spec *s, const char *said, struct parts *p, struct err *e)
 {
 	for (const char *at = said; *at;) {
@@ -383,7 +405,7 @@ static int read_parts(struct spec *s, const char *said, struct parts *p, struct 
 	}
 	if (!p->target)
 		return err_set(e, ERR_USAGE, "invalid mount '%.120s': no target", said);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < TYPES; i++)
 		if (p->of[i] && !streq(types[i], p->type))
 			return wrong(said, "not for this type:", p->of[i], e);
 	return 0;
@@ -410,6 +432,8 @@ static int one_mount(struct spec *s, const char *said, struct err *e)
 		return mount_bind(s, &p, m, said, e);
 	if (streq(p.type, "tmpfs"))
 		return mount_tmpfs(s, &p, m, said, e);
+	if (streq(p.type, "image"))
+		return mount_image(s, &p, m, said, e);
 	if (!streq(p.type, "volume"))
 		return wrong(said, "unknown type", p.type, e);
 	if (p.source && instance_check_name(p.source, NULL) < 0)
@@ -485,6 +509,11 @@ static int take_over(struct spec *s, const struct instance_mount *from, bool ro,
 	m = add(s, from->destination, said, e);
 	if (!m)
 		return -EINVAL;
+	if (streq(from->type, "image") && s->q->isolation == PLAN_VM)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "--volumes-from '%.120s': the mount of an image at '%.120s' is not "
+			       "possible with --isolation vm",
+			       said, m->destination);
 	m->type = from->type;
 	m->name = from->name;
 	m->source = from->source;

@@ -5,6 +5,7 @@
 #include "base/opt.h"
 #include "base/str.h"
 #include "engine/eventlog.h"
+#include "engine/imagemount.h"
 #include "engine/lookup.h"
 #include "engine/network_ctl.h"
 #include "engine/pod.h"
@@ -133,7 +134,7 @@ static int by_id(const void *x, const void *y)
 static bool used(const struct lookups *all, const char *id)
 {
 	for (size_t i = 0; i < all->n; i++)
-		if (streq(all->v[i].i.image_id, id))
+		if (streq(all->v[i].i.image_id, id) || imagemount_uses(&all->v[i].i.mounts, id))
 			return true;
 	return false;
 }

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "engine/forward.h"
+#include "engine/imagemount.h"
 #include "engine/join.h"
 #include "engine/limits.h"
 #include "engine/plan_build.h"
@@ -46,6 +47,8 @@ struct starting {
 	struct plan_rootfs rootfs;
 	struct attach_result net;
 	struct join join;
+	struct instance seen; /* .i with the sources of its mounts as the monitor finds them */
+	struct imagemounts images;
 	struct plan plan;
 	struct arena arena;
 	int dir_fd;
@@ -179,7 +182,7 @@ static int make_plan(struct starting *st, const struct start_opts *o, struct err
 	struct plan_input in = {
 	    .root = store_root_path(st->store),
 	    .run_root = store_run_path(st->store),
-	    .instance = st->i,
+	    .instance = &st->seen,
 	    .request = &st->q,
 	    .image = &st->image->config.config,
 	    .rootfs = &st->rootfs,
@@ -193,6 +196,10 @@ static int make_plan(struct starting *st, const struct start_opts *o, struct err
 		r = port_file(st, e);
 	if (r == 0)
 		r = join_open(st->s, &st->q, &st->arena, &st->join, &in, e);
+	if (r == 0)
+		r = imagemount_open(st->store, &st->i->mounts, &st->arena, &st->images, e);
+	st->seen = *st->i;
+	st->seen.mounts = st->images.mounts;
 	if (r == 0)
 		r = usernsmode_parse(st->q.userns_mode, &mode, e);
 	if (r == 0)
@@ -286,6 +293,8 @@ static void arguments(struct starting *st, struct argv *v, const char *program, 
 	arg_fd(v, NULL, st->join.shm);
 	arg_fd(v, NULL, st->join.net_ns);
 	arg_fd(v, NULL, st->join.uts_ns);
+	for (size_t i = 0; i < st->images.n; i++)
+		arg_fd(v, NULL, st->images.fds[i]);
 	/* An ordinary user's namespaces are in use as long as the instance lives. */
 	if (st->s->users_fd)
 		arg_fd(v, NULL, st->s->users_fd);
@@ -408,6 +417,7 @@ int start_instance(struct session *s, const struct instance *i, int dir_fd,
 	fd_close(st.engine_net);
 	attach_done(&st.net);
 	join_close(&st.join);
+	imagemount_close(&st.images);
 	if (r < 0)
 		attach_remove(store_run_fd(st.store), i->id, NULL);
 	image_close(st.found);

@@ -358,6 +358,7 @@ static bool uses(int dir, const char *instance, const char *id, struct arena *a)
 {
 	auto_json struct json *j = NULL;
 	auto_free char *text = NULL;
+	const struct json *mounts;
 	const char *have;
 	ssize_t n =
 	    file_read(dir, arena_printf(a, "%s/record.json", instance), STORE_JSON_MAX, &text);
@@ -365,7 +366,19 @@ static bool uses(int dir, const char *instance, const char *id, struct arena *a)
 	if (n < 0 || json_parse(text, (size_t)n, "record", &j, NULL) < 0)
 		return false;
 	have = json_string(json_member(j, "image_id"));
-	return have && streq(have, id);
+	if (have && streq(have, id))
+		return true;
+	/* A mount of type=image has the image's id for its name. */
+	mounts = json_member(j, "mounts");
+	for (size_t i = 0; json_is_array(mounts) && i < json_length(mounts); i++) {
+		const struct json *m = json_at(mounts, i);
+		const char *type = json_string(json_member(m, "type"));
+
+		have = json_string(json_member(m, "name"));
+		if (type && have && streq(type, "image") && streq(have, id))
+			return true;
+	}
+	return false;
 }
 
 const char *image_user(struct store *s, const char *id, struct arena *a)

@@ -4,7 +4,7 @@
 import os, re, subprocess
 
 from caisson_test import check, main, same, test
-from oci_image import tar
+from oci_image import Layout, tar
 
 T = "caisson/tiny"
 
@@ -263,6 +263,34 @@ def out_and_in_again(env):
     env.run("volume", "export", "-o", env.tmp / "none.tar", "nosuch").error(1, "no such volume: nosuch")
     check(not (env.tmp / "none.tar").exists(), "half an archive")
     env.run("volume", "rm", "in", "out").ok()
+
+
+@test(needs="root")
+def the_files_of_another_image(env):
+    lay = Layout(env.tmp / "tools")
+    lay.image([(tar([("opt", None), ("opt/a", b"below"), ("opt/gone", b"x"), ("opt/d", None), ("opt/d/in", b"deep"), ("out", "-> /opt/d"), ("up", "-> ../../../../etc")]), None),
+               (tar([("opt/a", b"above"), ("opt/.wh.gone", b"")]), None)], tag="t")
+    env.run("pull", "--quiet", f"oci:{lay.path}:t").ok()
+    [image] = [i for i in env.run("images", "-q", "--no-trunc").ok().out.split() if i != env.run("image", "inspect", "-f", "{{.Id}}", T).out.strip()]
+    m = f"type=image,source={image},target=/tools"
+    env.run("run", "--rm", "--mount", m, T, "sh", "-c", "cat /tools/opt/a; ls /tools/opt; ! echo x >/tools/opt/a && ! rm /tools/opt/a && ! mount -o remount,rw /tools").expect(0, out="abovea\nd\n")
+    env.run("run", "--rm", "--mount", m + ",image-subpath=out", "--mount", f"type=image,src={image[7:19]},dst=/file,image-subpath=opt/a,ro", T, "sh", "-c", "ls /tools; cat /file").ok(out="in\nabove")
+    for bad, code, words in ((m + ",image-subpath=../x", 2, ["image-subpath"]), (m + ",image-subpath=/opt", 2, ["image-subpath"]), (m + ",readwrite=true", 2, ["readwrite"]), (m + ",volume-nocopy", 2, ["volume-nocopy"]),
+                             ("type=image,target=/tools", 2, ["source"]), ("type=image,source=nosuch,target=/t", 125, ["nosuch", "/t"]), ("type=bind,source=/tmp,target=/t,image-subpath=a", 2, ["image-subpath"])):
+        env.run("run", "--rm", "--name", "bad", "--mount", bad, T, "true").error(code, *words)
+    env.run("run", "--rm", "--mount", m + ",image-subpath=up", T, "true").error(125, "/tools", "up")  # inside of the image there is none
+    env.run("run", "--rm", "--isolation", "vm", "--mount", m, T, "true").error(125, "type=image", "vm")
+    env.run("run", "-d", "--name", "has", "--mount", m, T, "sleep", "1000").ok()
+    doc = env.run("inspect", "has").ok().json()[0]["Mounts"][0]
+    same((doc["Type"], doc["Source"], doc["Destination"], doc["RW"]), ("image", image, "/tools", False), "inspect")
+    env.run("rmi", image).error(1, "used by instance")
+    env.run("image", "prune", "-af").ok()
+    env.run("run", "--rm", "--volumes-from", "has", T, "cat", "/tools/opt/d/in").ok(out="deep")
+    env.run("run", "--rm", "--isolation", "vm", "--volumes-from", "has", T, "true").error(125, "/tools", "vm")
+    env.run("restart", "-t", "0", "has").ok()
+    env.run("exec", "has", "cat", "/tools/opt/a").ok(out="above")
+    env.run("rm", "-f", "has").ok()
+    env.run("rmi", image).ok()
 
 
 @test(needs="root")
