@@ -59,8 +59,11 @@ def trap(env, top):
         ("d/sub/hard", "=> d/file"), ("d/fifo", b"", {"type": b"6", "mode": 0o640, "uid": 5}), ("d/null", b"", dev(b"3", 1, 3)), ("d/disk", b"", dev(b"4", 7, 200)),
         ("out", "-> ../../.." + str(top / "secret")), ("way", "-> d"),
     ]), None)], tag="t")
+    ids = lambda: set(env.run("images", "-q", "--no-trunc").ok().out.split())
+    before = ids()
     env.run("pull", f"oci:{lay.path}:t").ok()
-    return env.run("images", "-q", "--no-trunc").ok().out.split()[0]
+    [image] = ids() - before
+    return image
 
 
 def described(top):

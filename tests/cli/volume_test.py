@@ -270,8 +270,10 @@ def the_files_of_another_image(env):
     lay = Layout(env.tmp / "tools")
     lay.image([(tar([("opt", None), ("opt/a", b"below"), ("opt/gone", b"x"), ("opt/d", None), ("opt/d/in", b"deep"), ("out", "-> /opt/d"), ("up", "-> ../../../../etc")]), None),
                (tar([("opt/a", b"above"), ("opt/.wh.gone", b"")]), None)], tag="t")
+    ids = lambda: set(env.run("images", "-q", "--no-trunc").ok().out.split())
+    before = ids()
     env.run("pull", "--quiet", f"oci:{lay.path}:t").ok()
-    [image] = [i for i in env.run("images", "-q", "--no-trunc").ok().out.split() if i != env.run("image", "inspect", "-f", "{{.Id}}", T).out.strip()]
+    [image] = ids() - before
     m = f"type=image,source={image},target=/tools"
     env.run("run", "--rm", "--mount", m, T, "sh", "-c", "cat /tools/opt/a; ls /tools/opt; ! echo x >/tools/opt/a && ! rm /tools/opt/a && ! mount -o remount,rw /tools").expect(0, out="abovea\nd\n")
     env.run("run", "--rm", "--mount", m + ",image-subpath=out", "--mount", f"type=image,src={image[7:19]},dst=/file,image-subpath=opt/a,ro", T, "sh", "-c", "ls /tools; cat /file").ok(out="in\nabove")
