@@ -7,6 +7,7 @@
 #include "build/buildfile.h"
 #include "build/stages.h"
 #include "build/step.h"
+#include "build/treesource.h"
 #include "engine/image_ensure.h"
 #include "engine/image_make.h"
 #include "engine/imageroot.h"
@@ -28,11 +29,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROOTS_MAX 256 /* other roots that COPY --from takes files from */
+/* What an image of --build-context NAME=oci-layout://DIR is called, until the next one. */
+#define LAYOUT_NAME "localhost/build-context:latest"
+#define ROOTS_MAX   256 /* other roots that COPY --from takes files from */
 
 struct root {
 	const char *name;
 	struct filefind_root root;
+	struct treesource_tree tree; /* of --build-context; closed with it */
 };
 
 struct build {
@@ -42,6 +46,7 @@ struct build {
 	struct arena *a;
 	struct store *store;
 	struct stage *lease;
+	struct treesource_context context;
 	struct buildfile file;
 	struct dockerfile *doc;
 	struct stages stages;
@@ -155,12 +160,28 @@ static int find_epoch(struct build *b, struct err *e)
 	return buildfile_epoch(&b->file, b->s->environment, &b->env.epoch, e);
 }
 
+static struct treesource source_of(const struct build *b)
+{
+	return (struct treesource){b->s, b->store, b->lease};
+}
+
+static int open_context(struct build *b, struct err *e)
+{
+	struct treesource ts = source_of(b);
+
+	if (streq(b->o->context, "-") && b->o->file && streq(b->o->file, "-"))
+		return err_set(e, ERR_USAGE, "the context and the Dockerfile cannot both be stdin");
+	return treesource_context(&ts, b->o->context, b->a, &b->context, e);
+}
+
 static int prepare(struct build *b, struct err *e)
 {
 	int r = check_platform(b, b->o->platform, e);
 
 	if (r >= 0)
-		r = buildfile_open(&b->file, b->o->context, b->o->file, b->a, e);
+		r = open_context(b, e);
+	if (r >= 0)
+		r = buildfile_open(&b->file, &b->context, b->o->context, b->o->file, b->a, e);
 	if (r >= 0)
 		r = dockerfile_parse(b->file.text, b->file.len, b->file.name, b->a, &b->doc,
 				     &b->out->line, e);
@@ -172,13 +193,39 @@ static int prepare(struct build *b, struct err *e)
 		b->out->line = b->out->line ? b->out->line : b->stages.line;
 		return r;
 	}
-	b->env.context = (struct filefind_root){
-	    .fd = b->file.context_fd, .name = "the build context", .ignore = &b->file.ignore};
+	b->env.context = b->context.tree.root;
+	b->env.context.name = "the build context";
+	b->env.context.ignore = &b->file.ignore;
 	b->env.codec = b->o->codec;
 	return find_epoch(b, e);
 }
 
 /* ---- base images ---- */
+
+static const char *named_context(const struct build *b, const char *name)
+{
+	for (size_t i = 0; i < b->o->contexts.n; i++) {
+		const char *value = strchr(b->o->contexts.v[i], '=');
+		size_t n = (size_t)(value - b->o->contexts.v[i]);
+
+		if (strlen(name) == n && strncmp(b->o->contexts.v[i], name, n) == 0)
+			return value + 1;
+	}
+	return NULL;
+}
+
+/* What a name stands for as an image: of a named context that is one, or itself. */
+static const char *image_of(const struct build *b, const char *name)
+{
+	const char *value = named_context(b, name), *rest;
+
+	if (!value)
+		return name;
+	if ((rest = str_after(value, "docker-image://")))
+		return rest;
+	rest = str_after(value, "oci-layout://");
+	return rest ? arena_printf(b->a, "oci:%s", rest) : NULL;
+}
 
 /* An image, and its layers for as long as this build lasts. */
 static int hold(struct build *b, const char *ref, struct image **out,
@@ -188,8 +235,16 @@ static int hold(struct build *b, const char *ref, struct image **out,
 				       .policy =
 					   b->o->pull ? IMAGE_PULL_ALWAYS : IMAGE_PULL_MISSING,
 				       .signature_policy = b->s->signature_policy};
-	auto_fd int lock = image_ensure_hold(b->store, ref, &pull, out, e);
+	struct image_pulled layout;
+	auto_fd int lock = -1;
+	int r = 0;
 
+	if (str_after(ref, "oci:")) {
+		pull.as = LAYOUT_NAME;
+		r = image_pull_run(b->store, ref, &pull, b->a, &layout, e);
+		ref = r < 0 ? NULL : layout.id;
+	}
+	lock = r < 0 ? r : image_ensure_hold(b->store, ref, &pull, out, e);
 	return lock < 0 ? lock : image_make_base(b->store, b->lease, *out, b->a, layers, e);
 }
 
@@ -207,10 +262,16 @@ static int begin_image(struct build *b, size_t i, struct err *e)
 	int64_t ns;
 	int r;
 
+	const char *ref = image_of(b, sg->base);
+
 	tell(b, &(struct builder_event){.kind = BUILDER_BASE, .text = sg->base});
 	r = check_platform(b, sg->platform, e);
+	if (r >= 0 && !ref)
+		r = err_set(e, ERR_UNSUPPORTED,
+			    "--build-context %s is a tree of files, and no image to build on",
+			    sg->base);
 	if (r >= 0)
-		r = hold(b, sg->base, &b->bases[i], &st->blobs, e);
+		r = hold(b, ref, &b->bases[i], &st->blobs, e);
 	if (r < 0)
 		return r;
 	image = b->bases[i];
@@ -254,16 +315,43 @@ static int keep_root(struct build *b, const char *name, const char *title,
 	fd = imageroot_open(b->store, layers, NULL, NULL, b->a, e);
 	if (fd < 0)
 		return fd;
-	*k = (struct root){.name = name, .root = {.fd = fd, .name = title}};
+	*k = (struct root){.name = name,
+			   .root = {.fd = fd, .name = title, .owners = true},
+			   .tree = TREESOURCE_TREE_INIT};
 	b->n_roots++;
 	*out = k->root;
 	return 0;
+}
+
+/* The files of --build-context NAME=DIRECTORY or an address. */
+static int keep_context(struct build *b, const char *name, const char *value,
+			struct filefind_root *out, struct err *e)
+{
+	struct root *k = &b->roots[b->n_roots];
+	struct dockerignore *ignore = arena_alloc(b->a, sizeof(*ignore));
+	struct treesource ts = source_of(b);
+	struct treesource_context c;
+	int r;
+
+	if (b->n_roots == ROOTS_MAX)
+		return err_set(e, ERR_LIMIT, "files come from more than %d images", ROOTS_MAX);
+	r = treesource_context(&ts, value, b->a, &c, e);
+	if (r < 0)
+		return err_wrap(e, r, "--build-context %s", name);
+	*k = (struct root){.name = name, .root = c.tree.root, .tree = c.tree};
+	b->n_roots++;
+	k->root.name = arena_printf(b->a, "context '%s'", name);
+	k->root.ignore = ignore;
+	r = c.local ? buildfile_ignore(k->root.fd, b->a, ignore, e) : 0;
+	*out = k->root;
+	return r;
 }
 
 static int open_from(void *ctx, const char *name, struct filefind_root *out, struct err *e)
 {
 	struct build *b = ctx;
 	int stage = stages_find(&b->stages, name), r;
+	const char *ref = image_of(b, name);
 	struct oci_descriptors layers;
 	struct image *image = NULL;
 
@@ -276,7 +364,9 @@ static int open_from(void *ctx, const char *name, struct filefind_root *out, str
 		return keep_root(b, name,
 				 arena_printf(b->a, "stage '%s'", b->stages.v[stage].title),
 				 &b->state[stage].conf.c.rootfs.diff_ids, out, e);
-	r = hold(b, name, &image, &layers, e);
+	if (!ref)
+		return keep_context(b, name, named_context(b, name), out, e);
+	r = hold(b, ref, &image, &layers, e);
 	if (r >= 0)
 		r = keep_root(b, name, arena_printf(b->a, "image '%s'", name),
 			      &image->record.layers, out, e);
@@ -477,30 +567,51 @@ static int build_all(struct build *b, struct err *e)
 	return r < 0 ? r : put_image(b, &names, e);
 }
 
-static int with_store(struct build *b, struct err *e)
+static int open_store(struct build *b, struct err *e)
 {
 	int r = session_store(b->s, &b->store, e);
 
 	if (r >= 0)
 		r = stage_new(b->store, &b->lease, e);
-	if (r < 0)
-		return r;
 	b->env.s = b->s;
 	b->env.store = b->store;
 	b->env.lease = b->lease;
-	r = build_all(b, e);
+	return r;
+}
+
+static void close_all(struct build *b)
+{
 	for (size_t i = 0; i < b->n_roots; i++)
-		close(b->roots[i].root.fd);
+		if (b->roots[i].tree.root.fd < 0)
+			close(b->roots[i].root.fd);
+		else
+			treesource_close(&b->roots[i].tree);
 	for (size_t i = 0; b->bases && i < b->stages.n; i++)
 		image_close(b->bases[i]);
+	treesource_close(&b->context.tree);
 	stage_free(b->lease);
-	return r;
+}
+
+/* A name that is a context's cannot be a stage's as well: which of them is meant must be plain. */
+static int check_contexts(const struct build *b, struct err *e)
+{
+	for (size_t i = 0; i < b->o->contexts.n; i++) {
+		const char *name = b->o->contexts.v[i];
+
+		name = arena_dupn(b->a, name, strcspn(name, "="));
+		if (stages_find(&b->stages, name) >= 0)
+			return err_set(
+			    e, ERR_UNSUPPORTED,
+			    "--build-context %s: the Dockerfile has a stage of that name", name);
+	}
+	return 0;
 }
 
 int builder_run(struct session *s, const struct builder_opts *o, struct arena *a,
 		struct builder_result *out, struct err *e)
 {
-	struct build b = {.s = s, .o = o, .out = out, .a = a, .file = {.context_fd = -1}};
+	struct build b = {
+	    .s = s, .o = o, .out = out, .a = a, .context = {.tree = TREESOURCE_TREE_INIT}};
 	mode_t mask = umask(022); /* the caller's must not show in the image */
 	int r;
 
@@ -515,14 +626,21 @@ int builder_run(struct session *s, const struct builder_opts *o, struct arena *a
 				  .memory_bytes = o->memory_bytes,
 				  .nano_cpus = o->nano_cpus,
 				  .shm_bytes = o->shm_bytes};
-	r = prepare(&b, e);
+	/* Only to look at a Dockerfile that lies here, no store is needed. */
+	r = o->check && treesource_kind(o->context) == TREESOURCE_PATH && !streq(o->context, "-")
+		? 0
+		: open_store(&b, e);
+	if (r >= 0)
+		r = prepare(&b, e);
+	if (r >= 0)
+		r = check_contexts(&b, e);
 	if (r >= 0)
 		r = run_checks(&b, e);
 	if (r >= 0 && !o->check)
-		r = with_store(&b, e);
+		r = build_all(&b, e);
 	if (r < 0 && out->line)
 		out->excerpt = buildfile_excerpt(&b.file, out->line, a);
-	buildfile_close(&b.file);
+	close_all(&b);
 	umask(mask);
 	return r;
 }

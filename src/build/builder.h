@@ -37,12 +37,14 @@ struct builder_event {
 };
 
 struct builder_opts {
-	const char *context; /* a directory */
-	const char *file;    /* of the Dockerfile; NULL: Dockerfile or Containerfile in the context;
-				"-": stdin */
-	struct strs tags;    /* names */
-	struct strs args;    /* NAME=VALUE or NAME */
-	struct strs labels;  /* KEY=VALUE */
+	const char *context;  /* a directory, a web or git address, "-": an archive on stdin */
+	const char *file;     /* of the Dockerfile; NULL: Dockerfile or Containerfile in the
+				 context; "-": stdin */
+	struct strs contexts; /* NAME=, and what a context can be, or docker-image://REF,
+			       * oci-layout://DIRECTORY */
+	struct strs tags;     /* names */
+	struct strs args;     /* NAME=VALUE or NAME */
+	struct strs labels;   /* KEY=VALUE */
 	struct strs hosts, secrets;
 	const char *target, *platform, *network, *codec;
 	bool no_cache, pull, check, reproducible;

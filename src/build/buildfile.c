@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
-#include "build/filefind.h"
+#include "build/treesource.h"
 #include "fmt/dockerfile.h"
 #include "fmt/utf8.h"
 #include "sys/child.h"
@@ -44,7 +44,9 @@ static int slurp(int fd, const char *name, size_t max, struct arena *a, const ch
 static int read_ignore(struct buildfile *b, int dir, const char *name, struct arena *a,
 		       struct err *e)
 {
-	auto_fd int fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	auto_fd int fd = dir == AT_FDCWD
+			     ? open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+			     : path_open(dir, name, O_RDONLY | O_NONBLOCK, 0, PATH_IN_ROOT);
 	const char *text = NULL;
 	size_t len;
 	int r;
@@ -55,18 +57,28 @@ static int read_ignore(struct buildfile *b, int dir, const char *name, struct ar
 	return r < 0 ? r : dockerignore_parse(text, len, name, a, &b->ignore, e);
 }
 
-/* The Dockerfile's own list counts instead of the context's. */
-static int find_ignore(struct buildfile *b, const char *file, struct arena *a, struct err *e)
+/* The Dockerfile's own list counts instead of the context's.  dir: where file is looked for. */
+static int find_ignore(struct buildfile *b, int dir, const char *file, struct arena *a,
+		       struct err *e)
 {
 	int r = -ENOENT;
 
 	if (file && !streq(file, "-"))
-		r = read_ignore(b, AT_FDCWD, arena_printf(a, "%s.dockerignore", file), a, e);
+		r = read_ignore(b, dir, arena_printf(a, "%s.dockerignore", file), a, e);
 	if (r == -ENOENT && !file)
 		r = read_ignore(b, b->context_fd, "Dockerfile.dockerignore", a, e);
 	if (r == -ENOENT)
 		r = read_ignore(b, b->context_fd, ".dockerignore", a, e);
 	return r == -ENOENT ? 0 : r;
+}
+
+int buildfile_ignore(int dir, struct arena *a, struct dockerignore *out, struct err *e)
+{
+	struct buildfile b = {.context_fd = dir};
+	int r = find_ignore(&b, dir, NULL, a, e);
+
+	*out = b.ignore;
+	return r;
 }
 
 static int open_default(struct buildfile *b, struct err *e)
@@ -85,33 +97,45 @@ static int open_default(struct buildfile *b, struct err *e)
 		       b->context);
 }
 
-int buildfile_open(struct buildfile *b, const char *context, const char *file, struct arena *a,
-		   struct err *e)
+static int open_file(struct buildfile *b, int dir, const char *file, struct err *e)
 {
-	auto_fd int fd = -1;
-	int r;
+	int fd;
 
-	*b = (struct buildfile){.context_fd = -1, .context = context, .name = file};
-	b->context_fd = open(context, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (b->context_fd < 0)
-		return err_sys(e, "build context '%s'", context);
-	if (file && streq(file, "-")) {
+	if (!file)
+		return open_default(b, e);
+	if (streq(file, "-")) {
 		b->name = "stdin";
 		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	} else if (dir == AT_FDCWD) {
+		fd = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	} else {
-		fd = file ? open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : open_default(b, e);
+		fd = path_open(dir, file, O_RDONLY | O_NONBLOCK, 0, PATH_IN_ROOT);
+		errno = fd < 0 ? -fd : 0;
 	}
-	if (fd < 0)
-		return file ? err_sys(e, "'%s'", file) : fd;
-	r = slurp(fd, b->name, DOCKERFILE_MAX, a, &b->text, &b->len, e);
-	return r < 0 ? r : find_ignore(b, file, a, e);
+	return fd < 0 ? err_sys(e, "'%s'", file) : fd;
 }
 
-void buildfile_close(struct buildfile *b)
+int buildfile_open(struct buildfile *b, const struct treesource_context *c, const char *context,
+		   const char *file, struct arena *a, struct err *e)
 {
-	if (b->context_fd >= 0)
-		close(b->context_fd);
-	b->context_fd = -1;
+	int dir = c->local ? AT_FDCWD : c->tree.root.fd, r;
+	auto_fd int fd = -1;
+
+	*b = (struct buildfile){.context_fd = c->tree.root.fd,
+				.context = context,
+				.time = c->tree.root.time,
+				.name = file};
+	if (c->dockerfile && !file) {
+		b->name = streq(context, "-") ? "stdin" : context;
+		b->text = c->dockerfile;
+		b->len = c->dockerfile_len;
+		return 0;
+	}
+	fd = open_file(b, dir, file, e);
+	if (fd < 0)
+		return fd;
+	r = slurp(fd, b->name, DOCKERFILE_MAX, a, &b->text, &b->len, e);
+	return r < 0 ? r : find_ignore(b, dir, file, a, e);
 }
 
 /* ---- the epoch ---- */
@@ -149,7 +173,8 @@ int buildfile_epoch(const struct buildfile *b, char *const *environment, int64_t
 	struct filefind_list files;
 	int r;
 
-	if (commit_time(b, environment, out) >= 0)
+	*out = b->time;
+	if (b->time || commit_time(b, environment, out) >= 0)
 		return 0;
 	r = filefind_find(&root, &patterns, &(struct filefind_rules){0}, &a, &files, e);
 	*out = 0;

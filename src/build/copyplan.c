@@ -270,7 +270,8 @@ static int add_above(struct copyplan *p, const struct copyplan_entry *x, const c
 		if (x->path[i] == '/' && (before[i] == '/' || !before[i]))
 			known = i;
 	for (const char *s = strchr(x->path + known + 1, '/'); s; s = strchr(s + 1, '/')) {
-		struct copyplan_entry up = {.kind = COPYPLAN_MADE, .item = x->item};
+		struct copyplan_entry up = {
+		    .kind = COPYPLAN_MADE, .root = x->root, .item = x->item};
 		auto_fd int fd = -1;
 
 		up.path = arena_dupn(p->a, x->path, (size_t)(s - x->path));

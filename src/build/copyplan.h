@@ -18,8 +18,7 @@ struct copyplan_dest {
 	int root_fd;	  /* the layers so far; -1: there are none, or they do not count */
 	const char *path; /* absolute; with '/' at its end it is a directory */
 	size_t named;	  /* sources, of all lists together: many want a directory */
-	bool owner_set;	  /* else, and with keep_owner, as they are; else 0:0 */
-	bool keep_owner;
+	bool owner_set;	  /* else as they are, where a root's owners count, and 0:0 */
 	uint32_t uid, gid;
 	bool mode_set;
 	mode_t mode;
@@ -32,10 +31,11 @@ enum copyplan_kind {
 };
 
 struct copyplan_entry {
-	const char *path;		  /* in the layer, without '/' at either end */
-	int kind;			  /* enum copyplan_kind */
-	const struct filefind_root *root; /* of COPYPLAN_FILE */
-	const struct filefind_item *item; /* likewise; of COPYPLAN_MADE: what it is made for */
+	const char *path; /* in the layer, without '/' at either end */
+	int kind;	  /* enum copyplan_kind */
+	const struct filefind_root
+	    *root; /* of COPYPLAN_FILE, and of what a directory is made for */
+	const struct filefind_item *item; /* likewise */
 	size_t order;
 };
 

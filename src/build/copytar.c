@@ -73,9 +73,9 @@ static int put_header(struct writer *w, const struct tarwrite_entry *t)
 	return r < 0 ? err_wrap(w->e, r, "'%s'", t->name) : put(w, w->header.p, w->header.len);
 }
 
-static int64_t clamp(const struct writer *w, const struct stat *st)
+static int64_t clamp(const struct writer *w, int64_t t)
 {
-	return st->st_mtim.tv_sec > w->epoch ? w->epoch : st->st_mtim.tv_sec;
+	return t > w->epoch ? w->epoch : t;
 }
 
 /* ---- attributes ---- */
@@ -127,17 +127,18 @@ static struct tarwrite_entry entry_of(const struct writer *w, const struct copyp
 {
 	const struct copyplan_dest *d = w->p->d;
 	const struct stat *st = &x->item->st;
-	bool own = d->keep_owner && x->kind == COPYPLAN_FILE;
+	bool own = x->root->owners && x->kind == COPYPLAN_FILE;
 	bool mode = d->mode_set && (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode));
-	struct tarwrite_entry t = {.type = type,
-				   .name = x->path,
-				   .uid = d->owner_set ? d->uid
-					  : own	       ? st->st_uid
-						       : 0,
-				   .gid = d->owner_set ? d->gid
-					  : own	       ? st->st_gid
-						       : 0,
-				   .mtime = clamp(w, st)};
+	struct tarwrite_entry t = {
+	    .type = type,
+	    .name = x->path,
+	    .uid = d->owner_set ? d->uid
+		   : own	? st->st_uid
+				: 0,
+	    .gid = d->owner_set ? d->gid
+		   : own	? st->st_gid
+				: 0,
+	    .mtime = clamp(w, x->root->time ? x->root->time : st->st_mtim.tv_sec)};
 
 	t.mode = x->kind == COPYPLAN_MADE ? 0755 : mode ? d->mode : st->st_mode & 07777;
 	return t;
@@ -237,7 +238,7 @@ static int put_there(struct writer *w, const struct copyplan_entry *x)
 	t.mode = st.st_mode & 07777;
 	t.uid = st.st_uid;
 	t.gid = st.st_gid;
-	t.mtime = clamp(w, &st);
+	t.mtime = clamp(w, st.st_mtim.tv_sec);
 	r = read_xattrs(w, fd, true, &xattrs, &t);
 	if (r >= 0)
 		r = put_header(w, &t);

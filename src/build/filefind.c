@@ -361,7 +361,7 @@ ssize_t filefind_link(const struct filefind_root *r, const struct filefind_item 
 	return n;
 }
 
-int filefind_digest(const struct filefind_root *r, const struct filefind_list *l, bool owners,
+int filefind_digest(const struct filefind_root *r, const struct filefind_list *l,
 		    unsigned char sum[32], struct err *e)
 {
 	auto_free char *chunk = malloc(CHUNK);
@@ -379,8 +379,8 @@ int filefind_digest(const struct filefind_root *r, const struct filefind_list *l
 		add_text(&h, it->to);
 		add_number(&h, it->alone);
 		add_number(&h, it->st.st_mode);
-		add_number(&h, owners ? it->st.st_uid : 0);
-		add_number(&h, owners ? it->st.st_gid : 0);
+		add_number(&h, r->owners ? it->st.st_uid : 0);
+		add_number(&h, r->owners ? it->st.st_gid : 0);
 		add_number(&h, S_ISREG(it->st.st_mode) ? (uint64_t)it->st.st_size : it->st.st_rdev);
 		if (S_ISREG(it->st.st_mode))
 			ret = add_content(&h, &reader, r, it, chunk, e);

@@ -27,6 +27,8 @@ struct filefind_root {
 	int fd;
 	const char *name;		   /* "the build context", "stage 'x'" */
 	const struct dockerignore *ignore; /* NULL: all of it counts */
+	bool owners;  /* who owns its files counts: they are an image's, or an archive's */
+	int64_t time; /* of all its files, seconds since 1970; 0: each has its own */
 };
 
 struct filefind_item {
@@ -52,9 +54,9 @@ int filefind_find(const struct filefind_root *r, const struct strs *patterns,
 		  const struct filefind_rules *rules, struct arena *a, struct filefind_list *out,
 		  struct err *e);
 
-/* SHA-256 over names, kinds, modes, contents, links and attributes; with owners over those, too.
- * Times do not count.  Errors: ERR_CONFLICT when one changed meanwhile. */
-int filefind_digest(const struct filefind_root *r, const struct filefind_list *l, bool owners,
+/* SHA-256 over names, kinds, modes, contents, links and attributes, and owners if the root's count.
+ * Times do not.  Errors: ERR_CONFLICT when one changed meanwhile. */
+int filefind_digest(const struct filefind_root *r, const struct filefind_list *l,
 		    unsigned char sum[32], struct err *e);
 
 /* ---- for whoever copies them ---- */

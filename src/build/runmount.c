@@ -241,7 +241,7 @@ static int digest_files(struct runmount *m, struct step_env *env, struct arena *
 	struct filefind_root root;
 	int r = find_files(m, env, &root, &files, a, e);
 
-	return r < 0 ? r : filefind_digest(&root, &files, true, m->sum, e);
+	return r < 0 ? r : filefind_digest(&root, &files, m->sum, e);
 }
 
 /* The user's file behind --secret ID=PATH. */

@@ -8,7 +8,9 @@
 #include "build/copyplan.h"
 #include "build/copytar.h"
 #include "build/step_int.h"
+#include "build/treesource.h"
 #include "engine/imageroot.h"
+#include "fmt/digest.h"
 #include "fmt/dockerfile.h"
 #include "fmt/dockerignore.h"
 #include "store/stage.h"
@@ -20,20 +22,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Files of one tree: the context or a stage, an archive, what was fetched, the Dockerfile's own. */
+struct part {
+	struct filefind_root root;
+	struct filefind_list files;
+	struct treesource_tree tree; /* closed with the step; empty for what others keep open */
+};
+
 struct copy {
 	struct step_env *env;
 	struct step_state *st;
 	const struct dockerfile_instr *in;
 	struct arena *a;
-	struct filefind_root from;
 	struct filefind_rules rules;
 	struct dockerignore exclude;
-	struct filefind_list files;
-	/* Texts that stand in the Dockerfile itself, as files of a directory of their own. */
-	struct filefind_root text;
-	struct filefind_list texts;
-	struct stage *text_stage;
-	const char *dest, *chown, *chmod, *history;
+	struct part *parts;
+	size_t n_parts, named;
+	const char *dest, *chown, *chmod, *checksum, *history;
 	bool link;
 	struct copyplan_dest to;
 	struct copyplan plan;
@@ -70,14 +75,6 @@ static int read_excludes(struct copy *c, struct err *e)
 
 static int check_flags(struct copy *c, struct err *e)
 {
-	static const char *const remote[] = {"checksum", "keep-git-dir", "unpack"};
-
-	for (size_t i = 0; i < sizeof(remote) / sizeof(*remote); i++)
-		if (dockerfile_flag(c->in, remote[i]))
-			return err_set(e, ERR_UNSUPPORTED,
-				       "ADD --%s is about what is fetched or unpacked, which ADD "
-				       "does not do here",
-				       remote[i]);
 	for (const char *p = c->chmod; p && *p; p++)
 		if (*p < '0' || *p > '7' || strlen(c->chmod) > 4)
 			return err_set(e, ERR_USAGE,
@@ -87,6 +84,9 @@ static int check_flags(struct copy *c, struct err *e)
 		    e, ERR_USAGE,
 		    "--chown=%.64s: with --link there are no names to look up, want numbers",
 		    c->chown);
+	if (c->checksum && !digest_valid(c->checksum))
+		return err_set(e, ERR_USAGE, "--checksum=%.80s: want sha256:<64 hex digits>",
+			       c->checksum);
 	return 0;
 }
 
@@ -96,6 +96,8 @@ static int read_flags(struct copy *c, struct err *e)
 
 	if (r >= 0)
 		r = flag_word(c, "chmod", &c->chmod, e);
+	if (r >= 0)
+		r = flag_word(c, "checksum", &c->checksum, e);
 	c->link = flag_on(c, "link");
 	c->rules.parents = flag_on(c, "parents");
 	if (r >= 0)
@@ -123,39 +125,131 @@ static int read_dest(struct copy *c, struct err *e)
 	return 0;
 }
 
-static bool is_remote(const char *word)
+/* ---- trees ---- */
+
+static struct part *new_part(struct copy *c)
 {
-	return str_after(word, "http://") || str_after(word, "https://") ||
-	       str_after(word, "git@") || str_after(word, "git://") || str_after(word, "ssh://");
+	struct part *p = &c->parts[c->n_parts++];
+
+	*p = (struct part){.root = {.fd = -1}, .tree = TREESOURCE_TREE_INIT};
+	return p;
 }
 
-/* Only ADD gives an archive a meaning; that it would be unpacked must not be passed over. */
-static int check_archive(struct copy *c, struct err *e)
+static struct treesource source_of(const struct copy *c)
 {
-	for (size_t i = 0; c->in->kind == DOCKERFILE_ADD && i < c->files.n; i++) {
-		const struct filefind_item *it = &c->files.v[i];
-		unsigned char b[262] = {0};
-		auto_fd int fd = -1;
+	return (struct treesource){c->env->s, c->env->store, c->env->lease};
+}
 
-		if (!it->alone || !S_ISREG(it->st.st_mode))
-			continue;
-		fd = path_open(c->from.fd, it->from, O_RDONLY | O_NONBLOCK, 0, PATH_IN_ROOT);
-		if (fd < 0 || pread(fd, b, sizeof(b), 0) < 2)
-			continue;
-		if (!memcmp(b + 257, "ustar", 5) || (b[0] == 0x1f && b[1] == 0x8b) ||
-		    !memcmp(b, "BZh", 3) ||
-		    !memcmp(b,
-			    "\xfd"
-			    "7zXZ",
-			    5) ||
-		    !memcmp(b, "\x28\xb5\x2f\xfd", 4))
-			return err_set(
-			    e, ERR_UNSUPPORTED,
-			    "ADD %s: unpacking archives is not supported; COPY it, and unpack "
-			    "it with RUN",
-			    it->from);
+/* All that is in the tree, or the one file of it. */
+static int find_all(struct copy *c, struct part *p, const char *pattern, struct err *e)
+{
+	int r;
+
+	p->root = p->tree.root;
+	r = filefind_find(&p->root, &(struct strs){.v = &pattern, .n = 1}, &c->rules, c->a,
+			  &p->files, e);
+	c->named += p->files.named;
+	return r;
+}
+
+/* An archive that was named; what only looks like one stays a file. */
+static int open_archive(struct copy *c, const struct filefind_root *r,
+			const struct filefind_item *it, bool *unpacked, struct err *e)
+{
+	struct filefind_reader reader = FILEFIND_READER_INIT;
+	auto_fd int fd = filefind_read(&reader, r, it, e);
+	unsigned char head[TREESOURCE_MAGIC];
+	struct treesource ts = source_of(c);
+	bool none = true;
+	struct part *p;
+	ssize_t n = fd < 0 ? 0 : pread(fd, head, sizeof(head), 0);
+	int ret = 0;
+
+	filefind_reader_done(&reader);
+	if (fd < 0)
+		return fd;
+	if (n < 0)
+		return err_sys(e, "'%s' in %s", it->from, r->name);
+	p = new_part(c);
+	if (n > 0 && treesource_is_archive(head, (size_t)n))
+		ret = treesource_unpack(&ts, fd, it->from, c->a, &p->tree, &none, e);
+	*unpacked = ret >= 0 && !none;
+	if (*unpacked)
+		return find_all(c, p, "/", e);
+	c->n_parts--;
+	return ret;
+}
+
+/* Take the archives out of a part, and what is in them into parts of their own. */
+static int open_archives(struct copy *c, struct part *p, struct err *e)
+{
+	size_t kept = 0;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < p->files.n; i++) {
+		const struct filefind_item *it = &p->files.v[i];
+		bool unpacked = false;
+
+		if (it->alone && S_ISREG(it->st.st_mode))
+			r = open_archive(c, &p->root, it, &unpacked, e);
+		if (unpacked)
+			c->named--; /* counted with its files, and they go into a directory */
+		else
+			p->files.v[kept++] = *it;
 	}
-	return 0;
+	p->files.n = kept;
+	return r;
+}
+
+/* What the file of an address is called: the last part of its path. */
+static const char *name_of(struct copy *c, const char *url)
+{
+	const char *path = strstr(url, "://") + 3;
+	size_t n = strcspn(path, "?#"), from = n;
+
+	while (from && path[from - 1] != '/')
+		from--;
+	return from ? arena_dupn(c->a, path + from, n - from) : "";
+}
+
+static int fetch(struct copy *c, const char *url, struct err *e)
+{
+	const char *dest = c->dest, *name = name_of(c, url);
+	bool unpack = flag_on(c, "unpack"), unpacked = false;
+	struct treesource ts = source_of(c);
+	struct part *p = new_part(c);
+	int r;
+
+	if (!*name || streq(name, ".") || streq(name, "..")) {
+		if (dest[strlen(dest) - 1] == '/')
+			return err_set(e, ERR_USAGE,
+				       "ADD %.200s: the address names no file, so the "
+				       "destination has to",
+				       url);
+		name = "download";
+	}
+	r = treesource_fetch(&ts, url, name, c->checksum, c->a, &p->tree, e);
+	if (r >= 0)
+		r = find_all(c, p, name, e);
+	if (r >= 0 && unpack)
+		r = open_archive(c, &p->root, &p->files.v[0], &unpacked, e);
+	if (unpacked)
+		p->files.n = 0;
+	return r;
+}
+
+static int clone(struct copy *c, const char *url, struct err *e)
+{
+	struct treesource ts = source_of(c);
+	struct part *p = new_part(c);
+	int r;
+
+	if (c->checksum)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "ADD --checksum of a git repository: name the commit, as "
+			       "'URL#<40 hex digits>'");
+	r = treesource_git(&ts, url, flag_on(c, "keep-git-dir"), c->a, &p->tree, e);
+	return r < 0 ? r : find_all(c, p, "/", e);
 }
 
 /* ---- heredocs ---- */
@@ -175,22 +269,27 @@ static int put_text(struct copy *c, int dir, const struct dockerfile_heredoc *h,
 	return errno ? err_sys(e, "'%s'", h->name) : 0;
 }
 
+/* Texts that stand in the Dockerfile itself, as files of a directory of their own. */
 static int find_texts(struct copy *c, struct err *e)
 {
 	struct strs names = {0};
+	struct part *p;
 	int r = 0;
 
 	if (!c->in->heredocs_n)
 		return 0;
-	r = stage_new(c->env->store, &c->text_stage, e);
+	p = new_part(c);
+	r = stage_new(c->env->store, &p->tree.stage, e);
 	for (size_t i = 0; r >= 0 && i < c->in->heredocs_n; i++) {
 		arena_strs_add(c->a, &names, c->in->heredocs[i].name);
-		r = put_text(c, stage_fd(c->text_stage), &c->in->heredocs[i], e);
+		r = put_text(c, stage_fd(p->tree.stage), &c->in->heredocs[i], e);
 	}
 	if (r < 0)
 		return r;
-	c->text = (struct filefind_root){.fd = stage_fd(c->text_stage), .name = "the Dockerfile"};
-	return filefind_find(&c->text, &names, &(struct filefind_rules){0}, c->a, &c->texts, e);
+	p->root = (struct filefind_root){.fd = stage_fd(p->tree.stage), .name = "the Dockerfile"};
+	r = filefind_find(&p->root, &names, &(struct filefind_rules){0}, c->a, &p->files, e);
+	c->named += p->files.named;
+	return r;
 }
 
 /* ---- sources ---- */
@@ -200,55 +299,84 @@ static bool is_heredoc(const struct copy *c, const char *word)
 	return !c->in->json && c->in->heredocs_n && strstr(word, "<<");
 }
 
-static int find_sources(struct copy *c, struct err *e)
+/* Words that are files of one tree; what is remote becomes a part of its own at once. */
+static int read_words(struct copy *c, struct strs *paths, struct err *e)
 {
-	const char *from = dockerfile_flag(c->in, "from");
-	struct strs words = {0};
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i + 1 < c->in->args.n; i++) {
 		const char *word = NULL;
+		int kind = TREESOURCE_PATH;
 
 		if (is_heredoc(c, c->in->args.v[i]))
 			continue;
 		r = scope_word(&c->st->conf.scope, c->in->args.v[i], &word, e);
-		if (r >= 0 && c->in->kind == DOCKERFILE_ADD && is_remote(word))
-			r = err_set(e, ERR_UNSUPPORTED, "ADD %.200s: fetching is not supported",
-				    word);
-		if (r >= 0)
-			arena_strs_add(c->a, &words, word);
+		if (r >= 0 && c->in->kind == DOCKERFILE_ADD)
+			kind = treesource_kind(word);
+		if (r >= 0 && kind == TREESOURCE_PATH)
+			arena_strs_add(c->a, paths, word);
+		else if (r >= 0)
+			r = kind == TREESOURCE_GIT ? clone(c, word, e) : fetch(c, word, e);
 	}
+	return r;
+}
+
+/* At most one part for each word, and for each archive among the files. */
+static int find_files(struct copy *c, const struct strs *paths, struct err *e)
+{
+	const char *from = dockerfile_flag(c->in, "from");
+	struct filefind_root root = c->env->context;
+	struct filefind_list files;
+	struct part *parts, *p;
+	size_t alone = 0;
+	int r = from ? c->env->from(c->env->ctx, from, &root, e) : 0;
+
+	if (r >= 0)
+		r = filefind_find(&root, paths, &c->rules, c->a, &files, e);
 	if (r < 0)
 		return r;
-	c->from = c->env->context;
-	if (from)
-		r = c->env->from(c->env->ctx, from, &c->from, e);
-	if (r >= 0)
-		r = filefind_find(&c->from, &words, &c->rules, c->a, &c->files, e);
-	if (r >= 0)
-		r = find_texts(c, e);
-	/* One directory for all, however many trees they come from. */
-	c->files.named += c->texts.named;
-	return r < 0 ? r : check_archive(c, e);
+	for (size_t i = 0; i < files.n; i++)
+		alone += files.v[i].alone;
+	parts = arena_array(c->a, c->n_parts + alone + 2, sizeof(*parts));
+	memcpy(parts, c->parts, c->n_parts * sizeof(*parts));
+	c->parts = parts;
+	p = new_part(c);
+	p->root = root;
+	p->files = files;
+	c->named += files.named;
+	return c->in->kind == DOCKERFILE_ADD ? open_archives(c, p, e) : 0;
+}
+
+static int find_sources(struct copy *c, struct err *e)
+{
+	struct strs paths = {0};
+	int r;
+
+	/* Each word may bring an archive beside what it is; and there are the texts. */
+	c->parts = arena_array(c->a, 2 * c->in->args.n + 2, sizeof(*c->parts));
+	r = read_words(c, &paths, e);
+	if (r >= 0 && (c->checksum && paths.n))
+		r = err_set(e, ERR_USAGE, "--checksum is for what is fetched, and '%.200s' is not",
+			    paths.v[0]);
+	if (r >= 0 && (paths.n || dockerfile_flag(c->in, "from")))
+		r = find_files(c, &paths, e);
+	return r < 0 ? r : find_texts(c, e);
 }
 
 static int add_key(struct copy *c, struct sha256 *h, struct err *e)
 {
-	const struct filefind_root *roots[] = {&c->from, &c->text};
-	const struct filefind_list *lists[] = {&c->files, &c->texts};
-	bool owners = dockerfile_flag(c->in, "from") != NULL;
-
 	step_key_text(h, c->dest);
 	step_key_text(h, c->chown);
 	step_key_text(h, c->chmod);
 	step_key_text(h, c->link ? "link" : NULL);
-	step_key_text(h, owners ? "owners" : NULL);
-	for (int i = 0; i < 2; i++) {
+	for (size_t i = 0; i < c->n_parts; i++) {
+		const struct part *p = &c->parts[i];
 		unsigned char sum[32];
-		int r = filefind_digest(roots[i], lists[i], owners && i == 0, sum, e);
+		int r = filefind_digest(&p->root, &p->files, sum, e);
 
 		if (r < 0)
 			return r;
+		step_key_text(h, p->root.owners ? "owners" : NULL);
 		sha256_add(h, sum, sizeof(sum));
 	}
 	return 0;
@@ -274,10 +402,8 @@ static int make_plan(struct copy *c, struct err *e)
 		r = step_owner(d->root_fd, c->chown, &d->uid, &d->gid, e);
 	if (r >= 0)
 		r = copyplan_begin(&c->plan, d, c->a, e);
-	if (r >= 0)
-		r = copyplan_add(&c->plan, &c->from, &c->files, e);
-	if (r >= 0)
-		r = copyplan_add(&c->plan, &c->text, &c->texts, e);
+	for (size_t i = 0; r >= 0 && i < c->n_parts; i++)
+		r = copyplan_add(&c->plan, &c->parts[i].root, &c->parts[i].files, e);
 	return r < 0 ? r : copyplan_end(&c->plan, e);
 }
 
@@ -295,8 +421,7 @@ static int copy_fresh(struct copy *c, const char *key, struct err *e)
 	}
 	c->to = (struct copyplan_dest){.root_fd = root,
 				       .path = c->dest,
-				       .named = c->files.named,
-				       .keep_owner = dockerfile_flag(c->in, "from") != NULL,
+				       .named = c->named,
 				       .owner_set = c->chown != NULL,
 				       .mode_set = c->chmod != NULL};
 	r = make_plan(c, e);
@@ -309,13 +434,7 @@ int stepcopy_do(struct step_env *env, struct step_state *st, const struct docker
 		struct step_result *out, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
-	struct copy c = {.env = env,
-			 .st = st,
-			 .in = in,
-			 .a = &a,
-			 .from = {.fd = -1},
-			 .text = {.fd = -1},
-			 .history = in->source};
+	struct copy c = {.env = env, .st = st, .in = in, .a = &a, .history = in->source};
 	struct step_state none = {.conf = {.a = &a}};
 	struct sha256 h;
 	char key[65];
@@ -335,7 +454,8 @@ int stepcopy_do(struct step_env *env, struct step_state *st, const struct docker
 	out->cached = r == 1;
 	if (r == 0)
 		r = copy_fresh(&c, key, e);
-	stage_free(c.text_stage);
+	for (size_t i = 0; i < c.n_parts; i++)
+		treesource_close(&c.parts[i].tree);
 	return r < 0 ? r : 0;
 }
 

@@ -24,7 +24,7 @@ static const char *const codec_names[] = {"none", "gzip", "zstd", NULL};
 
 struct build_args {
 	const char *file, *target, *platform, *network, *iidfile;
-	struct opt_list tag, build_arg, label, add_host, secret;
+	struct opt_list tag, build_arg, build_context, label, add_host, secret;
 	bool no_cache, pull, check, reproducible, quiet;
 	int progress, codec;
 	uint64_t memory, shm;
@@ -43,6 +43,8 @@ struct build_args {
 static const struct opt opts[] = {
     LIST(add_host, "add-host", 0, "NAME:ADDRESS", "add a line to /etc/hosts of the steps"),
     LIST(build_arg, "build-arg", 0, "NAME[=VALUE]", "a value for an ARG"),
+    LIST(build_context, "build-context", 0, "NAME=CONTEXT",
+	 "another context, or docker-image://REF, oci-layout://DIR, by this name"),
     BOOL(check, "check", "look for what is better avoided, and build nothing"),
     OPT(struct build_args, codec, .name = "compression", .type = OPT_ENUM, .values = codec_names,
 	.arg = "none|gzip|zstd", .preset = "gzip", .help = "how new layers are compressed"),
@@ -171,6 +173,7 @@ static int read_opts(const struct build_args *b, const char *context, struct are
 				   .file = b->file,
 				   .tags = list(&b->tag),
 				   .args = list(&b->build_arg),
+				   .contexts = list(&b->build_context),
 				   .labels = list(&b->label),
 				   .hosts = list(&b->add_host),
 				   .target = b->target,
@@ -191,15 +194,10 @@ static int read_opts(const struct build_args *b, const char *context, struct are
 	    !streq(o->network, "bridge"))
 		return err_set(e, ERR_USAGE, "--network=%s: want default, bridge, none or host",
 			       o->network);
-	if (streq(context, "-"))
-		return err_set(
-		    e, ERR_UNSUPPORTED,
-		    "a context on stdin is not supported; unpack it and name the directory");
-	if (strstr(context, "://") || str_after(context, "git@"))
-		return err_set(
-		    e, ERR_UNSUPPORTED,
-		    "'%s': a remote context is not supported; fetch it and name the directory",
-		    context);
+	for (size_t i = 0; i < b->build_context.n; i++)
+		if (!strchr(b->build_context.v[i], '=') || *b->build_context.v[i] == '=')
+			return err_set(e, ERR_USAGE, "--build-context '%s': want NAME=VALUE",
+				       b->build_context.v[i]);
 	for (size_t i = 0; r >= 0 && i < b->secret.n; i++)
 		r = read_secret(b->secret.v[i], a, &o->secrets, e);
 	return r;

@@ -65,7 +65,7 @@ int image_fetch_start(struct store *s, const struct image_fetch_source *src,
 			arena_strs_add(&a, &args, "--push");
 		for (size_t i = 0; i < src->from.n; i++)
 			arena_strs_add(&a, &args, arena_printf(&a, "--from=%s", src->from.v[i]));
-	} else {
+	} else if (!streq(src->transport, "web")) {
 		arena_strs_add(&a, &args, "--file=4");
 		fds[o.nfds++] = (struct child_fd){src->file, FILE_FD};
 	}
@@ -288,6 +288,26 @@ int image_fetch_have(struct image_fetch *f, const char *digest, uint64_t size, c
 	if (r >= 0 && !streq(answer.op, "ok"))
 		r = fetch_to_err(&answer, e);
 	return r < 0 ? r : !answer.how || !streq(answer.how, "absent");
+}
+
+int image_fetch_get(struct image_fetch *f, const char *url, int file, struct arena *a,
+		    struct image_fetch_got *out, struct err *e)
+{
+	struct fetch_msg m = {.id = f->id++, .op = "get", .ref = url};
+	struct fetch_msg answer;
+	int r = ask(f, &m, &file, 1, e);
+
+	do
+		r = r < 0 ? r : image_fetch_next(f, a, &answer, e);
+	while (r >= 0 && (answer.id != m.id || streq(answer.op, "got")));
+	if (r >= 0 && !streq(answer.op, "ok"))
+		r = fetch_to_err(&answer, e);
+	if (r >= 0 && (!answer.digest || !digest_valid(answer.digest)))
+		r = err_set(e, ERR_CORRUPT, PROGRAM " says no digest of what it fetched");
+	if (r >= 0)
+		*out = (struct image_fetch_got){answer.digest, answer.size,
+						(int64_t)answer.modified};
+	return r;
 }
 
 int image_fetch_wait(struct image_fetch *f, uint64_t id, void (*report)(void *arg, uint64_t moved),

@@ -17,7 +17,7 @@ struct image_fetch;
 struct store;
 
 struct image_fetch_source {
-	const char *transport;	       /* "registry", "oci", "archive", "docker-archive", ... */
+	const char *transport;	       /* "registry", "web", "oci", "archive", ... */
 	const char *host, *repository; /* registry */
 	bool push, login, remove;      /* registry: images go there; only a login is tried; images
 					* are removed */
@@ -70,6 +70,14 @@ int image_fetch_referrers(struct image_fetch *f, const char *digest, const char 
 /* Remove a tag or, by digest, a manifest from the registry; *removed: what went. */
 int image_fetch_remove(struct image_fetch *f, const char *ref, struct arena *a,
 		       const char **removed, struct err *e);
+/* What is behind an address (transport "web") into a file, an empty one; waits.  Strings in a. */
+struct image_fetch_got {
+	const char *digest;
+	uint64_t size;
+	int64_t modified; /* seconds since 1970; 0: the server does not say */
+};
+int image_fetch_get(struct image_fetch *f, const char *url, int file, struct arena *a,
+		    struct image_fetch_got *out, struct err *e);
 /* Wait for the answer to what was asked under this id, nothing else being under way; report: of
  * bytes that moved meanwhile, may be NULL. */
 int image_fetch_wait(struct image_fetch *f, uint64_t id, void (*report)(void *arg, uint64_t moved),

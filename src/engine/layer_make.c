@@ -35,6 +35,7 @@ struct reading {
 	struct stage *st;
 	const char *what;
 	const char *media_type;
+	bool archive;
 	struct unpacker *unpacker;
 };
 
@@ -107,6 +108,7 @@ static int read_through(struct reading *m, int fd, struct err *e)
 	theirs = pair[1];
 	job.in_fd = theirs;
 	job.form = (int)form;
+	job.archive = m->archive;
 	r = unpacker_start(m->s, m->st, &job, &m->unpacker, e);
 	close(take_fd(&theirs));
 	if (r < 0)
@@ -146,6 +148,15 @@ int layer_make_read(struct store *s, struct stage *st, int fd, const char *what,
 		    struct layer_made *out, struct err *e)
 {
 	struct reading m = {.s = s, .st = st, .what = what};
+	int r = read_through(&m, fd, e);
+
+	return r < 0 ? r : publish(&m, a, out, e);
+}
+
+int layer_make_unpack(struct store *s, struct stage *st, int fd, const char *what, struct arena *a,
+		      struct layer_made *out, struct err *e)
+{
+	struct reading m = {.s = s, .st = st, .what = what, .archive = true};
 	int r = read_through(&m, fd, e);
 
 	return r < 0 ? r : publish(&m, a, out, e);

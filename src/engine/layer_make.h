@@ -28,6 +28,11 @@ struct layer_made {
 int layer_make_read(struct store *s, struct stage *st, int fd, const char *what, struct arena *a,
 		    struct layer_made *out, struct err *e);
 
+/* The same of an archive whose files are wanted: xz and bzip2, too.  The blob is no layer that
+ * could be pushed.  TARREAD_NO_ARCHIVE is in the message of what is no archive at all. */
+int layer_make_unpack(struct store *s, struct stage *st, int fd, const char *what, struct arena *a,
+		      struct layer_made *out, struct err *e);
+
 enum layer_marks { LAYER_PLAIN, LAYER_UPPER_TRUSTED, LAYER_UPPER_USER };
 
 struct layer_pack {

@@ -94,9 +94,10 @@ static int fill(struct tarread *t, struct err *e)
 	return 1;
 }
 
-static int ended(struct err *e)
+static int ended(const struct tarread *t, struct err *e)
 {
-	return err_set(e, ERR_CORRUPT, "truncated tar archive");
+	return err_set(e, ERR_CORRUPT,
+		       t->at < BLOCK ? TARREAD_NO_ARCHIVE : "truncated tar archive");
 }
 
 static void advance(struct tarread *t, size_t n)
@@ -113,7 +114,7 @@ static int skip(struct tarread *t, uint64_t n, struct err *e)
 		size_t take;
 
 		if (r <= 0)
-			return r < 0 ? r : ended(e);
+			return r < 0 ? r : ended(t, e);
 		take = n < t->left ? (size_t)n : t->left;
 		advance(t, take);
 		n -= take;
@@ -128,7 +129,7 @@ static int take(struct tarread *t, void *out, size_t n, struct err *e)
 		size_t have;
 
 		if (r <= 0)
-			return r < 0 ? r : ended(e);
+			return r < 0 ? r : ended(t, e);
 		have = n < t->left ? n : t->left;
 		memcpy(out, t->piece, have);
 		out = (char *)out + have;
@@ -228,7 +229,7 @@ static int header(struct tarread *t, struct header *out, struct err *e)
 	memcpy(out, p, BLOCK);
 	if (sum_right(out))
 		return 1;
-	return t->at == BLOCK ? err_set(e, ERR_CORRUPT, "not a tar archive")
+	return t->at == BLOCK ? err_set(e, ERR_CORRUPT, TARREAD_NO_ARCHIVE)
 			      : err_set(e, ERR_CORRUPT, "damaged tar header at byte %llu",
 					(unsigned long long)t->at - BLOCK);
 }
@@ -442,7 +443,7 @@ static int gnu_sparse(struct tarread *t, const struct header *h, struct err *e)
 	while (r >= 0 && more) {
 		r = block(t, &p, e);
 		if (r <= 0)
-			return r < 0 ? r : ended(e);
+			return r < 0 ? r : ended(t, e);
 		more = p[MORE_MORE_AT];
 		r = gnu_runs(t, p, MORE_RUNS, e);
 	}
@@ -623,7 +624,7 @@ int tarread_next(struct tarread *t, struct tarread_entry *out, struct err *e)
 		r = header(t, &h, e);
 		if (r <= 0) {
 			if (r == 0 && (t->pax.set || t->gnu_name.set || t->gnu_link.set))
-				return ended(e);
+				return ended(t, e);
 			return r;
 		}
 		r = prepare(t, &h, e);
@@ -658,7 +659,7 @@ int tarread_data(struct tarread *t, const void **p, size_t *len, uint64_t *off, 
 		return 0;
 	r = fill(t, e);
 	if (r <= 0)
-		return r < 0 ? r : ended(e);
+		return r < 0 ? r : ended(t, e);
 	most = room(t, off);
 	*len = most < t->left ? (size_t)most : t->left;
 	*p = t->piece;

@@ -60,6 +60,9 @@ struct tarread_entry {
 	size_t nruns;
 };
 
+/* The error of what is none at all: callers who would then do something else look for it. */
+#define TARREAD_NO_ARCHIVE "not a tar archive"
+
 struct tarread *tarread_new(const struct tarread_source *src);
 void tarread_free(struct tarread *t);
 

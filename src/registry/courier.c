@@ -151,6 +151,19 @@ static int do_have(struct request *r, struct fetch_msg *out, struct err *e)
 	return r->source->ops->have_blob(r->source, &p, e);
 }
 
+static int do_get(struct request *r, struct fetch_msg *out, struct err *e)
+{
+	struct source_got got = {.report = report, .arg = r};
+	int rc = r->source->ops->get(r->source, r->msg.ref, r->fds[0], &got, e);
+
+	if (rc < 0)
+		return rc;
+	out->digest = arena_dup(&r->arena, got.digest);
+	out->size = got.size;
+	out->modified = (uint64_t)got.modified;
+	return 0;
+}
+
 static int dispatch(struct request *r, struct fetch_msg *out, struct err *e)
 {
 	const struct source_ops *ops = r->source->ops;
@@ -167,6 +180,8 @@ static int dispatch(struct request *r, struct fetch_msg *out, struct err *e)
 		return do_push(r, out, false, e);
 	if (ops->push_manifest && streq(r->msg.op, "push-manifest"))
 		return do_push(r, out, true, e);
+	if (ops->get && streq(r->msg.op, "get") && r->msg.ref)
+		return do_get(r, out, e);
 	if (ops->list && streq(r->msg.op, "list"))
 		return do_list(r, out, e);
 	if (ops->referrers && streq(r->msg.op, "referrers"))

@@ -2,7 +2,7 @@
 /*
  * caisson-fetch - brings images from where they are, and to registries.  Lives for one transfer;
  * has TLS, the user's registry credentials, and the descriptors it is handed; has not: the store.
- * Parses hostile bytes from: registries, archives, image layouts.
+ * Parses hostile bytes from: registries, web servers, archives, image layouts.
  *
  * Started by the engine with one end of a socket pair, docs/protocols/fetch.md.  For a registry it
  * becomes "nobody" once it has read the credentials; for local files it keeps its user but has no
@@ -21,6 +21,7 @@
 #include "registry/mirrors.h"
 #include "registry/oci_layout.h"
 #include "registry/tarball.h"
+#include "registry/web.h"
 #include "sys/fd.h"
 
 #include <fcntl.h>
@@ -35,9 +36,9 @@
 
 #define NOBODY 65534
 
-enum transport { REGISTRY, OCI, ARCHIVE, DOCKER_ARCHIVE, OCI_ARCHIVE, DIRECTORY };
+enum transport { REGISTRY, OCI, ARCHIVE, DOCKER_ARCHIVE, OCI_ARCHIVE, DIRECTORY, WEB };
 static const char *const transports[] = {"registry",	"oci", "archive", "docker-archive",
-					 "oci-archive", "dir", NULL};
+					 "oci-archive", "dir", "web",	  NULL};
 
 struct args {
 	int64_t sock, file;
@@ -130,9 +131,15 @@ static int open_targets(const struct args *a, const struct hostconf_opts *h,
 	return r;
 }
 
-static int open_registry(const struct args *a, struct source **out, struct err *e)
+static long stall_seconds(void)
 {
 	const char *stall = secure_getenv("CAISSON_FETCH_STALL_SECONDS");
+
+	return stall ? strtol(stall, NULL, 10) : 0;
+}
+
+static int open_registry(const struct args *a, struct source **out, struct err *e)
+{
 	struct distribution_opts o = {
 	    .push = a->push,
 	    .remove = a->remove,
@@ -141,7 +148,7 @@ static int open_registry(const struct args *a, struct source **out, struct err *
 	    .home = secure_getenv("HOME"),
 	    .docker_config = secure_getenv("DOCKER_CONFIG"),
 	    .ca_file = secure_getenv("SSL_CERT_FILE"),
-	    .stall_seconds = stall ? strtol(stall, NULL, 10) : 0,
+	    .stall_seconds = stall_seconds(),
 	};
 	struct hostconf_opts h = {.registries_conf = secure_getenv("CAISSON_REGISTRIES_CONF"),
 				  .home = o.home,
@@ -152,6 +159,15 @@ static int open_registry(const struct args *a, struct source **out, struct err *
 		return err_set(e, ERR_USAGE, "--host and --repository are needed");
 	/* Reads the credentials; nothing has come from the network yet. */
 	r = open_targets(a, &h, &o, out, e);
+	return r < 0 ? r : become_nobody(e);
+}
+
+static int open_web(struct source **out, struct err *e)
+{
+	struct web_opts o = {.ca_file = secure_getenv("SSL_CERT_FILE"),
+			     .stall_seconds = stall_seconds()};
+	int r = web_open(&o, out, e);
+
 	return r < 0 ? r : become_nobody(e);
 }
 
@@ -206,7 +222,9 @@ int main(int argc, char **argv)
 	sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 	r = limits(&e);
 	if (r >= 0)
-		r = a.transport == REGISTRY ? open_registry(&a, &s, &e) : open_local(&a, &s, &e);
+		r = a.transport == REGISTRY ? open_registry(&a, &s, &e)
+		    : a.transport == WEB    ? open_web(&s, &e)
+					    : open_local(&a, &s, &e);
 	if (r < 0)
 		return courier_refuse((int)a.sock, &e) < 0;
 	r = courier_run(s, (int)a.sock);

@@ -8,6 +8,7 @@
 #ifndef REGISTRY_SOURCE_H
 #define REGISTRY_SOURCE_H
 
+#include "fmt/digest.h"
 #include "spec/fetch.h"
 
 #include <stdint.h>
@@ -31,6 +32,14 @@ struct source_push {
 	const char **how; /* a blob: set to "exists", "mounted" or "uploaded" */
 };
 
+struct source_got {
+	char digest[DIGEST_LEN + 1];
+	uint64_t size;
+	int64_t modified; /* as the server says it, seconds since 1970; 0: it does not */
+	void (*report)(void *arg, uint64_t got); /* in: now and then */
+	void *arg;
+};
+
 struct source_ops {
 	/* What is there; ERR_UNSUPPORTED when the source cannot tell. */
 	int (*list)(struct source *s, struct arena *a, struct fetch_list *out, struct err *e);
@@ -50,6 +59,9 @@ struct source_ops {
 	/* Remove a tag or, by digest, a manifest; *removed: what went. */
 	int (*remove)(struct source *s, const char *ref, struct arena *a, const char **removed,
 		      struct err *e);
+	/* The bytes behind an address into a file, from its beginning. */
+	int (*get)(struct source *s, const char *url, int file, struct source_got *out,
+		   struct err *e);
 	/* Does the registry take this user and password?  ERR_DENIED. */
 	int (*login)(struct source *s, const char *user, const char *secret, struct err *e);
 };

@@ -308,6 +308,7 @@ static void prepare(struct state *s, struct curl_slist *h, char *why)
 	CURL *c = s->curl;
 
 	curl_easy_setopt(c, CURLOPT_URL, t->url);
+	curl_easy_setopt(c, CURLOPT_FILETIME, 1L);
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
@@ -355,11 +356,13 @@ static const char *absolute(struct state *s)
 static void collect(struct state *s)
 {
 	struct transfer *t = s->t;
-	curl_off_t after = 0;
+	curl_off_t after = 0, modified = 0;
 
 	t->status = status_of(s);
 	t->location = absolute(s);
 	curl_easy_getinfo(s->curl, CURLINFO_RETRY_AFTER, &after);
+	curl_easy_getinfo(s->curl, CURLINFO_FILETIME_T, &modified);
+	t->modified = modified > 0 ? modified : 0;
 	t->retry_after = after > 0 && after < 86400 ? (long)after : after > 0 ? 86400 : 0;
 }
 

@@ -51,6 +51,7 @@ struct transfer {
 	const char *link;	/* Link */
 	const char *challenge;	/* WWW-Authenticate */
 	const char *media_type; /* Content-Type without parameters */
+	int64_t modified;	/* Last-Modified, seconds since 1970; 0: not said */
 	long retry_after;	/* seconds, 0: not said */
 	bool tls_failed;	/* the peer does not speak TLS */
 	bool unreachable;	/* nobody listens there */

@@ -16,6 +16,7 @@ static const struct jbind_field fields[] = {
     JB(struct fetch_msg, media_type, "mediaType", JBIND_STR),
     JB(struct fetch_msg, have, "have", JBIND_UINT),
     JB(struct fetch_msg, size, "size", JBIND_UINT),
+    JB(struct fetch_msg, modified, "modified", JBIND_UINT),
     JB(struct fetch_msg, kind, "kind", JBIND_U32),
     JB(struct fetch_msg, message, "message", JBIND_STR),
     JB_END,

@@ -12,6 +12,8 @@
  *	have digest size from	no descriptor; answer has how
  *	push-manifest ref digest size media_type	fd 0: the document, a regular file
  *	referrers digest media_type	fd 0: an index; media_type: of these artifacts only, or none
+ *	get ref			fd 0: the bytes behind the address ref; answer has digest, size and
+ *				modified
  *	remove ref		no descriptor; answer has how: the tag or digest that went
  *	login user secret	no descriptor: does the registry take them?
  */
@@ -32,7 +34,7 @@ struct err;
 struct fetch_msg {
 	uint64_t id;
 	const char *op;	  /* "list", "manifest", "blob", "push-blob", "push-manifest", "login",
-			   * "referrers", "remove";
+			   * "referrers", "remove", "get";
 			   * answers: "got", "ok", "error" */
 	const char *ref;  /* manifest: tag, digest, or NULL for the only one */
 	const char *from; /* push-blob: repository that likely has it, or NULL */
@@ -43,6 +45,7 @@ struct fetch_msg {
 	const char *media_type;
 	uint64_t have; /* blob: that many bytes of it are in the file */
 	uint64_t size; /* blob: bytes it must have; answers: bytes there are, or have moved */
+	uint64_t modified; /* answer to get: seconds since 1970; 0: not said */
 	uint32_t kind; /* error: enum err_kind */
 	const char *message;
 };

@@ -134,6 +134,8 @@ int unpacker_start(struct store *s, struct stage *st, const struct unpacker_job 
 	/* trusted.* is for root; an ordinary user's overlay reads user.* (rootfs.c, userxattr). */
 	if (job->form == LAYER_DIR && userns_inside())
 		arena_strs_add(&a, &args, "--marks=user");
+	if (job->archive)
+		arena_strs_add(&a, &args, "--archive");
 	if (job->blob_digest)
 		arena_strs_add(&a, &args, arena_printf(&a, "--blob-digest=%s", job->blob_digest));
 	if (job->blob_size)

@@ -11,6 +11,8 @@
 
 #include "store/layer.h"
 
+#include <stdbool.h>
+
 struct strs;
 struct unpacker;
 
@@ -20,6 +22,7 @@ struct unpacker_job {
 	uint64_t blob_size;	 /* 0: not known */
 	const char *diff_id;	 /* likewise */
 	int form;		 /* enum layer_form */
+	bool archive;		 /* somebody's, to be unpacked: compressed with anything */
 };
 
 int unpacker_start(struct store *s, struct stage *st, const struct unpacker_job *job,

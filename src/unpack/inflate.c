@@ -2,6 +2,8 @@
 #include "unpack/inflate.h"
 #include "base/err.h"
 
+#include <bzlib.h>
+#include <lzma.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +14,10 @@
 #include <zlib.h>
 #endif
 
-enum form { FORM_NONE, FORM_GZIP, FORM_ZSTD };
+/* 256 MiB: four times what xz -9 wants. */
+#define XZ_MEMORY (UINT64_C(256) << 20)
+
+enum form { FORM_NONE, FORM_GZIP, FORM_ZSTD, FORM_XZ, FORM_BZIP2 };
 
 struct inflate {
 	enum form form;
@@ -23,6 +28,8 @@ struct inflate {
 	z_stream gz;
 #endif
 	ZSTD_DStream *zstd;
+	lzma_stream xz;
+	bz_stream bz;
 };
 
 static const struct {
@@ -35,8 +42,12 @@ static const struct {
     {"zip", 4, {'P', 'K', 3, 4}},
 };
 
-static enum form detect(const uint8_t *p, size_t len)
+static enum form detect(const uint8_t *p, size_t len, bool any)
 {
+	if (any && len >= 6 && !memcmp(p, refused[1].magic, 6))
+		return FORM_XZ;
+	if (any && len >= 3 && !memcmp(p, refused[0].magic, 3))
+		return FORM_BZIP2;
 	if (len >= 2 && p[0] == 0x1f && p[1] == 0x8b)
 		return FORM_GZIP;
 	if (len >= 4 && p[1] == 0xb5 && p[0] == 0x28 && p[2] == 0x2f && p[3] == 0xfd)
@@ -132,11 +143,78 @@ static void gz_done(struct inflate *z)
 }
 #endif
 
-int inflate_new(const uint8_t *head, size_t len, struct inflate **out, struct err *e)
+/* ---- what only archives have ---- */
+
+static int xz_run(struct inflate *z, const uint8_t **in, size_t *in_len, uint8_t **out,
+		  size_t *out_len, struct err *e)
+{
+	lzma_stream *s = &z->xz;
+	lzma_ret r;
+
+	/* Streams may follow each other, with zeros between them (xz format 1.2, 2.2). */
+	while (!z->open && *in_len && !**in)
+		++*in, --*in_len;
+	if (!z->open && !*in_len)
+		return 0;
+	if (!z->open && lzma_stream_decoder(s, XZ_MEMORY, 0) != LZMA_OK)
+		abort();
+	z->open = true;
+	s->next_in = *in;
+	s->avail_in = *in_len;
+	s->next_out = *out;
+	s->avail_out = *out_len;
+	r = lzma_code(s, LZMA_RUN);
+	if (r == LZMA_MEMLIMIT_ERROR)
+		return err_set(e, ERR_LIMIT, "xz data that wants more than %llu MiB of memory",
+			       (unsigned long long)(XZ_MEMORY >> 20));
+	if (r != LZMA_OK && r != LZMA_STREAM_END && r != LZMA_BUF_ERROR)
+		return err_set(e, ERR_CORRUPT, "xz data is damaged (liblzma %d)", (int)r);
+	*in = s->next_in;
+	*in_len = s->avail_in;
+	*out = s->next_out;
+	*out_len = s->avail_out;
+	if (r == LZMA_STREAM_END)
+		z->open = false;
+	return 0;
+}
+
+static int bz_run(struct inflate *z, const uint8_t **in, size_t *in_len, uint8_t **out,
+		  size_t *out_len, struct err *e)
+{
+	bz_stream *s = &z->bz;
+	int r;
+
+	if (!z->open && !*in_len)
+		return 0;
+	if (!z->open) {
+		BZ2_bzDecompressEnd(s);
+		*s = (bz_stream){0};
+		if (BZ2_bzDecompressInit(s, 0, 0) != BZ_OK)
+			abort();
+	}
+	z->open = true;
+	s->next_in = (char *)(uintptr_t)*in; /* read only; the library's type lacks const */
+	s->avail_in = (unsigned int)*in_len;
+	s->next_out = (char *)*out;
+	s->avail_out = (unsigned int)*out_len;
+	r = BZ2_bzDecompress(s);
+	if (r != BZ_OK && r != BZ_STREAM_END)
+		return err_set(e, ERR_CORRUPT, "bzip2 data is damaged (libbz2 %d)", r);
+	*in = (const uint8_t *)s->next_in;
+	*in_len = s->avail_in;
+	*out = (uint8_t *)s->next_out;
+	*out_len = s->avail_out;
+	if (r == BZ_STREAM_END)
+		z->open = false;
+	return 0;
+}
+
+int inflate_new(const uint8_t *head, size_t len, bool any, struct inflate **out, struct err *e)
 {
 	struct inflate *z;
 
-	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+	/* The first two are what archives are compressed with, though layers are not. */
+	for (size_t i = any ? 2 : 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 		if (len >= refused[i].len && !memcmp(head, refused[i].magic, refused[i].len))
 			return err_set(e, ERR_UNSUPPORTED,
 				       "compressed with %s; layers may be gzip, zstd or plain tar",
@@ -144,7 +222,7 @@ int inflate_new(const uint8_t *head, size_t len, struct inflate **out, struct er
 	z = calloc(1, sizeof(*z));
 	if (!z)
 		abort();
-	z->form = detect(head, len);
+	z->form = detect(head, len, any);
 	if (z->form == FORM_GZIP && gz_init(z) < 0)
 		abort();
 	if (z->form == FORM_ZSTD) {
@@ -165,6 +243,8 @@ void inflate_free(struct inflate *z)
 	if (z->form == FORM_GZIP)
 		gz_done(z);
 	ZSTD_freeDStream(z->zstd);
+	lzma_end(&z->xz);
+	BZ2_bzDecompressEnd(&z->bz);
 	free(z);
 }
 
@@ -198,6 +278,10 @@ int inflate_run(struct inflate *z, const uint8_t **in, size_t *in_len, uint8_t *
 		return gz_run(z, in, in_len, out, out_len, e);
 	case FORM_ZSTD:
 		return zstd_run(z, in, in_len, out, out_len, e);
+	case FORM_XZ:
+		return xz_run(z, in, in_len, out, out_len, e);
+	case FORM_BZIP2:
+		return bz_run(z, in, in_len, out, out_len, e);
 	case FORM_NONE:
 		break;
 	}
@@ -219,7 +303,7 @@ int inflate_end(const struct inflate *z, struct err *e)
 
 const char *inflate_name(const struct inflate *z)
 {
-	static const char *const names[] = {"none", "gzip", "zstd"};
+	static const char *const names[] = {"none", "gzip", "zstd", "xz", "bzip2"};
 
 	return names[z->form];
 }

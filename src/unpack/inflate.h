@@ -7,6 +7,7 @@
 #ifndef UNPACK_INFLATE_H
 #define UNPACK_INFLATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,9 +17,10 @@ struct inflate;
 /* Enough first bytes to decide. */
 #define INFLATE_MAGIC 6
 
-/* head: the first bytes of the blob, fewer than INFLATE_MAGIC only when it ends there.
+/* head: the first bytes of the blob, fewer than INFLATE_MAGIC only when it ends there.  any: xz and
+ * bzip2, too: it is an archive that somebody wants unpacked, and no layer.
  * Errors: ERR_UNSUPPORTED, naming a compression that OCI layers do not have. */
-int inflate_new(const uint8_t *head, size_t len, struct inflate **out, struct err *e);
+int inflate_new(const uint8_t *head, size_t len, bool any, struct inflate **out, struct err *e);
 void inflate_free(struct inflate *z);
 
 /* Moves *in and *out forward as far as one of them goes; returns 0, or ERR_CORRUPT.  Everything
@@ -29,6 +31,6 @@ int inflate_run(struct inflate *z, const uint8_t **in, size_t *in_len, uint8_t *
 /* Called at the end of input: ERR_CORRUPT when a member or frame is cut off. */
 int inflate_end(const struct inflate *z, struct err *e);
 
-const char *inflate_name(const struct inflate *z); /* "gzip", "zstd", "none" */
+const char *inflate_name(const struct inflate *z); /* "gzip", "zstd", "none", ... */
 
 #endif

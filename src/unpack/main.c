@@ -48,7 +48,7 @@ struct args {
 	const char *blob_digest, *diff_id;
 	uint64_t max_size;
 	int marks;
-	bool merge;
+	bool merge, archive;
 };
 
 static const char *const marks_names[] = {"trusted", "user", NULL};
@@ -58,6 +58,8 @@ static const char *const marks_names[] = {"trusted", "user", NULL};
 	    .max = 1 << 20, .preset = preset_, .help = help_)
 
 static const struct opt opts[] = {
+    OPT(struct args, archive, .name = "archive", .type = OPT_BOOL,
+	.help = "it may be compressed with xz or bzip2, as archives are and layers are not"),
     FD_OPT(in, "in", "0", "read the blob from this descriptor"),
     FD_OPT(out, "out", "-1", "write an EROFS image to this descriptor, an empty file"),
     FD_OPT(out_dir, "out-dir", "-1", "fill the empty directory open on this descriptor"),
@@ -148,6 +150,7 @@ static int read_layer(const struct args *a, struct tree *t, const struct sink *s
 	    .blob_digest = a->blob_digest,
 	    .blob_size = a->blob_size,
 	    .diff_id = a->diff_id,
+	    .any_codec = a->archive,
 	};
 	struct tarread_source src = {.next = next_piece};
 	struct stream *s;

@@ -230,7 +230,7 @@ static int produce(struct stream *s, struct inflate **z, struct err *e)
 		n = blob_read(s, e);
 		if (n < 0)
 			return (int)n;
-		if (!*z && (r = inflate_new(s->in, (size_t)n, z, e)) < 0)
+		if (!*z && (r = inflate_new(s->in, (size_t)n, s->opts.any_codec, z, e)) < 0)
 			return r;
 		if (n == 0)
 			break;

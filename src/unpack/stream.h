@@ -16,6 +16,7 @@
 #include "fmt/digest.h"
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -29,6 +30,7 @@ struct stream_opts {
 	const char *blob_digest; /* what the caller expects, NULL: anything */
 	int64_t blob_size;	 /* -1: anything */
 	const char *diff_id;	 /* NULL: anything */
+	bool any_codec;		 /* xz and bzip2, too */
 };
 
 struct stream_result {

@@ -280,7 +280,7 @@ class Env:
     def run(self, *args, stdin="", timeout=LEAST, env=None, **kw):
         a = self.argv(args)
         timeout = max(timeout, 2 * LEAST)
-        p = subprocess.run(a, input=stdin.encode(), capture_output=True, timeout=timeout, env={**self.os_env, **(env or {})}, **kw)
+        p = subprocess.run(a, input=stdin if isinstance(stdin, bytes) else stdin.encode(), capture_output=True, timeout=timeout, env={**self.os_env, **(env or {})}, **kw)
         return Result(a, exit_code(p.returncode), p.stdout.decode(errors="replace"), p.stderr.decode(errors="replace"))
 
     def start(self, *args, env=None, **kw):
