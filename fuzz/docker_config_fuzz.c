@@ -2,6 +2,7 @@
 /* docker_config - user and password come together, for the host that was asked for only. */
 #include "base/arena.h"
 #include "base/err.h"
+#include "fmt/base64.h"
 #include "fmt/docker_config.h"
 
 #include <stdint.h>
@@ -22,6 +23,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    !c.user != !c.password)
 			abort();
 	}
-	docker_config_base64(text, &a);
+	base64_decode(text, &a);
 	return 0;
 }

@@ -168,6 +168,8 @@ static int handle(struct exchange *x, void *arg, struct err *e)
 	if (!path || !is_plain(raw, path))
 		return apicall_refuse(&c, 400, "the path is malformed", e);
 	r = dispatch(&c, path, e);
+	/* What the next request of this connection asks is not asked with this one's password. */
+	session_credentials(c.s, NULL, NULL);
 	if (api->o->log)
 		fprintf(stderr, "%s %s %d\n", x->request.method, c.route ? c.route->path : "(none)",
 			r < 0 && !exchange_begun(x) ? err_http_status(e) : x->status);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/apibody.h"
 #include "api/apicall.h"
+#include "api/apihost.h"
 #include "api/apiroute.h"
 #include "api/apistream.h"
 #include "base/auto.h"
@@ -20,6 +21,7 @@
 #include "engine/restart.h"
 #include "engine/session.h"
 #include "engine/stop.h"
+#include "engine/update.h"
 #include "engine/usage.h"
 #include "engine/wait.h"
 #include "fmt/publish.h"
@@ -260,6 +262,25 @@ int apicontainer_prune(struct apicall *c, struct err *e)
 	members_list(&w, "ContainersDeleted", &done.instances, "[]");
 	members_num(&w, "SpaceReclaimed", (int64_t)done.bytes);
 	buf_puts(&b, "}\n");
+	return apicall_json(c, 200, &b, e);
+}
+
+int apicontainer_update(struct apicall *c, struct err *e)
+{
+	auto_buf struct buf body = BUF_INIT(APICALL_BODY_MAX), b = BUF_INIT(64);
+	struct request change;
+	struct lookup l;
+	int r = apicall_body(c, &body, e);
+
+	if (r == 0)
+		r = apihost_update(body.p, body.len, c->a, &change, e);
+	if (r == 0)
+		r = apicall_instance(c, &l, e);
+	if (r == 0)
+		r = update_instance(c->s, &l, &change, e);
+	if (r < 0)
+		return r;
+	buf_puts(&b, "{\"Warnings\":[]}\n");
 	return apicall_json(c, 200, &b, e);
 }
 

@@ -6,17 +6,12 @@
 #include "base/str.h"
 #include "engine/image_ctl.h"
 #include "engine/image_history.h"
-#include "engine/image_pull.h"
 #include "engine/members.h"
 #include "engine/prune.h"
-#include "engine/session.h"
 #include "engine/usage.h"
-#include "fmt/docker_config.h"
 #include "fmt/json.h"
-#include "fmt/reference.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 /* ---- list ---- */
@@ -150,150 +145,6 @@ int apiimage_history(struct apicall *c, struct err *e)
 	}
 	buf_puts(&b, "]\n");
 	return apicall_json(c, 200, &b, e);
-}
-
-/* ---- pull ---- */
-
-struct pull {
-	struct apicall *c;
-	const char *name;
-};
-
-/* {"status":"...","id":"..."}, one a line. */
-static void say(struct apicall *c, const char *status, const char *id, const char *more)
-{
-	auto_buf struct buf b = BUF_INIT(1 << 16);
-
-	buf_puts(&b, "{\"status\":");
-	json_quote(&b, status);
-	if (id) {
-		buf_puts(&b, ",\"id\":");
-		json_quote(&b, id);
-	}
-	buf_puts(&b, more);
-	buf_puts(&b, "}\r\n");
-	exchange_write(c->x, b.p, b.len, NULL);
-}
-
-static void progress(const struct image_event *ev, void *arg)
-{
-	static const struct {
-		int kind;
-		const char *status;
-	} words[] = {{IMAGE_EVENT_EXISTS, "Already exists"},
-		     {IMAGE_EVENT_START, "Pulling fs layer"},
-		     {IMAGE_EVENT_BYTES, "Downloading"},
-		     {IMAGE_EVENT_UNPACK, "Extracting"},
-		     {IMAGE_EVENT_DONE, "Pull complete"}};
-	struct pull *p = arg;
-	char detail[128] = ",\"progressDetail\":{}", id[16] = "";
-	const char *hex = ev->digest ? strchr(ev->digest, ':') : NULL;
-
-	/* What fails before there is an image is answered with a status. */
-	if (!exchange_begun(p->c->x)) {
-		if (exchange_begin(p->c->x, 200, "application/json", NULL) < 0)
-			return;
-		say(p->c, arena_printf(p->c->a, "Pulling from %s", p->name), NULL, "");
-	}
-	if (hex)
-		snprintf(id, sizeof(id), "%.12s", hex + 1);
-	if (ev->kind == IMAGE_EVENT_BYTES)
-		snprintf(detail, sizeof(detail),
-			 ",\"progressDetail\":{\"current\":%" PRIu64 ",\"total\":%" PRIu64 "}",
-			 ev->done, ev->total);
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-		if (words[i].kind == ev->kind)
-			say(p->c, words[i].status, id, detail);
-}
-
-/* Credentials are the store's user's (`caisson login`); those in the request are not taken, and
- * that is said: a client sends an empty object, maybe of an address, when it has none. */
-static int no_credentials(struct apicall *c, struct err *e)
-{
-	const char *said = http_request_field(&c->x->request, "X-Registry-Auth");
-	static const char *const secrets[] = {"password", "auth", "identitytoken", "registrytoken",
-					      "username"};
-	auto_json struct json *j = NULL;
-	const char *text;
-	char *std, *at;
-
-	if (!said || !*said)
-		return 0;
-	/* The alphabet for URLs, padded or not. */
-	std = arena_printf(c->a, "%s===", said);
-	std[strlen(said) + (4 - strlen(said) % 4) % 4] = '\0';
-	for (at = std; *at; at++)
-		*at = *at == '-' ? '+' : *at == '_' ? '/' : *at;
-	text = docker_config_base64(std, c->a);
-	if (!text || json_parse(text, strlen(text), "X-Registry-Auth", &j, NULL) < 0)
-		return err_set(e, ERR_USAGE, "X-Registry-Auth is malformed");
-	for (size_t i = 0; i < sizeof(secrets) / sizeof(*secrets); i++) {
-		const char *v = json_string(json_member(j, secrets[i]));
-
-		if (v && *v)
-			return err_set(e, ERR_UNSUPPORTED,
-				       "credentials with a request are not taken yet: use `caisson "
-				       "login` on the host, and log this client out");
-	}
-	return 0;
-}
-
-static int pull_name(struct apicall *c, const char **out, struct err *e)
-{
-	const char *from = apicall_query(c, "fromImage"), *tag = apicall_query(c, "tag");
-	struct reference ref;
-
-	if (apicall_query(c, "fromSrc") || apicall_query(c, "repo") ||
-	    apicall_query(c, "message") || apicall_query(c, "changes"))
-		return err_set(e, ERR_UNSUPPORTED, "fromSrc (import) is not there yet");
-	if (!from)
-		return err_set(e, ERR_USAGE, "parameter 'fromImage' is missing");
-	*out = tag ? arena_printf(c->a, "%s%c%s", from, strchr(tag, ':') ? '@' : ':', tag) : from;
-	/* A registry's name only: oci:DIR and others would read files of the host. */
-	if (str_after(from, "oci:") || str_after(from, "dir:") || strstr(from, "-archive:"))
-		return err_set(e, ERR_USAGE, "invalid reference format: '%.100s'", from);
-	return reference_parse(*out, c->a, &ref, e);
-}
-
-int apiimage_pull(struct apicall *c, struct err *e)
-{
-	struct pull p = {.c = c};
-	struct image_pull_opts o = {.platform = apicall_query(c, "platform"),
-				    .data = c->s->data,
-				    .progress = progress,
-				    .arg = &p,
-				    .signature_policy = c->s->signature_policy};
-	struct image_pulled done;
-	struct store *store;
-	int r = pull_name(c, &p.name, e);
-
-	if (r == 0)
-		r = no_credentials(c, e);
-	if (r == 0)
-		r = session_store(c->s, &store, e);
-	if (r == 0)
-		r = image_pull_run(store, p.name, &o, c->a, &done, e);
-	if (r < 0 && exchange_begun(c->x)) {
-		auto_buf struct buf b = BUF_INIT(1 << 16);
-
-		buf_puts(&b, "{\"errorDetail\":{\"message\":");
-		json_quote(&b, e->msg);
-		buf_puts(&b, "},\"error\":");
-		json_quote(&b, e->msg);
-		buf_puts(&b, "}\r\n");
-		*e = ERR_INIT;
-		return exchange_write(c->x, b.p, b.len, e);
-	}
-	if (r == 0 && !exchange_begun(c->x))
-		r = exchange_begin(c->x, 200, "application/json", e);
-	if (r < 0)
-		return r;
-	say(c, arena_printf(c->a, "Digest: %s", done.digest), NULL, "");
-	say(c,
-	    arena_printf(c->a, "Status: %s for %s",
-			 done.fresh ? "Downloaded newer image" : "Image is up to date", p.name),
-	    NULL, "");
-	return 0;
 }
 
 /* ---- names ---- */

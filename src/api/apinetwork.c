@@ -48,7 +48,7 @@ static const struct jbind_field create_fields[] = {
     K(internal, "Internal", BOOL), K(ipam, "IPAM", OBJ, .sub = &ipam_table),
     K(options, "Options", MAP), K(labels, "Labels", MAP), JB_END};
 #undef K
-static const struct jbind create_table = {sizeof(struct create), create_fields, false};
+const struct jbind apinetwork_table = {sizeof(struct create), create_fields, false};
 
 static void add(struct apicall *c, struct strs *l, const char *v)
 {
@@ -98,7 +98,7 @@ int apinetwork_create(struct apicall *c, struct err *e)
 	int r = apicall_body(c, &body, e);
 
 	if (r == 0)
-		r = apiread_body(&create_table, body.p, body.len, &said, c->a, e);
+		r = apiread_body(&apinetwork_table, body.p, body.len, &said, c->a, e);
 	if (r == 0)
 		r = wanted(c, &said, &w, e);
 	if (r == 0)

@@ -12,6 +12,7 @@
 struct apicall;
 struct arena;
 struct err;
+struct jbind;
 
 struct apiroute {
 	const char *method, *path; /* "{}" is one segment, "{*}" may hold slashes */
@@ -58,7 +59,7 @@ const struct apiroute *apiroute_find(const char *method, const char *path, struc
 	X(apiimage_list)                                                                           \
 	X(apiimage_inspect)                                                                        \
 	X(apiimage_history)                                                                        \
-	X(apiimage_pull)                                                                           \
+	X(apitransfer_create)                                                                      \
 	X(apiimage_tag)                                                                            \
 	X(apiimage_remove)                                                                         \
 	X(apiimage_prune)                                                                          \
@@ -80,9 +81,25 @@ const struct apiroute *apiroute_find(const char *method, const char *path, struc
 	X(apinone_join)                                                                            \
 	X(apinone_search)                                                                          \
 	X(apinone_websocket)                                                                       \
-	X(apinone_buildkit)
+	X(apinone_buildkit)                                                                        \
+	X(apiusage_top)                                                                            \
+	X(apiusage_stats)                                                                          \
+	X(apicontainer_update)                                                                     \
+	X(apifile_stat)                                                                            \
+	X(apifile_get)                                                                             \
+	X(apifile_put)                                                                             \
+	X(apitransfer_save)                                                                        \
+	X(apitransfer_load)                                                                        \
+	X(apitransfer_push)                                                                        \
+	X(apitransfer_distribution)                                                                \
+	X(apicommit_run)                                                                           \
+	X(apiauth_check)
 #define X(name) int name(struct apicall *c, struct err *e);
 APIROUTE_HANDLERS(X)
 #undef X
+
+/* The bodies that are one table each; the others have a header of their own (apibody.h,
+ * apihost.h). */
+extern const struct jbind apinetwork_table, apivolume_table, apicommit_table, apiauth_table;
 
 #endif

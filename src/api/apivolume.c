@@ -19,7 +19,7 @@ static const struct jbind_field create_fields[] = {K(name, "Name", STR), K(drive
 						   K(options, "DriverOpts", MAP),
 						   K(labels, "Labels", MAP), JB_END};
 #undef K
-static const struct jbind create_table = {sizeof(struct create), create_fields, false};
+const struct jbind apivolume_table = {sizeof(struct create), create_fields, false};
 
 int apivolume_create(struct apicall *c, struct err *e)
 {
@@ -30,7 +30,7 @@ int apivolume_create(struct apicall *c, struct err *e)
 	int r = apicall_body(c, &body, e);
 
 	if (r == 0)
-		r = apiread_body(&create_table, body.p, body.len, &said, c->a, e);
+		r = apiread_body(&apivolume_table, body.p, body.len, &said, c->a, e);
 	if (r == 0 && said.driver && *said.driver && !streq(said.driver, "local"))
 		return err_set(e, ERR_UNSUPPORTED,
 			       "Driver '%.60s': there are no volume plugins, only local",

@@ -411,3 +411,47 @@ void imageconf_finish(struct imageconf *ic, const char *created)
 		if (!ic->c.history.v[i].created)
 			ic->c.history.v[i].created = created;
 }
+
+/* ---- commit --change ---- */
+
+static int change(struct imageconf *ic, const struct dockerfile_instr *in, struct err *e)
+{
+	const char *dir;
+	int r;
+
+	if (in->kind == DOCKERFILE_WORKDIR) {
+		r = imageconf_workdir(ic, in, &dir, e);
+		if (r >= 0)
+			ic->c.config.working_dir = dir;
+		return r;
+	}
+	r = imageconf_apply(ic, in, e);
+	if (r == -ENOTSUP)
+		return err_set(e, ERR_USAGE, "%s makes files, which commit does not",
+			       dockerfile_names[in->kind]);
+	return r;
+}
+
+int imageconf_changes(struct oci_config *c, const struct strs *changes, struct arena *a,
+		      struct err *e)
+{
+	struct scope_args none = {0};
+	struct imageconf ic = {0};
+	int r = imageconf_begin(&ic, c, NULL, &none, '\\', a, e);
+
+	for (size_t i = 0; r >= 0 && i < changes->n; i++) {
+		const char *text = changes->v[i];
+		struct dockerfile_instr *in = NULL;
+
+		r = dockerfile_parse_one(text, strlen(text), "--change", a, &in, e);
+		if (r >= 0)
+			r = change(&ic, in, e);
+		if (r < 0)
+			return err_wrap(e, r, "'%.100s'", text);
+	}
+	if (r < 0)
+		return r;
+	c->config = ic.c.config;
+	c->config.env = scope_environment(&ic.scope);
+	return 0;
+}

@@ -44,6 +44,11 @@ struct strs imageconf_command(const struct imageconf *ic, const struct dockerfil
 /* One label more, or another value for it.  Errors: ERR_USAGE, ERR_LIMIT. */
 int imageconf_label(struct imageconf *ic, const char *key, const char *value, struct err *e);
 
+/* Lines as of a Dockerfile that make no files, for commit: only the process's part of *c changes,
+ * times and history are the commit's own. */
+int imageconf_changes(struct oci_config *c, const struct strs *changes, struct arena *a,
+		      struct err *e);
+
 /* One line of history.  diff_id NULL: no layer belongs to it. */
 void imageconf_record(struct imageconf *ic, const char *created_by, const char *diff_id);
 

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/arena.h"
-#include "base/err.h"
 #include "base/opt.h"
 #include "build/imageconf.h"
 #include "cli/cmd.h"
 #include "engine/commit.h"
-#include "fmt/dockerfile.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 struct commit_args {
 	const char *author, *message;
@@ -36,53 +32,16 @@ static const struct opt commit_opts[] = {
     OPT_END,
 };
 
-static int apply(struct imageconf *ic, const struct dockerfile_instr *in, struct err *e)
-{
-	const char *dir;
-	int r;
-
-	if (in->kind == DOCKERFILE_WORKDIR) {
-		r = imageconf_workdir(ic, in, &dir, e);
-		if (r >= 0)
-			ic->c.config.working_dir = dir;
-		return r;
-	}
-	r = imageconf_apply(ic, in, e);
-	if (r == -ENOTSUP)
-		return err_set(e, ERR_USAGE, "%s makes files, which commit does not",
-			       dockerfile_names[in->kind]);
-	return r;
-}
-
-/* Only the process's part: times and history are the commit's own. */
 static int change(struct oci_config *c, struct arena *a, void *arg, struct err *e)
 {
-	const struct opt_list *l = arg;
-	struct scope_args none = {0};
-	struct imageconf ic = {0};
-	int r = imageconf_begin(&ic, c, NULL, &none, '\\', a, e);
-
-	for (size_t i = 0; r >= 0 && i < l->n; i++) {
-		struct dockerfile_instr *in = NULL;
-
-		r = dockerfile_parse_one(l->v[i], strlen(l->v[i]), "--change", a, &in, e);
-		if (r >= 0)
-			r = apply(&ic, in, e);
-		if (r < 0)
-			return err_wrap(e, r, "'%.100s'", l->v[i]);
-	}
-	if (r < 0)
-		return r;
-	c->config = ic.c.config;
-	c->config.env = scope_environment(&ic.scope);
-	return 0;
+	return imageconf_changes(c, arg, a, e);
 }
 
 static int run(struct session *s, const void *args, int argc, char **argv, struct err *e)
 {
 	const struct commit_args *ca = args;
 	auto_arena struct arena a = ARENA_INIT;
-	struct opt_list changes = ca->change;
+	struct strs changes = {ca->change.v, ca->change.n};
 	struct commit_opts o = {
 	    .instance = argv[0],
 	    .ref = argc > 1 ? argv[1] : NULL,

@@ -9,19 +9,21 @@
  *
  *   caisson-copy --get PATH --as NAME [--follow] TREE
  *   caisson-copy --put PATH --kind item|contents|raw [--links] [--archive] [--owner-root] TREE
+ *   caisson-copy --stat PATH TREE
  *   caisson-copy --export TREE			all of it, under its own names
  *   caisson-copy --changes --of UPPER [--skip PATH]... TREE	against the tree of the image
  *   TREE: --root FD | --bare FD | [--layer-ns PATH] --lower DIR... [--upper DIR --work DIR]
  *
  * --data: the archive's descriptor.  stdout: for --put the bytes of files written, for --changes
- * the list (files/changes.h).  --err-fd: on failure one struct err, else its text on stderr.  Exit
- * codes: 0, 1 failure, 2 usage.
+ * and
+ * --stat what files/filework.h says.  --err-fd: on failure one struct err, else its text on stderr.
+ * Exit codes: 0, 1 failure, 2 usage.
  */
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/opt.h"
-#include "files/rootview.h"
 #include "files/filework.h"
+#include "files/rootview.h"
 #include "unpack/jail.h"
 
 #include <errno.h>
@@ -105,7 +107,7 @@ static int run(struct args *a, int argc, char **argv, struct err *e)
 	r = filework_check(&a->w, e);
 	if (r < 0)
 		return r;
-	if (first < argc || a->w.layer || (a->data < 0 && !a->w.changes) ||
+	if (first < argc || a->w.layer || (a->data < 0 && !a->w.changes && !a->w.stat) ||
 	    a->w.changes != (a->of != NULL))
 		return err_set(e, ERR_USAGE, "--data, or --changes and --of are needed");
 	a->lower_fd = -1;

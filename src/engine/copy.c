@@ -19,8 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PROGRAM "caisson-copy"
-#define DATA_FD 7
+#define PROGRAM	 "caisson-copy"
+#define DATA_FD	 7
+#define STAT_MAX 16384
 
 /* One of the two processes. */
 struct side {
@@ -275,4 +276,53 @@ int copy_export(struct session *s, const char *instance, int fd, struct err *e)
 	instance_root_close(&d.root);
 	fd_close(d.data);
 	return r;
+}
+
+/* Four strings, each with its NUL; a guest may say anything. */
+static int read_stat(const struct buf *b, struct arena *a, struct copy_stat *out, struct err *e)
+{
+	const char *v[4], *p = b->p, *end = b->p + b->len;
+
+	for (int i = 0; i < 4; i++) {
+		v[i] = p;
+		p = p < end ? memchr(p, 0, (size_t)(end - p)) : NULL;
+		if (!p++)
+			return err_set(e, ERR_CORRUPT, "what is said of a file is no description");
+	}
+	out->mode = (unsigned int)strtoul(v[0], NULL, 10);
+	out->size = strtoull(v[1], NULL, 10);
+	out->changed_ns = strtoll(v[2], NULL, 10);
+	out->target = arena_dup(a, v[3]);
+	return 0;
+}
+
+int copy_stat(struct session *s, const char *instance, const char *path, struct arena *a,
+	      struct copy_stat *out, struct err *e)
+{
+	const struct copy_end x = {.instance = instance, .path = path};
+	auto_buf struct buf answer = BUF_INIT(STAT_MAX);
+	auto_free char *text = NULL;
+	struct side d = SIDE_INIT;
+	struct store *store;
+	const char *full;
+	ssize_t n = open_tree(s, &x, a, &d, &full, e);
+
+	if (n >= 0)
+		n = session_store(s, &store, e);
+	if (n >= 0) {
+		struct child_fd root = {d.root.fd, INSTANCE_ROOT_FD};
+
+		arena_strs_add(a, &d.args, arena_printf(a, "--stat=%s", full));
+		n = d.vm ? talk(s, &d, false, &answer, e)
+			 : helper_start(store, PROGRAM, &d.args, &root, d.root.fd >= 0, &d.helper,
+					e);
+	}
+	if (n >= 0 && !d.vm) {
+		n = helper_finish(&d.helper, STAT_MAX, &text, e);
+		if (n > 0)
+			buf_add(&answer, text, (size_t)n);
+	}
+	helper_stop(&d.helper);
+	instance_root_close(&d.root);
+	return n < 0 ? (int)n : read_stat(&answer, a, out, e);
 }

@@ -30,6 +30,17 @@ enum copy_flags {
 int copy_run(struct session *s, const struct copy_end *from, const struct copy_end *to,
 	     unsigned int flags, uint64_t *bytes, struct err *e);
 
+struct arena;
+struct copy_stat {
+	unsigned int mode; /* as stat(2) */
+	uint64_t size;
+	int64_t changed_ns; /* its content; since the epoch */
+	const char *target; /* of a link: where it leads in the end, from the root; else "" */
+};
+/* What a path of an instance is; its own last component is not followed. */
+int copy_stat(struct session *s, const char *instance, const char *path, struct arena *a,
+	      struct copy_stat *out, struct err *e);
+
 /* All files of an instance, without what is mounted in it, as an archive onto fd: docker's export.
  */
 int copy_export(struct session *s, const char *instance, int fd, struct err *e);

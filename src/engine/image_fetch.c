@@ -17,10 +17,11 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#define PROGRAM	 "caisson-fetch"
-#define SOCK_FD	 3
-#define FILE_FD	 4
-#define FIRST_ID (1ull << 32) /* ids of our own requests; those of blobs are the caller's */
+#define PROGRAM	  "caisson-fetch"
+#define SOCK_FD	  3
+#define FILE_FD	  4
+#define CONFIG_FD 5
+#define FIRST_ID  (1ull << 32) /* ids of our own requests; those of blobs are the caller's */
 
 struct image_fetch {
 	pid_t pid;
@@ -36,7 +37,7 @@ int image_fetch_start(struct store *s, const struct image_fetch_source *src,
 	struct image_fetch *f = calloc(1, sizeof(*f));
 	auto_fd int theirs = -1;
 	struct strs args = {0};
-	struct child_fd fds[2];
+	struct child_fd fds[3];
 	struct child_opts o = {.path = path, .env = child_environ(), .fds = fds};
 	int pair[2];
 
@@ -59,6 +60,10 @@ int image_fetch_start(struct store *s, const struct image_fetch_source *src,
 		arena_strs_add(&a, &args,
 			       src->login ? "--login"
 					  : arena_printf(&a, "--repository=%s", src->repository));
+		if (store_credentials(s) >= 0) {
+			arena_strs_add(&a, &args, "--config=5");
+			fds[o.nfds++] = (struct child_fd){store_credentials(s), CONFIG_FD};
+		}
 		if (src->remove)
 			arena_strs_add(&a, &args, "--remove");
 		if (src->push)

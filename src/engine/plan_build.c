@@ -492,6 +492,8 @@ static int health(struct build *b, struct err *e)
 				"health check of the image", e);
 	if (r < 0)
 		return r;
+	if (q->health_test.n)
+		h->test = q->health_test;
 	if (q->health_cmd && *q->health_cmd) {
 		h->test = (struct strs){0};
 		arena_strs_add(b->a, &h->test, "CMD-SHELL");

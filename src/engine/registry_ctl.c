@@ -5,9 +5,12 @@
 #include "base/str.h"
 #include "engine/image_fetch.h"
 #include "fmt/digest.h"
+#include "fmt/oci_image.h"
 #include "fmt/reference.h"
 
 #include <stdlib.h>
+
+#define CONFIG_MAX (4u << 20)
 
 /* A conversation with the registry that a name says. */
 struct talk {
@@ -73,6 +76,60 @@ int registry_ctl_manifest(struct store *s, const char *name, struct arena *a,
 	if (r >= 0)
 		r = image_fetch_manifest(t.fetch, t.ref.digest ? t.ref.digest : t.ref.tag, a, &doc,
 					 e);
+	if (r >= 0)
+		give(&doc, out);
+	return end(&t, r, "inspect", name, e);
+}
+
+static int of_index(const struct image_fetch_doc *d, struct arena *a,
+		    struct registry_ctl_platforms *out, struct err *e)
+{
+	struct oci_index index = {0};
+	int r = oci_image_index(d->text, d->len, "index", a, &index, e);
+
+	out->v = arena_array(a, index.manifests.n + 1, sizeof(*out->v));
+	for (size_t i = 0; r >= 0 && i < index.manifests.n; i++)
+		if (index.manifests.v[i].platform)
+			out->v[out->n++] = index.manifests.v[i].platform;
+	return r;
+}
+
+static int of_image(struct talk *t, const struct image_fetch_doc *d, struct arena *a,
+		    struct registry_ctl_platforms *out, struct err *e)
+{
+	struct oci_config *config = arena_alloc(a, sizeof(*config));
+	struct oci_manifest m = {0};
+	struct image_fetch_doc doc;
+	int r = oci_image_manifest(d->text, d->len, "manifest", a, &m, e);
+
+	*config = (struct oci_config){0};
+	if (r >= 0)
+		r = image_fetch_document(t->fetch, m.config.digest, m.config.size, CONFIG_MAX, a,
+					 &doc, e);
+	if (r >= 0)
+		r = oci_image_config(doc.text, doc.len, "configuration", a, config, e);
+	out->v = arena_array(a, 1, sizeof(*out->v));
+	out->v[out->n++] = &config->platform;
+	return r;
+}
+
+int registry_ctl_describe(struct store *s, const char *name, struct arena *a,
+			  struct registry_ctl_doc *out, struct registry_ctl_platforms *platforms,
+			  struct err *e)
+{
+	struct image_fetch_doc doc;
+	struct talk t = {0};
+	int r = begin(s, name, false, a, &t, e), kind = 0;
+
+	*platforms = (struct registry_ctl_platforms){0};
+	if (r >= 0)
+		r = image_fetch_manifest(t.fetch, t.ref.digest ? t.ref.digest : t.ref.tag, a, &doc,
+					 e);
+	if (r >= 0)
+		r = kind = oci_image_kind(doc.text, doc.len, doc.media_type, "manifest", e);
+	if (r >= 0)
+		r = kind == OCI_INDEX ? of_index(&doc, a, platforms, e)
+				      : of_image(&t, &doc, a, platforms, e);
 	if (r >= 0)
 		give(&doc, out);
 	return end(&t, r, "inspect", name, e);

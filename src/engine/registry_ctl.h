@@ -22,6 +22,16 @@ struct registry_ctl_doc {
 };
 int registry_ctl_manifest(struct store *s, const char *name, struct arena *a,
 			  struct registry_ctl_doc *out, struct err *e);
+/* The same, and for which platforms it is: of an index those that it names, for one image what its
+ * configuration says. */
+struct oci_platform;
+struct registry_ctl_platforms {
+	const struct oci_platform **v;
+	size_t n;
+};
+int registry_ctl_describe(struct store *s, const char *name, struct arena *a,
+			  struct registry_ctl_doc *out, struct registry_ctl_platforms *platforms,
+			  struct err *e);
 /* An index of what refers to an image; artifact_type: only that, or NULL. */
 int registry_ctl_referrers(struct store *s, const char *name, const char *artifact_type,
 			   struct arena *a, struct registry_ctl_doc *out, struct err *e);

@@ -238,12 +238,8 @@ static int keep(struct session *s, const struct registry_login *l, struct config
 	return r < 0 ? r : 0;
 }
 
-int registry_login_run(struct session *s, const struct registry_login *l, struct arena *a,
-		       const char **where, struct err *e)
+int registry_login_check(struct session *s, const struct registry_login *l, struct err *e)
 {
-	struct config c = {.a = a, .dir = -1};
-	int r;
-
 	/* Basic authentication has no way to say a ':' in a user's name (RFC 7617, section 2). */
 	if (!*l->user || strchr(l->user, ':') || strlen(l->user) > REGISTRY_LOGIN_USER_MAX)
 		return err_set(e, ERR_USAGE, "a user has 1 to %d characters without ':'",
@@ -251,7 +247,15 @@ int registry_login_run(struct session *s, const struct registry_login *l, struct
 	if (!*l->secret || strlen(l->secret) > REGISTRY_LOGIN_SECRET_MAX)
 		return err_set(e, ERR_USAGE, "a password has 1 to %d bytes",
 			       REGISTRY_LOGIN_SECRET_MAX);
-	r = verify(s, l, e);
+	return verify(s, l, e);
+}
+
+int registry_login_run(struct session *s, const struct registry_login *l, struct arena *a,
+		       const char **where, struct err *e)
+{
+	struct config c = {.a = a, .dir = -1};
+	int r = registry_login_check(s, l, e);
+
 	if (r >= 0)
 		r = keep(s, l, &c, where, e);
 	config_done(&c);

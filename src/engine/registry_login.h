@@ -28,6 +28,9 @@ struct registry_login {
 int registry_login_run(struct session *s, const struct registry_login *l, struct arena *a,
 		       const char **where, struct err *e);
 
+/* Only ask. */
+int registry_login_check(struct session *s, const struct registry_login *l, struct err *e);
+
 /* Forget them.  Returns whether there were any. */
 int registry_login_erase(struct session *s, const char *host, struct err *e);
 

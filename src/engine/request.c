@@ -107,6 +107,7 @@ static const struct jbind_field fields[] = {
     F(log_driver, JBIND_STR),
     F(log_opts, JBIND_STRS),
     F(health_cmd, JBIND_STR),
+    F(health_test, JBIND_STRS),
     F(no_healthcheck, JBIND_BOOL),
     F(health_interval_ns, JBIND_INT),
     F(health_timeout_ns, JBIND_INT),

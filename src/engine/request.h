@@ -81,6 +81,7 @@ struct request {
 	const char *log_driver;		 /* NULL: json-file */
 	struct strs log_opts;		 /* KEY=VALUE */
 	const char *health_cmd;		 /* for a shell; NULL: the image's */
+	struct strs health_test;	 /* as an image says it ("CMD", ...), in its place */
 	bool no_healthcheck;
 	int64_t health_interval_ns, health_timeout_ns, health_start_period_ns,
 	    health_start_interval_ns, health_retries; /* 0: not said */

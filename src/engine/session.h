@@ -30,6 +30,11 @@ void session_begin(struct session *s);
 /* The store, opened at the first call.  Borrowed from the session. */
 int session_store(struct session *s, struct store **store, struct err *e);
 
+/* For registries, in the place of the user's own: a config.json as docker has it, until the next
+ * call; NULL: the user's own again. */
+struct buf;
+int session_credentials(struct session *s, const struct buf *config, struct err *e);
+
 /* Frees what the session holds. */
 void session_done(struct session *s);
 

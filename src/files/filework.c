@@ -114,14 +114,14 @@ static bool split(char *path, const char **dir, const char **base)
 
 /* The directory that holds what is to be read, and its name there.  Every step begins at the root
  * again, so a link that is swapped meanwhile leads to some other place inside at worst. */
-static int find(const struct filework *a, int root, char *path, size_t size, const char **name,
-		struct err *e)
+static int find(const char *asked, bool follow, int root, char *path, size_t size,
+		const char **name, struct err *e)
 {
-	bool follow = a->follow || (*a->get && a->get[strlen(a->get) - 1] == '/');
 	char target[PATH_MAX], next[2 * PATH_MAX];
 	const char *dir;
 
-	snprintf(path, size, "%s", a->get);
+	follow |= *asked && asked[strlen(asked) - 1] == '/';
+	snprintf(path, size, "%s", asked);
 	for (int i = 0; i < LINKS_MAX; i++) {
 		char copy[PATH_MAX];
 		ssize_t n;
@@ -131,11 +131,11 @@ static int find(const struct filework *a, int root, char *path, size_t size, con
 		if (!split(path, &dir, name)) {
 			fd = path_open(root, copy, O_RDONLY | O_DIRECTORY, 0, PATH_IN_ROOT);
 			*name = ".";
-			return fd < 0 ? sys(e, fd, a->get) : fd;
+			return fd < 0 ? sys(e, fd, asked) : fd;
 		}
 		fd = path_open(root, dir, O_RDONLY | O_DIRECTORY, 0, PATH_IN_ROOT);
 		if (fd < 0)
-			return sys(e, fd, a->get);
+			return sys(e, fd, asked);
 		n = follow ? readlinkat(fd, *name, target, sizeof(target) - 1) : -1;
 		if (n < 0)
 			return fd;
@@ -146,10 +146,10 @@ static int find(const struct filework *a, int root, char *path, size_t size, con
 			snprintf(next, sizeof(next), "%s/%s", dir, target);
 		close(fd);
 		if (strlen(next) >= size)
-			return sys(e, -ENAMETOOLONG, a->get);
+			return sys(e, -ENAMETOOLONG, asked);
 		snprintf(path, size, "%s", next);
 	}
-	return sys(e, -ELOOP, a->get);
+	return sys(e, -ELOOP, asked);
 }
 
 static int get(const struct filework *w, const struct filework_place *p, struct err *e)
@@ -162,7 +162,7 @@ static int get(const struct filework *w, const struct filework_place *p, struct 
 
 	if (strlen(w->get) >= sizeof(path))
 		return sys(e, -ENAMETOOLONG, w->get);
-	dir = find(w, p->root, path, sizeof(path), &name, e);
+	dir = find(w->get, w->follow, p->root, path, sizeof(path), &name, e);
 	if (dir < 0)
 		return dir;
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -170,6 +170,56 @@ static int get(const struct filework *w, const struct filework_place *p, struct 
 	if (w->get[strlen(w->get) - 1] == '/' && !S_ISDIR(st.st_mode))
 		return sys(e, -ENOTDIR, w->get);
 	return pack(p, dir, name, w->as ? w->as : ".", &po, e);
+}
+
+/* Where a link leads in the end, as a path from the root; there need not be anything. */
+static int leads_to(const char *asked, int root, struct buf *out, struct err *e)
+{
+	const char *name = NULL;
+	char path[PATH_MAX];
+	auto_fd int dir = find(asked, true, root, path, sizeof(path), &name, e);
+
+	if (dir < 0)
+		return dir;
+	/* find() cuts the name off path, unless that has none of its own. */
+	if (streq(name, "."))
+		buf_puts(out, path);
+	else if (name == path)
+		buf_printf(out, "/%s", name);
+	else
+		buf_printf(out, "%s/%s", path, name);
+	return 0;
+}
+
+static int tell(const struct filework *w, const struct filework_place *p, struct err *e)
+{
+	auto_buf struct buf out = BUF_INIT(3 * PATH_MAX);
+	const char *name = NULL;
+	char path[PATH_MAX];
+	auto_fd int dir = -1;
+	struct stat st;
+	int r;
+
+	if (strlen(w->stat) >= sizeof(path))
+		return sys(e, -ENAMETOOLONG, w->stat);
+	/* Walked as for --get, before the lock: nothing of a file's content is read. */
+	dir = find(w->stat, false, p->root, path, sizeof(path), &name, e);
+	if (dir < 0)
+		return dir;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return sys(e, -errno, w->stat);
+	if (w->stat[strlen(w->stat) - 1] == '/' && !S_ISDIR(st.st_mode))
+		return sys(e, -ENOTDIR, w->stat);
+	buf_printf(&out, "%u%c%lld%c%lld%c", (unsigned int)st.st_mode, 0, (long long)st.st_size, 0,
+		   (long long)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec, 0);
+	r = S_ISLNK(st.st_mode) ? leads_to(w->stat, p->root, &out, e) : 0;
+	buf_add(&out, "", 1);
+	if (r == 0)
+		r = buf_fail(&out, w->stat, e);
+	if (r < 0)
+		return r;
+	errno = -fd_write_all(p->answer, out.p, out.len);
+	return errno ? err_sys(e, "write the result") : 0;
 }
 
 /* ---- the others ---- */
@@ -220,10 +270,13 @@ static int layer(const struct filework *w, const struct filework_place *p, struc
 
 int filework_check(const struct filework *w, struct err *e)
 {
-	if ((w->get != NULL) + (w->put != NULL) + w->export + w->changes + w->layer != 1)
-		return err_set(e, ERR_USAGE,
-			       "one of --get, --put, --export, --changes and --layer is needed");
-	if ((w->get && !*w->get) || (w->put && !*w->put))
+	if ((w->get != NULL) + (w->put != NULL) + (w->stat != NULL) + w->export + w->changes +
+		w->layer !=
+	    1)
+		return err_set(
+		    e, ERR_USAGE,
+		    "one of --get, --put, --stat, --export, --changes and --layer is needed");
+	if ((w->get && !*w->get) || (w->put && !*w->put) || (w->stat && !*w->stat))
 		return err_set(e, ERR_USAGE, "the path is empty");
 	return 0;
 }
@@ -236,6 +289,8 @@ int filework_run(const struct filework *w, const struct filework_place *p, struc
 		return get(w, p, e);
 	if (w->put)
 		return put(w, p, e);
+	if (w->stat)
+		return tell(w, p, e);
 	if (w->changes)
 		return list_changes(w, p, e);
 	return w->layer ? layer(w, p, e) : pack(p, p->root, NULL, NULL, &whole, e);

@@ -3,8 +3,8 @@
  * filework - what may be asked of an instance's files, as words: on the host the command line of
  * caisson-copy, for a VM the "files" of a process to be executed in the guest.
  *
- * A request is one of: --get a path as an archive, --put an archive into a path, --export of
- * everything, --changes against the image, --layer of these changes.
+ * A request is one of: --get a path as an archive, --put an archive into a path, --stat of a path,
+ * --export of everything, --changes against the image, --layer of these changes.
  */
 #ifndef FILES_FILEWORK_H
 #define FILES_FILEWORK_H
@@ -18,7 +18,7 @@
 struct err;
 
 struct filework {
-	const char *get, *put, *as;
+	const char *get, *put, *stat, *as;
 	int kind; /* enum copyin_kind */
 	bool export, changes, layer;
 	bool follow, links, archive, owner_root;
@@ -50,6 +50,8 @@ extern const char *const filework_kinds[];
 		.help = "what is written becomes 0:0's"),                                          \
 	    OPT(s, w.put, .name = "put", .type = OPT_STR, .arg = "PATH",                           \
 		.help = "read an archive into this path"),                                         \
+	    OPT(s, w.stat, .name = "stat", .type = OPT_STR, .arg = "PATH",                         \
+		.help = "say what this path is"),                                                  \
 	    OPT(s, w.skip, .name = "skip", .type = OPT_LIST, .arg = "PATH",                        \
 		.help = "the place of a mount, no change while it is empty")
 
@@ -57,8 +59,11 @@ struct filework_place {
 	int root;  /* the tree; for changes and layer the upper directory */
 	int lower; /* for changes: the image's files */
 	bool user_marks;
-	int data;   /* the archive */
-	int answer; /* put: bytes written, a decimal number; changes: the list (files/changes.h) */
+	int data; /* the archive */
+	/* put: bytes written, a decimal number; changes: the list (files/changes.h); stat: st_mode,
+	 * size, and nanoseconds of the last change, in decimal, then what a link leads to in the
+	 * end (an absolute path, else empty), each with a NUL. */
+	int answer;
 	/* Called when dir is the only directory that is needed any more; NULL: nothing to do. */
 	int (*lock)(void *arg, int dir, bool read_only, struct err *e);
 	void *arg;

@@ -4,46 +4,11 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "fmt/base64.h"
 #include "fmt/json.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-static int digit(char c)
-{
-	static const char table[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *p = c ? strchr(table, c) : NULL;
-
-	return p ? (int)(p - table) : -1;
-}
-
-const char *docker_config_base64(const char *s, struct arena *a)
-{
-	size_t len = strlen(s), n = 0, pad = 0;
-	char *out = arena_alloc(a, len / 4 * 3 + 1);
-
-	if (len % 4)
-		return NULL;
-	while (pad < 2 && pad < len && s[len - 1 - pad] == '=')
-		pad++;
-	for (size_t i = 0; i < len; i += 4) {
-		uint32_t v = 0;
-
-		for (size_t k = 0; k < 4; k++) {
-			int d = i + k >= len - pad ? 0 : digit(s[i + k]);
-
-			if (d < 0)
-				return NULL;
-			v = v << 6 | (uint32_t)d;
-		}
-		for (int k = 16; k >= 0; k -= 8)
-			out[n++] = (char)(v >> k & 0xff);
-	}
-	n -= pad;
-	out[n] = '\0';
-	return strlen(out) == n ? out : NULL;
-}
 
 /* "https://host/v2/" and "host" are one registry. */
 static bool same_host(const char *key, const char *host)
@@ -134,7 +99,7 @@ int docker_config_lookup(const char *text, size_t len, const char *host, struct 
 	encoded = json_text(json_member(auth.found, "auth"));
 	if (!*encoded)
 		return 0;
-	plain = docker_config_base64(encoded, a);
+	plain = base64_decode(encoded, a);
 	colon = plain ? strchr(plain, ':') : NULL;
 	if (!colon)
 		return err_set(e, ERR_CORRUPT, "config.json: auths.%s.auth is malformed", host);
@@ -168,21 +133,6 @@ static void inner(struct edit *ed, const char *key)
 	buf_puts(ed->out, ": ");
 }
 
-static void encode(struct buf *out, const char *s, size_t n)
-{
-	static const char table[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	for (size_t i = 0; i < n; i += 3) {
-		uint32_t v = 0;
-
-		for (size_t k = 0; k < 3; k++)
-			v = v << 8 | (i + k < n ? (unsigned char)s[i + k] : 0);
-		for (size_t k = 0; k < 4; k++)
-			buf_printf(out, "%c", i + k > n ? '=' : table[v >> (18 - 6 * k) & 63]);
-	}
-}
-
 static int copy_auth(const char *key, struct json *value, void *arg)
 {
 	struct edit *ed = arg;
@@ -213,7 +163,7 @@ static void write_auths(struct edit *ed, const struct json *auths)
 
 			buf_printf(&plain, "%s:%s", c->user, c->password);
 			buf_puts(ed->out, "\"auth\": \"");
-			encode(ed->out, plain.p, plain.len);
+			base64_print(ed->out, plain.p, plain.len);
 			buf_puts(ed->out, "\"");
 			ed->out->failed |= plain.failed;
 		}

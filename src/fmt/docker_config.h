@@ -41,7 +41,4 @@ const char *docker_config_key(const char *host);
 int docker_config_edit(const char *text, size_t len, const char *host,
 		       const struct docker_config *entry, struct buf *out, struct err *e);
 
-/* Padded standard base64 (RFC 4648, section 4); NULL when malformed or when it holds a NUL byte. */
-const char *docker_config_base64(const char *s, struct arena *a);
-
 #endif

@@ -5,19 +5,6 @@
 #include "base/test.h"
 #include "fmt/docker_config.h"
 
-TEST(base64_is_decoded)
-{
-	auto_arena struct arena a = ARENA_INIT;
-
-	CHECK_STR(docker_config_base64("", &a), "");
-	CHECK_STR(docker_config_base64("dTpw", &a), "u:p");
-	CHECK_STR(docker_config_base64("dXNlcjpwYXNz", &a), "user:pass");
-	CHECK_STR(docker_config_base64("dXNlcjpwYXM=", &a), "user:pas");
-	CHECK(!docker_config_base64("dXNlcjpwYX", &a));
-	CHECK(!docker_config_base64("d*==", &a));
-	CHECK(!docker_config_base64("AAAA", &a));
-}
-
 static const char *user(struct arena *a, const char *host)
 {
 	static const char text[] =
@@ -93,5 +80,5 @@ TEST(an_entry_is_added_replaced_and_removed)
 	CHECK(found < 0);
 }
 
-TEST_MAIN(T(an_entry_is_added_replaced_and_removed), T(base64_is_decoded),
+TEST_MAIN(T(an_entry_is_added_replaced_and_removed), 
 	  T(hosts_are_matched_exactly))

@@ -4,7 +4,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "fmt/digest.h"
-#include "fmt/docker_config.h"
+#include "fmt/base64.h"
 #include "fmt/jbind.h"
 #include "fmt/json.h"
 #include "fmt/reference.h"
@@ -114,7 +114,7 @@ static int read_keys(const struct rule_doc *d, struct arena *a, struct sigpolicy
 		arena_strs_add(a, &out->key_paths, d->key_path);
 	for (size_t i = 0; i < d->key_datas.n + (d->key_data != NULL); i++) {
 		const char *b = d->key_data ? d->key_data : d->key_datas.v[i];
-		const char *pem = docker_config_base64(b, a);
+		const char *pem = base64_decode(b, a);
 
 		if (!pem)
 			return err_set(e, ERR_USAGE, "keyData is not base64");

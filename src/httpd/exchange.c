@@ -2,17 +2,22 @@
 #include "httpd/exchange.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "sys/fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -115,6 +120,8 @@ static int fill(struct exchange *x, struct err *e)
 
 bool exchange_body_read(const struct exchange *x)
 {
+	if (x->piped)
+		return true;
 	switch (x->request.body) {
 	case HTTP_BODY_CHUNKED:
 		return http_chunk_over(&x->chunk);
@@ -175,6 +182,59 @@ int exchange_slurp(struct exchange *x, struct buf *out, struct err *e)
 			return buf_fail(out, "the request's body", e);
 	}
 	return n < 0 ? (int)n : 0;
+}
+
+/* The process that passes the body on.  Never returns. */
+static void feed(struct exchange *x, int to, pid_t parent)
+{
+	char piece[16384];
+	ssize_t n = 0;
+
+	/* It holds the connection: who ends the connection's process ends it. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+	while ((n = exchange_read(x, piece, sizeof(piece), NULL)) > 0)
+		/* Nobody reads on: what comes is no use, and no mistake of the client's. */
+		if (fd_write_all(to, piece, (size_t)n) < 0)
+			_exit(0);
+	_exit(n < 0);
+}
+
+int exchange_body_pipe(struct exchange *x, pid_t *feeder, struct err *e)
+{
+	pid_t self = getpid();
+	int p[2];
+
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return err_sys(e, "pipe");
+	*feeder = fork();
+	if (*feeder == 0) {
+		close(p[0]);
+		feed(x, p[1], self);
+	}
+	close(p[1]);
+	if (*feeder < 0) {
+		close(p[0]);
+		return err_sys(e, "fork");
+	}
+	/* What of the body was read ahead is the other process's now, and all that follows. */
+	x->at = x->end = 0;
+	x->piped = true;
+	x->request.keep_alive = false;
+	return p[0];
+}
+
+int exchange_body_wait(pid_t feeder, struct err *e)
+{
+	int status = 0;
+
+	while (waitpid(feeder, &status, 0) < 0)
+		if (errno != EINTR)
+			return err_sys(e, "wait");
+	if (WIFEXITED(status) && WEXITSTATUS(status))
+		return err_set(e, ERR_CANCELED, "the request's body ends early");
+	return 0;
 }
 
 /* ---- the answer ---- */

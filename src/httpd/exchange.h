@@ -38,7 +38,7 @@ struct exchange {
 	struct http_chunk chunk;
 	struct buf fields;
 	int status; /* of the answer, 0: none yet */
-	bool continued, bodiless, chunked, whole, hijacked, broken;
+	bool continued, bodiless, chunked, whole, hijacked, broken, piped;
 };
 
 /* ---- the request's body ---- */
@@ -48,6 +48,11 @@ ssize_t exchange_read(struct exchange *x, void *data, size_t len, struct err *e)
 /* All that is left, at most out->max bytes (ERR_LIMIT). */
 int exchange_slurp(struct exchange *x, struct buf *out, struct err *e);
 bool exchange_body_read(const struct exchange *x);
+/* The rest of the body as a pipe, for what reads descriptors: a process of its own fills it, and
+ * the connection takes no other request.  Returns the read end.  When that has been read, or not,
+ * and is closed: exchange_body_wait(), which tells whether all of the body came (ERR_CANCELED). */
+int exchange_body_pipe(struct exchange *x, pid_t *feeder, struct err *e);
+int exchange_body_wait(pid_t feeder, struct err *e);
 
 /* ---- the answer ---- */
 

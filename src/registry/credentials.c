@@ -76,7 +76,9 @@ int credentials_read(const struct credentials_opts *o, struct arena *a, struct d
 	int r;
 
 	*out = c;
-	if (o->docker_config)
+	if (o->file)
+		path = o->file;
+	else if (o->docker_config)
 		path = arena_printf(a, "%s/config.json", o->docker_config);
 	else if (o->home)
 		path = arena_printf(a, "%s/.docker/config.json", o->home);

@@ -11,6 +11,7 @@ struct credentials_opts {
 	const char *host;	    /* "docker.io", "localhost:5000" */
 	const char *home;	    /* where .docker/config.json is, or NULL */
 	const char *docker_config;  /* directory that replaces it, or NULL */
+	const char *file;	    /* a config.json in the place of both, or NULL */
 	const char *const *environ; /* of which a helper gets a part */
 };
 

@@ -439,6 +439,7 @@ static int read_credentials(struct distribution *d, const struct distribution_op
 	struct credentials_opts c = {.host = o->host,
 				     .home = o->home,
 				     .docker_config = o->docker_config,
+				     .file = o->credentials,
 				     .environ = o->environ};
 
 	return d->repository ? credentials_read(&c, &d->arena, &d->credentials, e) : 0;

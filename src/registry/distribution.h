@@ -24,6 +24,7 @@ struct distribution_opts {
 				     * credentials that are configured */
 	const char *home;	    /* where .docker/config.json is, or NULL */
 	const char *docker_config;  /* directory that replaces it, or NULL */
+	const char *credentials;    /* a config.json in the place of both, or NULL */
 	const char *ca_file;	    /* authorities in place of tls's, or NULL */
 	struct hostconf_tls tls;    /* borrowed */
 	bool insecure;		    /* plain HTTP, or a certificate that cannot be checked */

@@ -41,7 +41,7 @@ static const char *const transports[] = {"registry",	"oci", "archive", "docker-a
 					 "oci-archive", "dir", "web",	  NULL};
 
 struct args {
-	int64_t sock, file;
+	int64_t sock, file, config;
 	int transport;
 	const char *host, *repository;
 	bool push, login, remove;
@@ -53,6 +53,9 @@ static const struct opt opts[] = {
 	.help = "the engine's end is at the other side"),
     OPT(struct args, file, .name = "file", .type = OPT_INT, .arg = "FD", .min = -1, .max = 1 << 20,
 	.preset = "-1", .help = "directory or archive to read"),
+    OPT(struct args, config, .name = "config", .type = OPT_INT, .arg = "FD", .min = -1,
+	.max = 1 << 20, .preset = "-1",
+	.help = "registry: a config.json in the place of the user's"),
     OPT(struct args, transport, .name = "transport", .type = OPT_ENUM, .values = transports,
 	.arg = "KIND", .help = "what to read from"),
     OPT(struct args, host, .name = "host", .type = OPT_STR, .arg = "HOST",
@@ -140,6 +143,7 @@ static long stall_seconds(void)
 
 static int open_registry(const struct args *a, struct source **out, struct err *e)
 {
+	char config[32];
 	struct distribution_opts o = {
 	    .push = a->push,
 	    .remove = a->remove,
@@ -149,12 +153,14 @@ static int open_registry(const struct args *a, struct source **out, struct err *
 	    .docker_config = secure_getenv("DOCKER_CONFIG"),
 	    .ca_file = secure_getenv("SSL_CERT_FILE"),
 	    .stall_seconds = stall_seconds(),
+	    .credentials = a->config >= 0 ? config : NULL,
 	};
 	struct hostconf_opts h = {.registries_conf = secure_getenv("CAISSON_REGISTRIES_CONF"),
 				  .home = o.home,
 				  .config_home = secure_getenv("XDG_CONFIG_HOME")};
 	int r;
 
+	snprintf(config, sizeof(config), "/proc/self/fd/%d", (int)a->config);
 	if (!a->host || (!a->repository && !a->login))
 		return err_set(e, ERR_USAGE, "--host and --repository are needed");
 	/* Reads the credentials; nothing has come from the network yet. */

@@ -106,7 +106,7 @@ int store_open(const char *root, const char *run_root, struct store **out, struc
 
 	if (!s)
 		abort();
-	s->root_fd = s->run_fd = -1;
+	s->root_fd = s->run_fd = s->credentials = -1;
 	s->root = full_path(root);
 	s->run = run_root ? full_path(run_root) : NULL;
 	r = s->root_fd = open_top(s->root, e);
@@ -132,6 +132,7 @@ void store_close(struct store *s)
 		return;
 	auto_release_fd(&s->root_fd);
 	auto_release_fd(&s->run_fd);
+	auto_release_fd(&s->credentials);
 	free(s->root);
 	free(s->run);
 	free(s);
@@ -155,6 +156,17 @@ const char *store_root_path(const struct store *s)
 const char *store_run_path(const struct store *s)
 {
 	return s->run;
+}
+
+void store_set_credentials(struct store *s, int fd)
+{
+	auto_release_fd(&s->credentials);
+	s->credentials = fd;
+}
+
+int store_credentials(const struct store *s)
+{
+	return s->credentials;
 }
 
 int store_lock(const struct store *s, enum store_lock how, struct err *e)

@@ -35,6 +35,11 @@ int store_lock(const struct store *s, enum store_lock how, struct err *e);
 /* Open a directory of the root or run root by its relative name (read-only). */
 int store_dir(const struct store *s, const char *name, struct err *e);
 
+/* A config.json (fmt/docker_config.h) that goes before the user's own for registries, as a
+ * descriptor; taken over, -1: none.  Of a request that brings its credentials. */
+void store_set_credentials(struct store *s, int fd);
+int store_credentials(const struct store *s);
+
 /* Path of a helper program: beside the running program in a build tree, else
  * PREFIX/libexec/caisson. NULL when it is not there. */
 const char *store_helper(const struct store *s, const char *name, struct arena *a);

@@ -8,6 +8,7 @@
 struct store {
 	int root_fd, run_fd; /* run_fd -1: opened without a run root */
 	char *root, *run;
+	int credentials; /* -1: none of its own */
 };
 
 #define STORE_JSON_MAX (1u << 20) /* bytes of one record of ours */

@@ -4,6 +4,7 @@
 import io, json, os, re, signal, socket, stat, subprocess, tarfile, threading, time
 
 from caisson_api import Serve, Unix, frames, routes_were_called
+from docker_shapes import SHAPES
 from caisson_test import TOP, Failed, Tty, check, main, same, test, wait_for
 
 @test(needs="root")
@@ -76,7 +77,7 @@ def what_create_refuses(env):
     with Serve(env) as s:
         def no(status, *words, **host):
             s.error("POST", "/containers/create", status, *words, body={"Image": "caisson/tiny", "HostConfig": host})
-        no(501, "HostConfig.VolumesFrom", VolumesFrom=["x"])
+        no(404, "nosuch", VolumesFrom=["nosuch"])
         no(501, "HostConfig.Links", Links=["x"])
         no(501, "HostConfig.Frobnicate", Frobnicate=1)
         no(501, "MaskedPaths", MaskedPaths=[])
@@ -86,7 +87,24 @@ def what_create_refuses(env):
         no(400, "Isolation", Isolation="moon")
         no(400, "UTSMode", UTSMode="x")
         no(400, "PortBindings", PortBindings=[])
-        s.error("POST", "/containers/create", 501, "Healthcheck", body={"Image": "caisson/tiny", "Healthcheck": {"Test": ["CMD", "x"]}})
+        s.error("POST", "/containers/create", 400, "health", body={"Image": "caisson/tiny", "Healthcheck": {"Test": ["FROB", "x"]}})
+        s.error("POST", "/containers/create", 501, "Healthcheck.Frob", body={"Image": "caisson/tiny", "Healthcheck": {"Frob": 1}})
+        # at every depth
+        no(501, "HostConfig.Mounts.Frob", Mounts=[{"Type": "tmpfs", "Target": "/t", "Frob": 1}])
+        no(501, "HostConfig.Mounts.BindOptions.Frob", Mounts=[{"Type": "bind", "Source": "/", "Target": "/t", "BindOptions": {"Frob": "x"}}])
+        no(501, "HostConfig.Mounts.VolumeOptions.Labels", Mounts=[{"Type": "volume", "Target": "/t", "VolumeOptions": {"Labels": {"a": "b"}}}])
+        no(501, "DriverConfig.Name", Mounts=[{"Type": "volume", "Target": "/t", "VolumeOptions": {"DriverConfig": {"Name": "nfs"}}}])
+        no(501, "DriverConfig.Options", Mounts=[{"Type": "volume", "Target": "/t", "VolumeOptions": {"DriverConfig": {"Options": {"a": "b"}}}}])
+        no(501, "TmpfsOptions.Options", Mounts=[{"Type": "tmpfs", "Target": "/t", "TmpfsOptions": {"Options": [["noexec"]]}}])
+        no(501, "comma", Mounts=[{"Type": "tmpfs", "Target": "/t,readonly"}])
+        no(400, "exclude each other", Mounts=[{"Type": "bind", "Source": "/", "Target": "/t", "BindOptions": {"NonRecursive": True, "ReadOnlyForceRecursive": True}}])
+        no(501, "CreateMountpoint", Mounts=[{"Type": "bind", "Source": "/a:b", "Target": "/t", "BindOptions": {"CreateMountpoint": True}}])
+        no(501, "HostConfig.Ulimits.Frob", Ulimits=[{"Name": "nofile", "Soft": 1, "Hard": 1, "Frob": True}])
+        no(501, "HostConfig.Devices.Frob", Devices=[{"PathOnHost": "/dev/null", "Frob": "x"}])
+        no(501, "HostConfig.RestartPolicy.Frob", RestartPolicy={"Name": "no", "Frob": 1})
+        no(501, "HostConfig.LogConfig.Frob", LogConfig={"Frob": 1})
+        no(501, "HostConfig.PortBindings.Frob", PortBindings={"80/tcp": [{"HostPort": "1", "Frob": 1}]})
+        no(501, "HostConfig.BlkioDeviceReadBps.Frob", BlkioDeviceReadBps=[{"Path": "/dev/null", "Rate": 1, "Frob": 1}])
         s.error("POST", "/containers/create", 501, "KEY=VALUE", body={"Image": "caisson/tiny", "Env": ["A"]})
         s.error("POST", "/containers/create", 501, "second network", body={"Image": "caisson/tiny", "NetworkingConfig": {"EndpointsConfig": {"other": {}}}})
         s.error("POST", "/containers/create", 501, "aliases", body={"Image": "caisson/tiny", "NetworkingConfig": {"EndpointsConfig": {"default": {"Aliases": ["x"]}}}})
@@ -117,6 +135,68 @@ def what_create_maps(env):
         same(s.json("GET", '/containers/json?all=1&filters={"label":{"k=w":true}}'), [], "filtered list")
         s.json("DELETE", f"/containers/{i}?v=1", want=204)
         s.error("GET", f"/containers/{i}/json", 404)
+
+
+# Every member of HostConfig in the API reference: a value, and where inspect shows it (a function of its answer) or the
+# words of the refusal.
+HOST = {
+    "Annotations": ({"a": "b"}, None), "AutoRemove": (True, True), "Binds": (["v:/v"], ["v:/v"]), "BlkioDeviceReadBps": ([{"Path": "/dev/null", "Rate": 1 << 20}], 400),
+    "BlkioDeviceReadIOps": ([{"Path": "/dev/null", "Rate": 5}], 400), "BlkioDeviceWriteBps": ([{"Path": "/dev/null", "Rate": 1 << 20}], 400),
+    "BlkioDeviceWriteIOps": ([{"Path": "/dev/null", "Rate": 5}], 400), "BlkioWeight": (300, 300), "BlkioWeightDevice": ([{"Path": "/dev/null", "Weight": 200}], 400),
+    "CapAdd": (["NET_ADMIN"], None), "CapDrop": (["KILL"], None), "Cgroup": ("x", 501), "CgroupParent": ("p", "p"), "CgroupnsMode": ("host", "host"),
+    "ConsoleSize": ([24, 80], None), "ContainerIDFile": ("/x", None), "CpuCount": (2, 501), "CpuPercent": (50, 501), "CpuPeriod": (50000, 50000), "CpuQuota": (20000, 20000),
+    "CpuRealtimePeriod": (0, 0), "CpuRealtimeRuntime": (0, 0), "CpuShares": (512, 512), "CpusetCpus": ("0", "0"), "CpusetMems": ("0", "0"), "DeviceCgroupRules": (["c 1:3 r"], None),
+    "DeviceRequests": ([{"Driver": "nvidia", "Count": -1}], 501), "Devices": ([{"PathOnHost": "/dev/null", "PathInContainer": "/dev/n", "CgroupPermissions": "rw"}], None),
+    "Dns": (["192.0.2.1"], ["192.0.2.1"]), "DnsOptions": (["ndots:1"], ["ndots:1"]), "DnsSearch": (["example.com"], ["example.com"]), "ExtraHosts": (["h:192.0.2.1"], ["h:192.0.2.1"]),
+    "GroupAdd": (["5"], ["5"]), "IOMaximumBandwidth": (1, 501), "IOMaximumIOps": (1, 501), "Init": (True, True), "IpcMode": ("host", "host"), "Isolation": ("process", None),
+    "KernelMemoryTCP": (1 << 20, 501), "Links": (["a:b"], 501), "LogConfig": ({"Type": "json-file", "Config": {"max-size": "1m"}}, {"Type": "json-file", "Config": {"max-size": "1m"}}),
+    "MaskedPaths": (["/proc/x"], 501), "Memory": (128 << 20, 128 << 20), "MemoryReservation": (64 << 20, 64 << 20), "MemorySwap": (-1, -1), "MemorySwappiness": (10, None),
+    "Mounts": ([{"Type": "tmpfs", "Target": "/t", "TmpfsOptions": {"SizeBytes": 1 << 20, "Mode": 0o700}}], None), "NanoCpus": (10 ** 9, 10 ** 9), "NetworkMode": ("none", "none"),
+    "OomKillDisable": (True, None), "OomScoreAdj": (100, 100), "PidMode": ("host", "host"), "PidsLimit": (99, 99), "PortBindings": ({"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}]}, None),
+    "Privileged": (True, True), "PublishAllPorts": (True, True), "ReadonlyPaths": (["/proc/x"], 501), "ReadonlyRootfs": (True, True),
+    "RestartPolicy": ({"Name": "always", "MaximumRetryCount": 0}, {"Name": "always", "MaximumRetryCount": 0}), "Runtime": ("caisson", None), "SecurityOpt": (["no-new-privileges"], ["no-new-privileges"]),
+    "ShmSize": (1 << 20, 1 << 20), "StorageOpt": ({"size": "1G"}, 501), "Sysctls": ({"net.ipv4.ip_forward": "1"}, {"net.ipv4.ip_forward": "1"}), "Tmpfs": ({"/t": "size=1m"}, {"/t": "size=1m"}),
+    "UTSMode": ("host", "host"), "Ulimits": ([{"Name": "nofile", "Soft": 10, "Hard": 20}], [{"Name": "nofile", "Soft": 10, "Hard": 20}]), "UsernsMode": ("host", "host"),
+    "VolumeDriver": ("local", None), "VolumesFrom": (["nosuch"], 404),
+}
+TOGETHER = {"MemorySwap": {"Memory": 128 << 20}, "MemoryReservation": {"Memory": 128 << 20}, "OomKillDisable": {"Memory": 128 << 20}}
+
+
+@test(needs="root")
+def every_member_of_hostconfig(env):
+    """Nothing that the reference knows is passed over: it is there in inspect, or refused."""
+    reference = {k.rstrip("!") for k in SHAPES["GET /containers/{}/json"]["HostConfig"]}
+    same(sorted(reference - set(HOST)), [], "members without a case")
+    with Serve(env) as s:
+        for member, (value, want) in HOST.items():
+            body = {"Image": "caisson/tiny", "HostConfig": {member: value, **TOGETHER.get(member, {})}}
+            r = s.ask("POST", "/containers/create", body)
+            if isinstance(want, int) and want in (400, 404, 501) and r.status == want:
+                continue
+            check(r.status == 201, f"{member}: {r.status} {r.data}")
+            i = json.loads(r.data)["Id"]
+            got = s.json("GET", f"/containers/{i}/json")["HostConfig"].get(member)
+            if want is not None:
+                same(got, want, member)
+            s.json("DELETE", f"/containers/{i}?force=1&v=1", want=204)
+        s.json("POST", "/volumes/prune")
+        # the other side: what is asked for is done
+        i = s.made(Cmd=["sh", "-c", "mount | grep ' /t '; cat /src/f; ls -d /made"], Healthcheck={"Test": ["CMD", "true"], "Interval": 10 ** 9, "Retries": 2}, MacAddress="02:00:00:00:00:07",
+                   HostConfig={"Mounts": [{"Type": "tmpfs", "Target": "/t", "TmpfsOptions": {"SizeBytes": 1 << 20, "Mode": 0o700}},
+                                          {"Type": "volume", "Source": "v", "Target": "/src", "ReadOnly": True, "VolumeOptions": {"NoCopy": True}, "Consistency": "cached"},
+                                          {"Type": "bind", "Source": str(env.tmp / "made"), "Target": "/made", "BindOptions": {"CreateMountpoint": True}}]})
+        d = s.json("GET", f"/containers/{i}/json")
+        same((d["Config"]["Healthcheck"]["Test"], d["Config"]["Healthcheck"]["Retries"]), (["CMD", "true"], 2), "Healthcheck")
+        s.json("POST", f"/containers/{i}/start", want=204)
+        s.json("POST", f"/containers/{i}/wait")
+        out = frames(s.ask("GET", f"/containers/{i}/logs?stdout=1").data)[1].decode()
+        check("size=1024k" in out and "mode=700" in out and "/made" in out and (env.tmp / "made").is_dir(), f"mounts {out!r}")
+        s.json("DELETE", f"/containers/{i}?v=1", want=204)
+        i = s.made(Cmd=["true"], Healthcheck={"Test": ["NONE"]}, NetworkDisabled=True)
+        d = s.json("GET", f"/containers/{i}/json")
+        same((d["HostConfig"]["NetworkMode"], d["Config"].get("Healthcheck")), ("none", None), "NetworkDisabled, and no health check")
+        s.json("DELETE", f"/containers/{i}", want=204)
+        s.json("DELETE", "/volumes/v", want=204)
 
 
 @test(needs="root")
@@ -213,8 +293,7 @@ def images(env):
         for name in ("oci:/etc", "dir:/etc", "docker-archive:/etc/passwd", "UPPER"):
             s.error("POST", f"/images/create?fromImage={name}", 400)
         s.error("POST", "/images/create", 400, "fromImage")
-        s.error("POST", "/images/create?fromSrc=-", 501, "fromSrc")
-        same(s.ask("POST", "/images/create?fromImage=caisson/tiny", **{"X-Registry-Auth": "eyJ1c2VybmFtZSI6InUiLCJwYXNzd29yZCI6InAifQ=="}).status, 501, "credentials")
+        s.error("POST", "/images/create?fromSrc=-", 400, "import")
         same(s.ask("POST", "/images/create?fromImage=caisson/tiny", **{"X-Registry-Auth": "e30="}).status, 200, "no credentials")
         same(s.json("POST", "/images/prune")["ImagesDeleted"], [], "pruned")
         s.json("POST", "/containers/prune")

@@ -12,6 +12,8 @@ from docker_shapes import SHAPES
 CALLED = set()      # METHOD PATH of the routes that answered
 OWNERS = (          # by path, which file calls it
     ("api/resources_test", r"/(networks|volumes|plugins|swarm|nodes|services|tasks|secrets|configs|session|grpc|images/search)(/.*)?$|.*/attach/ws$"),
+    ("api/files_test", r"/containers/\{\}/(archive|top|stats|update)$|/commit$"),
+    ("api/transfer_test", r"/(auth|distribution/.*|images/(get|load)|images/\{\*\}/(get|push))$"),
     ("api/api_test", r"/"),
 )
 # What we say beyond the reference, by route: ours, or an older one's.

@@ -6,29 +6,37 @@
  * is refused, because ps itself does not run here: the list comes from the instance's monitor or
  * from the agent in its guest.
  */
-#ifndef CLI_PSCOLUMN_H
-#define CLI_PSCOLUMN_H
+#ifndef ENGINE_PSCOLUMN_H
+#define ENGINE_PSCOLUMN_H
 
 #include <stddef.h>
 
+struct arena;
 struct buf;
 struct err;
+struct lookup;
+struct session;
 struct top_list;
 
 struct pscolumn; /* one column */
 #define PSCOLUMN_MAX 32
 
 /* The columns that ps options argv[0..argc) ask for; returns how many.  ERR_USAGE. */
-int pscolumn_pick(int argc, char **argv, const struct pscolumn *out[PSCOLUMN_MAX], struct err *e);
+int pscolumn_pick(int argc, const char *const *argv, const struct pscolumn *out[PSCOLUMN_MAX],
+		  struct err *e);
 
-/* Heading and one line per process, aligned; passwd: text of the account file that names users, or
- * NULL; now_ms: since the epoch. */
+/* Ask an instance.  ERR_CONFLICT it does not run. */
+int pscolumn_ask(struct session *s, const struct lookup *l, struct arena *a, struct top_list *out,
+		 struct err *e);
+
+/* Heading and one line per process, with tabs between; no cell holds one.  passwd: text of the
+ * account file that names users, or NULL; now_ms: since the epoch. */
 struct pscolumn_view {
 	const struct pscolumn **columns;
 	size_t n;
 	const char *passwd;
 	long long now_ms;
 };
-void pscolumn_print(const struct pscolumn_view *v, const struct top_list *l, struct buf *out);
+void pscolumn_lines(const struct pscolumn_view *v, const struct top_list *l, struct buf *out);
 
 #endif

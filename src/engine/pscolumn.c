@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/pscolumn.h"
+#include "engine/pscolumn.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
-#include "cli/template.h"
+#include "engine/conn.h"
+#include "engine/lookup.h"
 #include "fmt/passwd.h"
 #include "fmt/utf8.h"
 #include "spec/top.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #define PTS_MAJOR 136
 #define TTY_MAJOR 4
 #define DAY_MS	  86400000
+#define ANSWER_MS 10000
 
 struct row {
 	const struct pscolumn_view *v;
@@ -264,7 +267,8 @@ static int add(const char *list, const struct pscolumn *out[PSCOLUMN_MAX], int n
 	}
 }
 
-int pscolumn_pick(int argc, char **argv, const struct pscolumn *out[PSCOLUMN_MAX], struct err *e)
+int pscolumn_pick(int argc, const char *const *argv, const struct pscolumn *out[PSCOLUMN_MAX],
+		  struct err *e)
 {
 	int n = 0;
 
@@ -298,19 +302,29 @@ int pscolumn_pick(int argc, char **argv, const struct pscolumn *out[PSCOLUMN_MAX
 	return n ? n : add("fuser,pid,ppid,c,stime,tname,time,cmd", out, 0, e);
 }
 
-void pscolumn_print(const struct pscolumn_view *v, const struct top_list *l, struct buf *out)
+void pscolumn_lines(const struct pscolumn_view *v, const struct top_list *l, struct buf *out)
 {
-	auto_buf struct buf lines = BUF_INIT(8 << 20);
-
 	for (size_t k = 0; k < v->n; k++)
-		buf_printf(&lines, "%s%s", v->columns[k]->heading, k + 1 < v->n ? "\t" : "\n");
+		buf_printf(out, "%s%s", v->columns[k]->heading, k + 1 < v->n ? "\t" : "\n");
 	for (size_t i = 0; i < l->processes.n; i++) {
 		struct row r = {v, l, &l->processes.v[i]};
 
 		for (size_t k = 0; k < v->n; k++) {
-			v->columns[k]->print(&r, &lines);
-			buf_puts(&lines, k + 1 < v->n ? "\t" : "\n");
+			v->columns[k]->print(&r, out);
+			buf_puts(out, k + 1 < v->n ? "\t" : "\n");
 		}
 	}
-	template_align(&lines, out);
+}
+
+int pscolumn_ask(struct session *s, const struct lookup *l, struct arena *a, struct top_list *out,
+		 struct err *e)
+{
+	struct conn_question q = {.type = WIRE_TOP, .timeout_ms = ANSWER_MS};
+	const char *text;
+	int r;
+
+	if (!l->state.pid)
+		return err_set(e, ERR_CONFLICT, "instance '%s' is not running", l->i.name);
+	r = conn_ask(s, l->i.id, &q, a, &text, e);
+	return r < 0 ? r : jbind_parse(&top_table, text, strlen(text), out, a, "processes", e);
 }
