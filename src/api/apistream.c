@@ -30,7 +30,7 @@
 #define FRAME	     8 /* docker's: stream, three zeros, length in network order */
 #define RAW_TYPE     "application/vnd.docker.raw-stream"
 #define MUX_TYPE     "application/vnd.docker.multiplexed-stream"
-#define HEAD_WAIT_MS 100
+#define HEAD_WAIT_MS 5000   /* a client on a busy machine */
 #define REPLY_WAIT   120000 /* a VM boots slowly without KVM */
 
 void apistream_size(unsigned char out[4], unsigned int rows, unsigned int columns)
