@@ -49,7 +49,7 @@ class Outcome:
 
     def failures(self):
         """Names of the tests that failed."""
-        return re.findall(r"^not ok \d+ - ([^ ]+)", self.text, re.M) or ["(ended early)"]
+        return re.findall(r"^not ok \d+ - ([^ \n]+)", self.text, re.M) or ["(ended early)"]
 
 
 def run(args, timeout, env=None, cwd=TOP):

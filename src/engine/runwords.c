@@ -2,6 +2,7 @@
 #include "engine/runwords.h"
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/str.h"
 #include "engine/request.h"
 #include "spec/plan.h"
 
@@ -155,12 +156,36 @@ static void add(const struct word *w, const void *at, struct arena *a, struct st
 		arena_strs_add(a, out, s);
 }
 
-int runwords_make(const struct request *q, struct arena *a, struct strs *out, struct err *e)
+/* What was disconnected from its first network is on the others alone, or on none. */
+static void plug(struct request *q)
 {
+	if (!q->unplugged)
+		return;
+	q->network = q->networks.n ? NULL : "none";
+	q->ip = q->mac = NULL;
+	q->aliases = (struct strs){0};
+}
+
+int runwords_make(const struct request *request, struct arena *a, struct strs *out, struct err *e)
+{
+	struct request copy = *request;
+	const struct request *q = &copy;
+
+	plug(&copy);
+	/* Its namespaces are others', by id. */
+	if (q->pod || q->uts_mode || q->pod_share.n || q->pod_bare)
+		return err_set(e, ERR_UNSUPPORTED, "a pod and what is in one are not made anew");
 	if (q->entrypoint.n > 1)
 		return err_set(e, ERR_UNSUPPORTED,
 			       "its entry point has %zu words, and --entrypoint says one",
 			       q->entrypoint.n);
+	/* By the API; --health-cmd says what a shell runs. */
+	if (q->health_test.n && !(q->health_test.n == 2 && streq(q->health_test.v[0], "CMD-SHELL")))
+		return err_set(e, ERR_UNSUPPORTED,
+			       "its health check is a command of words, and --health-cmd is one "
+			       "for a shell");
+	if (q->health_test.n)
+		copy.health_cmd = q->health_test.v[1];
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		add(&words[i], (const char *)q + words[i].off, a, out);
 	if (q->isolation == PLAN_VM)

@@ -42,19 +42,25 @@ static int words_of(const char *json)
 TEST(every_member_of_a_request_has_words)
 {
 	static const char *const without[] = {"name", "auto_remove", "restart", "image", NULL};
+	static const char *const refused[] = {"pod",	  "pod_share",	 "pod_bare",
+					      "uts_mode", "health_test", NULL};
 
 	for (const struct jbind_field *f = request_table.fields; f->key; f++) {
 		auto_arena struct arena a = ARENA_INIT;
 		const char *set = streq(f->key, "entrypoint") ? ",\"entrypoint_set\":true" : "";
 		bool own = false;
+		int want = 2;
 
+		for (const char *const *w = refused; *w; w++)
+			want = streq(*w, f->key) ? -1 : want;
 		for (const char *const *w = without; *w; w++)
 			own |= streq(*w, f->key);
 		if (!own)
 			CHECK(words_of(arena_printf(&a, "{\"image\":\"i\",\"%s\":%s%s}", f->key,
-						    sample(f), set)) == 2);
+						    sample(f), set)) == want);
 	}
 	CHECK_INT(words_of("{\"image\":\"i\"}"), 1);
+	CHECK_INT(words_of("{\"image\":\"i\",\"health_test\":[\"CMD-SHELL\",\"x\"]}"), 2);
 }
 
 TEST(an_entry_point_of_several_words_is_refused)

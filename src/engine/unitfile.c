@@ -99,7 +99,7 @@ static void times(const struct unit *u)
 	int64_t stop_s = u->o->stop_s == UNITFILE_OWN_TIME ? own : u->o->stop_s;
 
 	buf_printf(u->out, "Restart=%s\n", u->o->restart);
-	if (u->o->restart_s)
+	if (u->o->restart_s >= 0)
 		buf_printf(u->out, "RestartSec=%" PRId64 "\n", u->o->restart_s);
 	if (stop_s < 0)
 		buf_puts(u->out, "TimeoutStopSec=infinity\n");

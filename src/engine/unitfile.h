@@ -16,7 +16,7 @@ struct unitfile_opts {
 	bool by_name;	     /* call it by its name, not by its id */
 	bool fresh;	     /* the unit makes a new instance at each start */
 	const char *restart; /* systemd's Restart= */
-	int64_t restart_s;   /* 0: systemd's own */
+	int64_t restart_s;   /* -1: systemd's own */
 	int64_t stop_s;	     /* -1: never kill; UNITFILE_OWN_TIME: the instance's own */
 };
 #define UNITFILE_OWN_TIME -2

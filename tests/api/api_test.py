@@ -5,7 +5,7 @@ import io, json, os, re, signal, socket, stat, subprocess, tarfile, threading, t
 
 from caisson_api import Serve, Unix, frames, routes_were_called
 from docker_shapes import SHAPES
-from caisson_test import TOP, Failed, Tty, check, main, same, test, wait_for
+from caisson_test import TOP, Failed, Tty, check, main, same, test, wait_for, watches
 
 @test(needs="root")
 def system(env):
@@ -225,9 +225,9 @@ def a_life(env):
         codes = []
         t = threading.Thread(target=lambda: codes.append(s.json("POST", c + "/wait?condition=next-exit")["StatusCode"]))
         t.start()
-        time.sleep(0.3)
+        watches()
         s.json("POST", c + "/kill?signal=TERM", want=204)
-        t.join(20)
+        t.join(300)
         same(codes, [5], "code that was waited for")
         same(s.json("POST", c + "/wait")["StatusCode"], 5, "code of what does not run")
         s.error("POST", c + "/wait?condition=x", 400, "condition")

@@ -15,7 +15,7 @@ touch /up; sleep 1000"""
 
 def start(env, name, script=CHANGE, *args):
     env.run("run", "-d", "--name", name, *args, TINY, "sh", "-c", script).ok()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while env.run("exec", name, "test", "-e", "/up").code:
         check(time.monotonic() < deadline and env.run("inspect", name).json()[0]["State"]["Running"], env.run("logs", name).err)
         time.sleep(0.02)

@@ -10,7 +10,7 @@ TINY = "caisson/tiny"
 
 def start(env, name, *args):
     env.run("run", "-d", "--name", name, *args, TINY, "sh", "-c", "mkdir -p /d/sub; echo one >/d/a; echo two >/d/sub/b; ln -s a /d/link; ln -s /d/sub /d/dirlink; chmod 4755 /d/a; touch /up; sleep 1000").ok()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while env.run("exec", name, "test", "-e", "/up").code:
         check(time.monotonic() < deadline, "the instance is ready")
 

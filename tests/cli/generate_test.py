@@ -101,6 +101,11 @@ def a_unit_stands_in_front_of_an_instance(env):
     got = dict(lines(unit))
     same([got[k] for k in ("Restart", "RestartSec", "TimeoutStopSec")], ["always", "7", "infinity"], "as asked")
     same(command(env, unit, "ExecStop"), ["stop", "--time", "-1", i], "by its id")
+    for more, want in (([], None), (["--restart-sec", "-1"], None), (["--restart-sec", "0"], "0")):
+        unit = env.run("generate", "systemd", *more, "web").ok().out
+        verified(env, unit)
+        same(dict(lines(unit)).get("RestartSec"), want, f"RestartSec with {more}")
+    env.run("generate", "systemd", "--restart-sec", "-2", "web").error(2, "--restart-sec")
     env.run("rm", "web").ok()
 
 

@@ -3,9 +3,9 @@
 # timeout: 400
 """Instances from the command line: what is not the same list for both walls.  Races, killed commands, output that
 nobody reads, formats."""
-import json, os, pathlib, re, signal, subprocess, threading, time
+import json, os, pathlib, re, signal, subprocess, threading
 
-from caisson_test import check, main, same, test, wait_for
+from caisson_test import check, main, same, test, wait_for, watches
 
 TINY = "caisson/tiny"
 
@@ -77,15 +77,11 @@ def a_reader_that_goes_away_ends_the_instance(env):
 
 @test(needs="root")
 def a_slow_client_does_not_stop_the_instance(env):
-    env.run("run", "-d", "--name", "noisy", "--network", "none", TINY, "sh", "-c",
-            "read go </tmp/go; dd if=/dev/zero bs=64k count=160 2>/dev/null | tr '\\0' x; echo; echo done").ok()
-    env.run("exec", "noisy", "mkfifo", "/tmp/go")
-    env.run("rm", "-f", "noisy").ok()
     # The process starts to write when we are attached and do not read.
     env.run("run", "-d", "--name", "noisy", "--network", "none", TINY, "sh", "-c",
             "until test -e /tmp/go; do sleep 0.05; done; dd if=/dev/zero bs=64k count=160 2>/dev/null | tr '\\0' x; echo; echo done").ok()
     slow = env.start("attach", "--no-stdin", "noisy")
-    time.sleep(0.3)
+    wait_for(lambda: env.run("events", "--since", "1m", "--until", "0s", "--filter", "event=attach", "--filter", "container=noisy").ok().out, what="attached")
     env.run("exec", "noisy", "touch", "/tmp/go").ok()
     same(env.run("wait", "noisy", timeout=60).ok().out, "0\n", "exit code")
     slow.p.kill()
@@ -215,8 +211,8 @@ def wait_for_what_is_asked(env):
     env.run("run", "-d", "--name", "w", "--network", "none", TINY, "sh", "-c", "exit 4").ok()
     env.run("wait", "w").ok(out="4\n")
     nxt, gone = env.start("wait", "--condition", "next-exit", "w"), env.start("wait", "--condition=removed", "w")
-    time.sleep(0.3)
-    check(nxt.p.poll() is None and gone.p.poll() is None, "wait did not wait")
+    watches(nxt)
+    watches(gone)
     env.run("start", "w").ok()
     nxt.finish(20).ok(out="4\n")
     check(gone.p.poll() is None, "it is not removed yet")
@@ -263,7 +259,7 @@ def the_journal_is_bounded_and_followed_across_files(env):
     """Large events by many commands at once, and a reader that follows loses none of them."""
     label = "l=" + "x" * 20000
     live = env.start("events", "--filter", "event=create", "--format", "{{.Actor.Attributes.name}}")
-    time.sleep(0.3)
+    watches(live)
     for i in range(4):
         ts = [threading.Thread(target=env.run, args=("create", "--name", f"n{i}-{k}", "-l", label, TINY, "true")) for k in range(25)]
         [t.start() for t in ts]

@@ -220,6 +220,25 @@ def read_until(fd, seen, pattern, timeout, what):
         seen += more
 
 
+def watches(p=None):
+    """Wait until a command that was started, or any process of this file's, has its watch (inotify) and sleeps: what
+    happens from now on reaches it."""
+    def asleep(pid):
+        d = f"/proc/{pid}"
+        try:
+            watch = any("inotify" in os.readlink(f"{d}/fd/{n}") for n in os.listdir(f"{d}/fd"))
+            return watch and "poll" in pathlib.Path(f"{d}/wchan").read_text()
+        except OSError:
+            return False
+
+    def one():
+        if p and p.p.poll() is not None:
+            raise Failed(f"{p.args} ended: {p.finish().err}")
+        with as_root():
+            return any(asleep(pid) for pid in ([p.pid] if p else [n for n in os.listdir("/proc") if n.isdigit()]))
+    wait_for(one, what="somebody watches")
+
+
 class Tty:
     """A command on a terminal of its own."""
     def __init__(self, args, env, rows=24, cols=80):
