@@ -15,8 +15,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct jbind *const tables[] = {&apinetwork_table, &apivolume_table, &apicommit_table,
-					      &apiauth_table};
+	const struct jbind *const tables[] = {
+	    &apinetwork_table, &apivolume_table,	  &apicommit_table,
+	    &apiauth_table,    &apinetwork_connect_table, &apinetwork_disconnect_table};
 	auto_arena struct arena a = ARENA_INIT;
 	auto_buf struct buf text = BUF_INIT(1 << 20);
 	struct request change;

@@ -146,9 +146,6 @@ static int dispatch(struct apicall *c, const char *path, struct err *e)
 	if (!c->route)
 		return other ? apicall_refuse(c, 405, "method not allowed", e)
 			     : apicall_refuse(c, 404, "page not found", e);
-	if (!c->route->run)
-		return err_set(e, ERR_UNSUPPORTED, "%s %s (%s) is not there yet in caisson",
-			       c->route->method, c->route->path, c->route->what);
 	r = check_query(c, e);
 	return r < 0 ? r : c->route->run(c, e);
 }
@@ -285,6 +282,5 @@ void api_routes(struct buf *out)
 {
 	buf_puts(out, "| method | path | parameters | |\n|---|---|---|---|\n");
 	for (const struct apiroute *r = apiroute_table; r->method; r++)
-		buf_printf(out, "| %s | `%s` | %s | %s%s |\n", r->method, r->path, r->query,
-			   r->run ? "" : "501: ", r->what);
+		buf_printf(out, "| %s | `%s` | %s | %s |\n", r->method, r->path, r->query, r->what);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/apibody.h"
+#include "api/apiendpoint.h"
 #include "api/apihost.h"
 #include "api/apiread.h"
 #include "base/buf.h"
@@ -81,37 +82,6 @@ static int entrypoint(const char *json, struct arena *a, struct request *q, stru
 			arena_strs_add(a, &q->entrypoint, arena_dup(a, s));
 	}
 	return json_is_array(j) ? 0 : err_set(e, ERR_USAGE, "Entrypoint is no list of strings");
-}
-
-struct net_walk {
-	const struct request *q;
-	struct err *e;
-};
-
-static int endpoint(const char *name, struct json *v, void *arg)
-{
-	const struct net_walk *w = arg;
-
-	if (!streq(name, "default") && !streq(name, w->q->network))
-		return err_set(w->e, ERR_UNSUPPORTED,
-			       "NetworkingConfig: a second network ('%.60s') is not possible here",
-			       name);
-	return apiread_nothing(v) ? 0
-				  : err_set(w->e, ERR_UNSUPPORTED,
-					    "NetworkingConfig.EndpointsConfig.%.60s: addresses and "
-					    "aliases are not possible here",
-					    name);
-}
-
-static int networking(const char *key, struct json *v, void *arg)
-{
-	const struct net_walk *w = arg;
-
-	if (!streq(key, "EndpointsConfig"))
-		return apiread_nothing(v) ? 0
-					  : err_set(w->e, ERR_UNSUPPORTED,
-						    "NetworkingConfig.%.60s is not known", key);
-	return json_is_object(v) ? json_each(v, endpoint, arg) : 0;
 }
 
 static bool same_place(const char *x, size_t n, const char *y)
@@ -209,7 +179,6 @@ static int process(const struct create *b, struct arena *a, struct request *q, s
 int apibody_create(const char *text, size_t len, struct arena *a, struct request *out,
 		   struct err *e)
 {
-	struct net_walk w = {out, e};
 	auto_json struct json *j = NULL;
 	struct create b = {0};
 	int r = apiread_parse(text, len, &j, e);
@@ -221,7 +190,7 @@ int apibody_create(const char *text, size_t len, struct arena *a, struct request
 		r = apihost_read(b.host, a, out, e);
 	if (r == 0)
 		r = process(&b, a, out, e);
-	return r < 0 ? r : apiread_each(b.networking, "NetworkingConfig", networking, &w, e);
+	return r < 0 ? r : apiendpoint_networking(b.networking, a, out, e);
 }
 
 /* ---- exec ---- */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/apicall.h"
+#include "api/apiendpoint.h"
 #include "api/apiread.h"
 #include "api/apiroute.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "engine/lookup.h"
 #include "engine/members.h"
 #include "engine/network_ctl.h"
+#include "engine/plug.h"
 #include "engine/prune.h"
 
 /* ---- POST /networks/create ---- */
@@ -186,4 +189,66 @@ int apinetwork_prune(struct apicall *c, struct err *e)
 	members_list(&w, "NetworksDeleted", &done.networks, "[]");
 	buf_puts(&b, "}\n");
 	return apicall_json(c, 200, &b, e);
+}
+
+/* ---- who is on it ---- */
+
+struct plug {
+	const char *container;
+	struct apiendpoint endpoint;
+	bool force;
+};
+#define P(member, key, type, ...) JB(struct plug, member, key, JBIND_##type, ##__VA_ARGS__)
+static const struct jbind_field connect_fields[] = {
+    P(container, "Container", STR), P(endpoint, "EndpointConfig", OBJ, .sub = &apiendpoint_table),
+    JB_END};
+const struct jbind apinetwork_connect_table = {sizeof(struct plug), connect_fields, false};
+
+/* A network that is gone, or an instance that does not answer, does not keep it back here. */
+static const struct jbind_field disconnect_fields[] = {P(container, "Container", STR),
+						       P(force, "Force", BOOL), JB_END};
+const struct jbind apinetwork_disconnect_table = {sizeof(struct plug), disconnect_fields, false};
+#undef P
+
+struct meeting {
+	struct plug said;
+	struct network n;
+	struct lookup l;
+};
+
+static int meet(struct apicall *c, const struct jbind *t, struct meeting *m, struct err *e)
+{
+	auto_buf struct buf body = BUF_INIT(APICALL_BODY_MAX);
+	int r = apicall_body(c, &body, e);
+
+	*m = (struct meeting){0};
+	if (r == 0)
+		r = apiread_body(t, body.p, body.len, &m->said, c->a, e);
+	if (r == 0 && (!m->said.container || !*m->said.container))
+		return err_set(e, ERR_USAGE, "the body names no instance (Container)");
+	if (r == 0)
+		r = find(c, &m->n, e);
+	return r < 0 ? r : lookup_find(c->s, m->said.container, c->a, &m->l, e);
+}
+
+int apinetwork_connect(struct apicall *c, struct err *e)
+{
+	struct plug_want want;
+	struct meeting m;
+	int r = meet(c, &apinetwork_connect_table, &m, e);
+
+	apiendpoint_want(&m.said.endpoint, &want);
+	if (r == 0)
+		r = plug_connect(c->s, &m.n, &m.l, &want, e);
+	return r < 0 ? r : exchange_send(c->x, 200, NULL, "", 0, e);
+}
+
+int apinetwork_disconnect(struct apicall *c, struct err *e)
+{
+	struct meeting m;
+	int r = meet(c, &apinetwork_disconnect_table, &m, e);
+
+	if (r == 0)
+		r = plug_disconnect(c->s, &m.n, &m.l, e);
+	return r < 0 ? r : exchange_send(c->x, 200, NULL, "", 0, e);
 }

@@ -11,7 +11,11 @@
 #define C    "/containers/{}"
 #define I    "/images/{*}"
 
-#define ATTACH	     "logs stream stdin stdout stderr"
+#define ATTACH "logs stream stdin stdout stderr"
+#define BUILD                                                                                      \
+	"dockerfile t extrahosts remote q nocache cachefrom pull rm forcerm memory memswap "       \
+	"cpushares cpusetcpus cpusetmems cpuperiod cpuquota buildargs shmsize squash labels "      \
+	"networkmode platform target outputs version isolation cgroupparent ulimits securityopt"
 #define LOGS	     "follow stdout stderr since until timestamps tail details"
 #define SWARM_UPDATE "version rotateWorkerToken rotateManagerToken rotateManagerUnlockKey"
 
@@ -56,6 +60,8 @@ const struct apiroute apiroute_table[] = {
     {GET, "/networks", "filters", apinetwork_list, "list networks"},
     {POST, "/networks/create", "", apinetwork_create, "make a network"},
     {POST, "/networks/prune", "filters", apinetwork_prune, "remove unused networks"},
+    {POST, "/networks/{}/connect", "", apinetwork_connect, "take an instance to it"},
+    {POST, "/networks/{}/disconnect", "", apinetwork_disconnect, "take an instance off it"},
     {GET, "/networks/{}", "verbose scope", apinetwork_inspect, "describe a network"},
     {DEL, "/networks/{}", "", apinetwork_remove, "remove a network"},
     {GET, "/volumes", "filters", apivolume_list, "list volumes"},
@@ -63,6 +69,8 @@ const struct apiroute apiroute_table[] = {
     {POST, "/volumes/prune", "filters", apivolume_prune, "remove unused volumes"},
     {GET, "/volumes/{}", "", apivolume_inspect, "describe a volume"},
     {DEL, "/volumes/{}", "force", apivolume_remove, "remove a volume"},
+    {POST, "/build", BUILD, apibuild_run, "build an image"},
+    {POST, "/build/prune", "keep-storage all filters", apibuild_prune, "forget what builds kept"},
     /* In the words of a docker that has none. */
     {GET, "/plugins", "filters", apinone_plugins, "plugins: none"},
     {GET, "/plugins/privileges", "remote", apinone_plugin_new, "plugins: refused"},
@@ -126,11 +134,6 @@ const struct apiroute apiroute_table[] = {
      "an image of an instance"},
     {POST, "/auth", "", apiauth_check, "check credentials"},
     {GET, "/distribution/{*}/json", "", apitransfer_distribution, "an image of a registry"},
-    /* Known, and not there. */
-    {POST, "/networks/{}/connect", "", NULL, "connect an instance"},
-    {POST, "/networks/{}/disconnect", "", NULL, "disconnect an instance"},
-    {POST, "/build", "", NULL, "build an image"},
-    {POST, "/build/prune", "", NULL, "forget what builds kept"},
     {0},
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * apiroute - every endpoint of the API, in one table: what is served, what it takes, and what is
- * known by name but not there.  Dispatch, the check of parameters, docs/api/routes.md and the test
- * that every route is exercised come from it.
+ * apiroute - every endpoint of the API, in one table: what is served and what it takes.  Dispatch,
+ * the check of parameters, docs/api/routes.md and the test that every route is exercised come from
+ * it.
  */
 #ifndef API_APIROUTE_H
 #define API_APIROUTE_H
@@ -17,7 +17,7 @@ struct jbind;
 struct apiroute {
 	const char *method, *path; /* "{}" is one segment, "{*}" may hold slashes */
 	const char *query;	   /* parameters, separated by blanks */
-	int (*run)(struct apicall *c, struct err *e); /* NULL: answered with 501 */
+	int (*run)(struct apicall *c, struct err *e);
 	const char *what;
 };
 
@@ -82,6 +82,10 @@ const struct apiroute *apiroute_find(const char *method, const char *path, struc
 	X(apinone_search)                                                                          \
 	X(apinone_websocket)                                                                       \
 	X(apinone_buildkit)                                                                        \
+	X(apibuild_run)                                                                            \
+	X(apibuild_prune)                                                                          \
+	X(apinetwork_connect)                                                                      \
+	X(apinetwork_disconnect)                                                                   \
 	X(apiusage_top)                                                                            \
 	X(apiusage_stats)                                                                          \
 	X(apicontainer_update)                                                                     \
@@ -100,6 +104,7 @@ APIROUTE_HANDLERS(X)
 
 /* The bodies that are one table each; the others have a header of their own (apibody.h,
  * apihost.h). */
+extern const struct jbind apinetwork_connect_table, apinetwork_disconnect_table;
 extern const struct jbind apinetwork_table, apivolume_table, apicommit_table, apiauth_table;
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "api/apibuild.h"
 #include "api/apicall.h"
 #include "api/apiimage.h"
 #include "api/apiroute.h"
@@ -248,9 +249,10 @@ int apisystem_df(struct apicall *c, struct err *e)
 		df_instances(&w, &u, c->a);
 	if (r == 0)
 		r = df_volumes(c, &w, &u, e);
+	if (r == 0)
+		r = apibuild_usage(c, &w, e);
 	if (r < 0)
 		return r;
-	members_raw(&w, "BuildCache", "[]");
 	buf_puts(&b, "}");
 	return apicall_json(c, 200, &b, e);
 }

@@ -106,8 +106,6 @@ def what_create_refuses(env):
         no(501, "HostConfig.PortBindings.Frob", PortBindings={"80/tcp": [{"HostPort": "1", "Frob": 1}]})
         no(501, "HostConfig.BlkioDeviceReadBps.Frob", BlkioDeviceReadBps=[{"Path": "/dev/null", "Rate": 1, "Frob": 1}])
         s.error("POST", "/containers/create", 501, "KEY=VALUE", body={"Image": "caisson/tiny", "Env": ["A"]})
-        s.error("POST", "/containers/create", 501, "second network", body={"Image": "caisson/tiny", "NetworkingConfig": {"EndpointsConfig": {"other": {}}}})
-        s.error("POST", "/containers/create", 501, "aliases", body={"Image": "caisson/tiny", "NetworkingConfig": {"EndpointsConfig": {"default": {"Aliases": ["x"]}}}})
         s.error("POST", "/containers/create", 404, "nosuchimage", body={"Image": "nosuchimage"})
         # What says nothing is no wish.
         i = s.made(Healthcheck=None, NetworkDisabled=False, MacAddress="", OnBuild=[], HostConfig={"VolumesFrom": None, "Links": [], "DeviceRequests": None, "PidsLimit": 0},

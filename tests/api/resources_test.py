@@ -49,6 +49,38 @@ def networks(env):
         same(s.json("POST", "/networks/prune")["NetworksDeleted"], ["m"], "pruned")
 
 
+@test(needs="root,netns")
+def several_networks(env):
+    with Serve(env) as s:
+        for name, subnet in (("one", "10.203.1.0/24"), ("two", "10.203.2.0/24")):
+            s.json("POST", "/networks/create", {"Name": name, "IPAM": {"Config": [{"Subnet": subnet}]}}, want=201)
+        i = s.made(Cmd=["sleep", "100"], HostConfig={"NetworkMode": "one"}, MacAddress="02:00:00:00:00:09", NetworkingConfig={"EndpointsConfig": {
+            "one": {"Aliases": ["db", "db2"], "IPAMConfig": {"IPv4Address": "10.203.1.77"}, "NetworkID": "told", "Gateway": "told", "DNSNames": ["told"]},
+            "two": {"Aliases": ["other"], "IPAMConfig": {"IPv4Address": "10.203.2.78"}}}})
+        s.json("POST", f"/containers/{i}/start", want=204)
+        n = s.json("GET", f"/containers/{i}/json")["NetworkSettings"]["Networks"]
+        same({k: (v["IPAddress"], v["Aliases"]) for k, v in n.items()}, {"one": ("10.203.1.77", ["db", "db2"]), "two": ("10.203.2.78", ["other"])}, "networks")
+        same(n["one"]["MacAddress"], "02:00:00:00:00:09", "MacAddress")
+        same(s.ask("POST", "/networks/two/disconnect", {"Container": i, "Force": True}).status, 200, "disconnect")
+        same(list(s.json("GET", f"/containers/{i}/json")["NetworkSettings"]["Networks"]), ["one"], "networks after disconnect")
+        same(s.ask("POST", "/networks/two/connect", {"Container": i, "EndpointConfig": {"Aliases": ["again"], "IPAMConfig": {"IPv4Address": "10.203.2.5"}, "Links": None, "DriverOpts": {}}}).status, 200, "connect")
+        two = s.json("GET", f"/containers/{i}/json")["NetworkSettings"]["Networks"]["two"]
+        same((two["IPAddress"], two["Aliases"]), ("10.203.2.5", ["again"]), "network after connect")
+        check(i in s.json("GET", "/networks/two")["Containers"], "the network's own view")
+        s.error("POST", "/networks/two/connect", 409, body={"Container": i})
+        s.error("POST", "/networks/nosuch/connect", 404, "nosuch", body={"Container": i})
+        s.error("POST", "/networks/two/connect", 404, "nosuch", body={"Container": "nosuch"})
+        s.error("POST", "/networks/two/connect", 400, "Container", body={})
+        s.error("POST", "/networks/two/connect", 501, "EndpointConfig.Links", body={"Container": i, "EndpointConfig": {"Links": ["a:b"]}})
+        s.error("POST", "/networks/host/disconnect", 403, body={"Container": i})
+        for endpoint, status, word in (({"one": {"Links": ["a"]}}, 501, "one.Links"), ({"one": {"IPAMConfig": {"IPv6Address": "fd00::1"}}}, 501, "IPv6Address"), ({"nosuch": {}}, 404, "nosuch"),
+                                       ({"two": {"Aliases": ["a,ip=10.0.0.1"]}}, 400, "comma"), ([], 400, "EndpointsConfig")):
+            s.error("POST", "/containers/create", status, word, body={"Image": "caisson/tiny", "HostConfig": {"NetworkMode": "one"}, "NetworkingConfig": {"EndpointsConfig": endpoint}})
+        s.json("DELETE", f"/containers/{i}?force=1", want=204)
+        for name in ("one", "two"):
+            s.json("DELETE", f"/networks/{name}", want=204)
+
+
 @test(needs="root")
 def volumes(env):
     with Serve(env) as s:
