@@ -283,6 +283,7 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 	    .device_rules = strs_of(&i->device_cgroup_rule),
 	    .sysctls = strs_of(&i->sysctl),
 	    .cgroup_parent = i->cgroup_parent,
+	    .vm_cold = i->vm_template == VM_TEMPLATE_OFF,
 	    .cgroupns_host = i->cgroupns == CGROUPNS_HOST,
 	    .uts_host = i->uts && *i->uts,
 	    .userns_mode = i->userns,

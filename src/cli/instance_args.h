@@ -14,9 +14,11 @@ struct err;
 struct request;
 struct session;
 
-/* Values of --isolation and --cgroupns, in the order of their names in instance_opts.c. */
+/* Values of --isolation, --cgroupns and --vm-template, in the order of their names in
+ * instance_opts.c. */
 enum { ISOLATION_DEFAULT, ISOLATION_CONTAINER, ISOLATION_PROCESS, ISOLATION_VM, ISOLATION_HYPERV };
 enum { CGROUPNS_PRIVATE, CGROUPNS_HOST };
+enum { VM_TEMPLATE_AUTO, VM_TEMPLATE_OFF };
 
 /* Options of docker without a field here are refused by instance_opts.c. */
 struct instance_args {
@@ -27,7 +29,7 @@ struct instance_args {
 	const char *entrypoint, *stop_signal, *restart, *health_cmd, *log_driver, *cgroup_parent,
 	    *cpuset_cpus, *cpuset_mems, *uts, *userns, *runtime, *pid, *ipc, *pod;
 	int isolation, pull; /* pull: enum image_pull_policy */
-	int cgroupns, volume_driver;
+	int cgroupns, volume_driver, vm_template;
 	uint64_t memory, shm, memory_reservation, memory_swap; /* swap: UINT64_MAX is no limit */
 	bool no_healthcheck;
 	int64_t health_interval, health_timeout, health_start_period,

@@ -6,6 +6,7 @@
 static const char *const isolations[] = {"default", "container", "process", "vm", "hyperv", NULL};
 static const char *const pulls[] = {"missing", "always", "never", NULL};
 static const char *const cgroupns[] = {"private", "host", NULL};
+static const char *const vm_templates[] = {"auto", "off", NULL};
 static const char *const drivers[] = {"local", NULL};
 
 #define O(member, ...) OPT(struct instance_args, member, __VA_ARGS__)
@@ -157,6 +158,8 @@ const struct opt instance_opts_table[] = {
       .help = "user by name or id"),
     STR(userns, "userns", "MODE", "ids of its own: auto[:size=N]; host: the engine's (default)"),
     STR(uts, "uts", "host", "host name and domain name of the host"),
+    O(vm_template, .name = "vm-template", .type = OPT_ENUM, .arg = "MODE", .values = vm_templates,
+      .help = "auto: go on from a booted machine; off: boot this one"),
     O(volume, .name = "volume", .letter = 'v', .type = OPT_LIST, .arg = "[SOURCE:]DIR[:ro]",
       .help = "mount a host path or a volume"),
     O(volume_driver, .name = "volume-driver", .type = OPT_ENUM, .arg = "DRIVER", .values = drivers,

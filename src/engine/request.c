@@ -28,6 +28,7 @@ static const struct jbind_field fields[] = {
     F(image, JBIND_STR),
     F(name, JBIND_STR),
     F(isolation, JBIND_ENUM, .names = plan_isolation_names),
+    F(vm_cold, JBIND_BOOL),
     F(platform, JBIND_STR),
     F(pod, JBIND_STR),
     F(pod_share, JBIND_STRS),
@@ -383,6 +384,8 @@ int request_check(const struct request *q, struct err *e)
 		return r;
 	if (q->isolation == PLAN_VM && (r = check_vm(q, e)) < 0)
 		return r;
+	if (q->isolation != PLAN_VM && q->vm_cold)
+		return err_set(e, ERR_USAGE, "--vm-template is for --isolation vm");
 	if ((r = check_log(q, e)) < 0)
 		return r;
 	if (q->no_healthcheck &&

@@ -88,6 +88,7 @@ struct request {
 	const char *restart;			      /* "on-failure:3"; NULL: no */
 	const char *stop_signal;
 	struct jbind_optint stop_timeout_s;
+	bool vm_cold; /* --vm-template off */
 };
 
 extern const struct jbind request_table;

@@ -20,6 +20,7 @@
 #include "guest/procio.h"
 #include "guest/settings.h"
 #include "guest/statsjson.h"
+#include "guest/thaw.h"
 #include "runtime/cgroup.h"
 #include "runtime/proclist.h"
 #include "spec/wire.h"
@@ -320,6 +321,10 @@ static int request(struct agent *s, const struct message *m, struct err *e)
 		return settings_net(&m->nic, e);
 	case WIRE_FILE:
 		return settings_file(m->name, m->data, m->len, e);
+	case WIRE_PREPARE:
+		if (s->plan)
+			return err_set(e, ERR_CONFLICT, "the instance was started before");
+		return thaw_prepare(e);
 	case WIRE_START:
 		r = start(s, m, e);
 		return r < 0 ? r : 1;
@@ -337,10 +342,36 @@ static int request(struct agent *s, const struct message *m, struct err *e)
 	}
 }
 
+static void put_hello(struct agent *s)
+{
+	auto_buf struct buf b = BUF_INIT(1024);
+	struct utsname u;
+
+	uname(&u);
+	buf_printf(&b, "{\"version\":1,\"program\":\"caisson-guest\",\"kernel\":\"%s\"}",
+		   u.release);
+	wire_put(&s->out, WIRE_HELLO, 0, b.p, b.len);
+}
+
 static bool is_one_way(uint16_t type)
 {
 	return type == WIRE_STDIN || type == WIRE_WINDOW || type == WIRE_SIGNAL ||
 	       type == WIRE_RESIZE || type == WIRE_POWEROFF || type == WIRE_HELLO;
+}
+
+/* The machine is somebody's now: new numbers first of all, then its devices. */
+static int wake(struct agent *s, const struct message *m, struct err *e)
+{
+	int r;
+
+	if (s->plan)
+		return err_set(e, ERR_CONFLICT, "WAKE of an instance that was started");
+	r = settings_entropy(m->data, m->len, e);
+	if (r == 0)
+		r = thaw_wake(e);
+	if (r == 0)
+		put_hello(s);
+	return r;
 }
 
 static int handle(struct agent *s, const struct wire_frame *f, struct err *e)
@@ -354,7 +385,9 @@ static int handle(struct agent *s, const struct wire_frame *f, struct err *e)
 	if (f->type == WIRE_START)
 		keep = &s->plan_arena;
 	r = message_parse(f, keep, &m, e);
-	if (r == 0 && is_one_way(f->type)) {
+	if (r == 0 && f->type == WIRE_WAKE) {
+		r = wake(s, &m, e);
+	} else if (r == 0 && is_one_way(f->type)) {
 		r = one_way(s, &m, e);
 	} else if (r == 0 && !(s->setup_failed && f->stream == 1)) {
 		r = request(s, &m, &answer);
@@ -371,17 +404,6 @@ static int handle(struct agent *s, const struct wire_frame *f, struct err *e)
 }
 
 /* ---- the loop ---- */
-
-static void put_hello(struct agent *s)
-{
-	auto_buf struct buf b = BUF_INIT(1024);
-	struct utsname u;
-
-	uname(&u);
-	buf_printf(&b, "{\"version\":1,\"program\":\"caisson-guest\",\"kernel\":\"%s\"}",
-		   u.release);
-	wire_put(&s->out, WIRE_HELLO, 0, b.p, b.len);
-}
 
 static void reap(struct agent *s)
 {

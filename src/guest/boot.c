@@ -8,7 +8,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -20,9 +22,10 @@
 #define LIST_MAX     65536
 #define PORT_WAIT_MS 5000
 
-/* The one state of this file: the initramfs' /modules, kept open because the directory has no path
- * after the change of root. */
+/* The state of this file: the initramfs' /modules, kept open because the directory has no path
+ * after the change of root, and which groups are loaded, each by its first letter. */
 static int modules_fd = -1;
+static bool loaded[UCHAR_MAX + 1];
 
 struct kernel_fs {
 	const char *target, *type, *options;
@@ -112,9 +115,13 @@ static int load(const char *file, struct err *e)
 int boot_modules(const char *group, struct err *e)
 {
 	auto_free char *text = NULL;
-	ssize_t n = file_read(modules_fd, "list", LIST_MAX, &text);
+	bool *done = &loaded[(unsigned char)*group];
 	char *save = NULL;
+	ssize_t n;
 
+	if (*done)
+		return 0;
+	n = file_read(modules_fd, "list", LIST_MAX, &text);
 	if (n < 0) {
 		errno = (int)-n;
 		return err_sys(e, "/modules/list");
@@ -129,6 +136,7 @@ int boot_modules(const char *group, struct err *e)
 		if (r < 0)
 			return r;
 	}
+	*done = true;
 	return 0;
 }
 

@@ -127,6 +127,7 @@ int message_parse(const struct wire_frame *f, struct arena *a, struct message *o
 	case WIRE_TIME:
 		return get_time(f, out, e);
 	case WIRE_ENTROPY:
+	case WIRE_WAKE:
 		return get_data(f, MESSAGE_ENTROPY_MAX, out, e);
 	case WIRE_NET:
 		return jbind_parse(&plan_nic_table, (const char *)f->data, f->len, &out->nic, a,
@@ -149,6 +150,7 @@ int message_parse(const struct wire_frame *f, struct arena *a, struct message *o
 		return jbind_parse(&plan_resources_table, (const char *)f->data, f->len,
 				   &out->resources, a, "resources", e);
 	case WIRE_STATS:
+	case WIRE_PREPARE:
 	case WIRE_TOP:
 	case WIRE_PAUSE:
 	case WIRE_RESUME:

@@ -80,6 +80,21 @@ struct by_mac {
 	int found;
 };
 
+/* In a machine that goes on from a template the interfaces have no address of anybody's yet, but
+ * their order. */
+static int match_blank(const struct netlink_link *l, void *arg)
+{
+	struct by_mac *b = arg;
+	uint8_t blank[6];
+
+	netlink_mac_parse(PLAN_NIC_BLANK_MAC "00", blank);
+	if (memcmp(l->mac, blank, 5) == 0 && (!b->found || l->mac[5] < b->link.mac[5])) {
+		b->link = *l;
+		b->found = 1;
+	}
+	return 0;
+}
+
 static int match_mac(const struct netlink_link *l, void *arg)
 {
 	struct by_mac *b = arg;
@@ -175,6 +190,11 @@ static int configure(struct nlmsg_sock *s, const struct plan_nic *nic)
 
 	if (r == 0)
 		r = netlink_link_each(s, match_mac, &b);
+	if (r == 0 && !b.found) {
+		r = netlink_link_each(s, match_blank, &b);
+		if (r == 0 && b.found)
+			r = netlink_link_mac(s, b.link.index, b.mac);
+	}
 	if (r == 0 && !b.found)
 		r = -ENODEV;
 	if (r == 0 && !streq(b.link.name, nic->name))

@@ -41,6 +41,7 @@
 #define DATA_MAX       (64u << 10)
 #define GREETING_MAX   (4u << 20)
 #define BOOT_TIMEOUT_S 180 /* a kernel on a busy TCG host takes seconds, not minutes */
+#define WAKE_TIMEOUT_S 30  /* it was booted before */
 #define KILL_GRACE_S   3   /* for the agent to do it; then QEMU goes */
 #define STOP_MS	       10000
 
@@ -62,7 +63,8 @@ struct machine {
 	struct wire_reader reader;
 	struct outq out;
 	bool greeted, dying;
-	bool oom; /* in the guest */
+	bool over; /* the maker of a template has answered: the instance's own machine follows */
+	bool oom;  /* in the guest */
 	struct asked *asked;
 	uint32_t asked_last, asked_count;
 	/* What it booted with; a running machine cannot have more. */
@@ -175,12 +177,23 @@ static void machine_kill(struct machine *m)
 		syscall(SYS_pidfd_send_signal, vm_pidfd(m->vm), SIGKILL, NULL, 0);
 }
 
+static void again(struct machine *m, bool cold);
+
 static void fail(struct server *s, const struct err *why)
 {
 	struct proc *p = server_main(s);
+	struct machine *m = machine_of(s);
 
 	if (p->ended)
 		return;
+	/* Whatever a template brings about, the instance runs without one as well. */
+	if (!m->dying &&
+	    (vm_role(m->vm) == VM_MAKER || (vm_role(m->vm) == VM_CLONE && !m->greeted))) {
+		vm_discard(m->vm, why);
+		again(m, true);
+		return;
+	}
+	m->dying = true;
 	if (!p->started) {
 		server_failed(p, why);
 		return;
@@ -221,11 +234,12 @@ static void timer_ready(struct watch *w, uint32_t events)
 	struct err why = ERR_INIT;
 
 	loop_drop(w);
-	if (m->dying || m->greeted) {
+	if (m->dying || (m->greeted && vm_role(m->vm) != VM_MAKER)) {
 		machine_kill(m);
 		return;
 	}
-	err_set(&why, ERR_TIMEOUT, "the guest did not come up in %d s", BOOT_TIMEOUT_S);
+	err_set(&why, ERR_TIMEOUT, "the guest did not come up in %d s",
+		vm_role(m->vm) == VM_CLONE ? WAKE_TIMEOUT_S : BOOT_TIMEOUT_S);
 	fail(m->server, &why);
 }
 
@@ -339,7 +353,8 @@ static int on_hello(struct machine *m, struct err *e)
 	if (r < 0)
 		return r;
 	m->greeted = true;
-	loop_drop(&m->timer);
+	if (vm_role(m->vm) != VM_MAKER)
+		loop_drop(&m->timer);
 	outq_add(&m->out, b.p, b.len);
 	flush(m);
 	return 0;
@@ -385,6 +400,14 @@ static int on_frame(struct machine *m, const struct wire_frame *f, struct err *e
 		return on_hello(m, e);
 	if (!m->greeted)
 		return broken(e, f);
+	if (vm_role(m->vm) == VM_MAKER) {
+		if (f->type == WIRE_ERR)
+			return wire_err(f, e);
+		if (f->type != WIRE_OK)
+			return broken(e, f);
+		m->over = true;
+		return vm_freeze(m->vm, e);
+	}
 	if (f->stream >= ASKED_FIRST && (f->type == WIRE_OK || f->type == WIRE_ERR)) {
 		on_answer(m, f);
 		return 0;
@@ -436,6 +459,7 @@ static int on_frame(struct machine *m, const struct wire_frame *f, struct err *e
 static void stream_ready(struct watch *w, uint32_t events)
 {
 	struct machine *m = loop_owner(w, struct machine, stream);
+	const struct vm *vm = m->vm;
 	struct server *s = m->server;
 	struct wire_frame f;
 	struct err e = ERR_INIT;
@@ -461,10 +485,12 @@ static void stream_ready(struct watch *w, uint32_t events)
 	while (!s->ended && (r = wire_next(&m->reader, &f, &e)) != 0) {
 		if (r > 0)
 			r = on_frame(m, &f, &e);
-		if (r < 0) {
-			m->dying = true;
+		if (r < 0)
 			fail(s, &e);
-		}
+		else if (m->over)
+			again(m, false);
+		if (r < 0 || m->vm != vm) /* the reader is another one's */
+			return;
 	}
 }
 
@@ -510,7 +536,8 @@ static const char *compiled_filter(const struct plan *p, struct arena *a)
 	return path;
 }
 
-static int run_machine(struct machine *m, const struct plan *p, struct arena *a, struct err *e)
+static int run_machine(struct machine *m, const struct plan *p, bool cold, struct arena *a,
+		       struct err *e)
 {
 	const struct server_setup *set = m->server->setup;
 	const char *send[] = {compiled_filter(p, a), NULL};
@@ -518,6 +545,8 @@ static int run_machine(struct machine *m, const struct plan *p, struct arena *a,
 	    .kernel_dirs = hostinfo_kernel_dirs(set->data, a),
 	    .send = send,
 	    .agent = arena_printf(a, "%s/caisson-guest", set->libexec),
+	    .guestmem = arena_printf(a, "%s/caisson-guestmem.so", set->libexec),
+	    .cold = cold,
 	    .cache_dir = arena_printf(a, "%s/cache/vm", set->root),
 	    .taps = set->taps,
 	    .tap_count = set->n_taps,
@@ -530,6 +559,7 @@ static int run_machine(struct machine *m, const struct plan *p, struct arena *a,
 
 static int watch_machine(struct machine *m, struct err *e)
 {
+	auto_buf struct buf first = BUF_INIT(4096);
 	struct loop *l = &m->server->loop;
 	int stream = fcntl(vm_fd(m->vm), F_DUPFD_CLOEXEC, 3);
 	int ended = fcntl(vm_pidfd(m->vm), F_DUPFD_CLOEXEC, 3);
@@ -540,7 +570,11 @@ static int watch_machine(struct machine *m, struct err *e)
 	    loop_watch(l, &m->ended, ended, EPOLLIN, ended_ready) < 0 ||
 	    (text >= 0 && loop_watch(l, &m->text, text, EPOLLIN, text_ready) < 0))
 		return err_set(e, ERR_SYSTEM, "the virtual machine cannot be watched");
-	set_timer(m, BOOT_TIMEOUT_S);
+	set_timer(m, vm_role(m->vm) == VM_CLONE ? WAKE_TIMEOUT_S : BOOT_TIMEOUT_S);
+	if (vm_first(m->vm, &first, e) < 0)
+		return -EIO;
+	outq_add(&m->out, first.p, first.len);
+	flush(m);
 	return 0;
 }
 
@@ -575,29 +609,65 @@ static int create(struct server *s, struct err *e)
 	return 0;
 }
 
+static int begin(struct machine *m, struct plan *p, bool cold, struct arena *a, struct err *e)
+{
+	const struct gate *g = gate_of(server_main(m->server));
+	int r;
+
+	/* The terminal has its size from the first moment: the client told it before the start. */
+	if (p->process && g->rows)
+		p->process->console_size =
+		    (struct plan_console){.height = g->rows, .width = g->columns};
+	r = run_machine(m, p, cold, a, e);
+	return r < 0 ? r : watch_machine(m, e);
+}
+
 static void start(struct server *s)
 {
 	auto_arena struct arena a = ARENA_INIT;
 	struct machine *m = machine_of(s);
 	struct err e = ERR_INIT;
 	struct plan *p;
-	const struct gate *g = gate_of(server_main(s));
 	int r = server_plan(s, &a, &p, &e);
 
-	/* The terminal has its size from the first moment: the client told it before the start. */
-	if (r == 0 && p->process && g->rows)
-		p->process->console_size =
-		    (struct plan_console){.height = g->rows, .width = g->columns};
 	if (r == 0)
 		remember(m, p);
 	if (r == 0)
 		r = make_cgroup(m, p, &a, &e);
 	if (r == 0)
-		r = run_machine(m, p, &a, &e);
-	if (r == 0)
-		r = watch_machine(m, &e);
+		r = begin(m, p, false, &a, &e);
 	if (r < 0)
 		server_failed(server_main(s), &e);
+}
+
+static void put_away(struct machine *m)
+{
+	loop_drop(&m->timer);
+	loop_drop(&m->stream);
+	loop_drop(&m->text);
+	loop_drop(&m->ended);
+	vm_done(m->vm);
+	m->vm = NULL;
+}
+
+/* The next machine of this start: after the one that made a template, or the one that a template
+ * did not bring up. */
+static void again(struct machine *m, bool cold)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct err e = ERR_INIT;
+	struct plan *p;
+	int r;
+
+	put_away(m);
+	outq_done(&m->out);
+	wire_reader_done(&m->reader);
+	m->greeted = m->over = false;
+	r = server_plan(m->server, &a, &p, &e);
+	if (r == 0)
+		r = begin(m, p, cold, &a, &e);
+	if (r < 0)
+		server_failed(server_main(m->server), &e);
 }
 
 static int exec(struct server *s, struct proc *p, const struct plan_process *process, struct err *e)
@@ -779,17 +849,11 @@ static void end(struct server *s)
 		return;
 	if (m->stream.fd >= 0)
 		flush(m);
-	border = !m->out.len && m->greeted && !m->dying;
-	loop_drop(&m->timer);
-	loop_drop(&m->stream);
-	loop_drop(&m->text);
-	loop_drop(&m->ended);
-	if (m->vm) {
-		/* In the middle of a frame the agent would not understand POWEROFF. */
-		if (border)
-			vm_stop(m->vm, STOP_MS, &ignored);
-		vm_done(m->vm);
-	}
+	border = m->vm && !m->out.len && m->greeted && !m->dying;
+	/* In the middle of a frame the agent would not understand POWEROFF. */
+	if (border)
+		vm_stop(m->vm, STOP_MS, &ignored);
+	put_away(m);
 	if (m->cgroup) {
 		cgroup_kill(m->cgroup, SIGKILL, &ignored);
 		cgroup_remove(m->cgroup, &ignored);

@@ -334,6 +334,9 @@ struct plan_nic {
 	    *tap; /* VM: name of the tap device on the host; fd is handed over by number order */
 	int32_t mtu;
 };
+/* What the interfaces of a machine are called by before it is anybody's: the last byte is their
+ * position in the plan. */
+#define PLAN_NIC_BLANK_MAC "02:ca:15:50:6e:"
 struct plan_nics {
 	struct plan_nic *v;
 	size_t n;
@@ -345,6 +348,7 @@ struct plan_vm {
 	const char *initrd; /* path of its initramfs, made by vmm/initramfs.h */
 	uint64_t memory_bytes;
 	uint32_t cpus;
+	bool cold; /* boot it, whatever templates there are */
 };
 
 struct plan_caisson {

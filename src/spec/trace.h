@@ -21,10 +21,12 @@
 	X(CREATE, "create")   /* runtime: clone to ready */                                        \
 	X(CGROUP, "cgroup")                                                                        \
 	X(MOUNTS, "mounts")                                                                        \
-	X(EXEC, "exec")	  /* start released to execve done */                                      \
-	X(QEMU, "qemu")	  /* exec of QEMU to its first answer */                                   \
-	X(BOOT, "boot")	  /* guest kernel to agent's hello */                                      \
-	X(AGENT, "agent") /* hello to process started */                                           \
+	X(EXEC, "exec")		/* start released to execve done */                                \
+	X(QEMU, "qemu")		/* exec of QEMU to its first answer */                             \
+	X(BOOT, "boot")		/* guest kernel to agent's hello */                                \
+	X(TEMPLATE, "template") /* begin, end: one is made; mark: the machine goes on from one */  \
+	X(COLD, "cold")		/* mark: that failed, and the machine boots after all */           \
+	X(AGENT, "agent")	/* hello to process started */                                     \
 	X(FIRST_OUTPUT, "first-output")                                                            \
 	X(CLEANUP, "cleanup")                                                                      \
 	X(FETCH, "fetch")                                                                          \

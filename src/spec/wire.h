@@ -54,7 +54,9 @@ struct err;
 	X(STARTED, 24)	/* [u32 pid] the stream's process runs (execve succeeded) */               \
 	X(FILE, 25)	/* [u16 length, name, bytes] guest: keep a small file for a bind mount */  \
 	X(TOP, 26)	/* [] answered by OK with JSON top_list */                                 \
-	X(OOM, 27)	/* [u32] guest: so many processes were killed for want of memory so far */
+	X(OOM, 27)	/* [u32] guest: so many processes were killed for want of memory so far */ \
+	X(PREPARE, 28)	/* [] guest: get ready to be frozen, without the devices of anybody */     \
+	X(WAKE, 29)	/* [bytes: entropy] guest: take the devices that are there, say HELLO */
 
 enum wire_type {
 #define X(name, number) WIRE_##name = number,

@@ -19,7 +19,7 @@ struct kernel;
 
 struct initramfs_parts {
 	const struct kernel *kernel;
-	const char *agent;	 /* path of the static caisson-guest */
+	const char *agent; /* path of the static caisson-guest */
 };
 
 /* Append the whole archive to out, whose limit must have room for the agent and the modules. */

@@ -34,7 +34,8 @@ __attribute__((format(printf, 3, 4))) static void option(struct words *w, const 
 	free(text);
 }
 
-/* Every word was measured; docs/decisions/0007-how-a-vm-boots.md has the times. */
+/* Every word was measured; docs/decisions/0007-how-a-vm-boots.md has the times.  init_on_free=0: a
+ * page that a clone gave back is the template's when it comes again, not zero. */
 static void kernel_line(struct words *w, const struct machine *m)
 {
 	auto_buf struct buf b = BUF_INIT(4096);
@@ -42,7 +43,7 @@ static void kernel_line(struct words *w, const struct machine *m)
 	/* quiet: the emulated UART costs 0.8 s of a boot.  reboot=t: triple fault, which -no-reboot
 	 * turns into the end of QEMU. */
 	buf_puts(&b, "console=ttyS0 quiet reboot=t panic=-1 audit=0 random.trust_cpu=on "
-		     "cryptomgr.notests lsm= no_timer_check");
+		     "cryptomgr.notests lsm= no_timer_check init_on_free=0");
 	if (streq(m->accel, "tcg")) {
 		/* With ACPI there is no PIT to calibrate by: on a loaded host the kernel hangs in
 		 * calibration unless it is told.  An emulated TSC is the host's.  noreplace-smp:
@@ -54,12 +55,26 @@ static void kernel_line(struct words *w, const struct machine *m)
 	option(w, "-append", "%s", b.p);
 }
 
-static void board(struct words *w, const struct machine *m)
+static void memory(struct words *w, const struct machine *m)
 {
 	uint64_t mib = m->memory_bytes >> 20;
 
+	option(w, "-m", "%" PRIu64 "M", mib);
+	if (m->share_count)
+		option(w, "-object", "memory-backend-memfd,id=mem,size=%" PRIu64 "M,share=on", mib);
+	else if (m->memory_fd)
+		option(w, "-object",
+		       "memory-backend-file,id=mem,size=%" PRIu64
+		       "M,mem-path=/guestmem/%d,share=%s",
+		       mib, m->memory_fd, m->incoming ? "off" : "on");
+	if (m->incoming)
+		option(w, "-incoming", "defer");
+}
+
+static void board(struct words *w, const struct machine *m)
+{
 	option(w, "-M", "microvm,acpi=%s%s", m->acpi ? "on" : "off",
-	       m->share_count ? ",memory-backend=mem" : "");
+	       m->share_count || m->memory_fd ? ",memory-backend=mem" : "");
 	if (streq(m->accel, "tcg")) {
 		/* 32 MiB of translated code: as fast as more, and it bounds what QEMU grows to. */
 		option(w, "-accel", "tcg,tb-size=32");
@@ -69,9 +84,7 @@ static void board(struct words *w, const struct machine *m)
 		option(w, "-cpu", "host");
 	}
 	option(w, "-smp", "%u", m->cpus);
-	option(w, "-m", "%" PRIu64 "M", mib);
-	if (m->share_count)
-		option(w, "-object", "memory-backend-memfd,id=mem,size=%" PRIu64 "M,share=on", mib);
+	memory(w, m);
 	word(w, "-nodefaults");
 	word(w, "-no-user-config");
 	option(w, "-display", "none");
@@ -96,6 +109,12 @@ static void channels(struct words *w, const struct machine *m)
 
 static void disk(struct words *w, const struct machine_disk *d, size_t n)
 {
+	if (!d->fd) {
+		option(w, "-drive", "if=none,id=disk%zu,driver=null-co,size=1M%s", n,
+		       d->readonly ? ",readonly=on" : "");
+		option(w, "-device", "virtio-blk-device,drive=disk%zu,serial=%s", n, d->serial);
+		return;
+	}
 	/* The set's number is the descriptor's, which the extents in a VMDK text use too. */
 	option(w, "-add-fd", "fd=%d,set=%d", d->fd, d->fd);
 	for (size_t i = 0; i < d->extent_count; i++)
@@ -103,6 +122,16 @@ static void disk(struct words *w, const struct machine_disk *d, size_t n)
 	option(w, "-drive", "if=none,id=disk%zu,format=%s,file=/dev/fdset/%d%s", n, d->format,
 	       d->fd, d->readonly ? ",readonly=on" : ",auto-read-only=off,discard=unmap");
 	option(w, "-device", "virtio-blk-device,drive=disk%zu,serial=%s", n, d->serial);
+}
+
+static void nic(struct words *w, const struct machine_nic *n, size_t i)
+{
+	if (!n->fd) {
+		option(w, "-device", "virtio-net-device,mac=%s", n->mac);
+		return;
+	}
+	option(w, "-netdev", "tap,id=net%zu,fd=%d", i, n->fd);
+	option(w, "-device", "virtio-net-device,netdev=net%zu,mac=%s", i, n->mac);
 }
 
 int machine_args(const struct machine *m, struct arena *a, struct strs *argv, struct err *e)
@@ -125,15 +154,16 @@ int machine_args(const struct machine *m, struct arena *a, struct strs *argv, st
 	channels(&w, m);
 	for (size_t i = 0; i < m->disk_count; i++)
 		disk(&w, &m->disks[i], i);
-	for (size_t i = 0; i < m->nic_count; i++) {
-		option(&w, "-netdev", "tap,id=net%zu,fd=%d", i, m->nics[i].fd);
-		option(&w, "-device", "virtio-net-device,netdev=net%zu,mac=%s", i, m->nics[i].mac);
-	}
+	for (size_t i = 0; i < m->nic_count; i++)
+		nic(&w, &m->nics[i], i);
 	for (size_t i = 0; i < m->share_count; i++) {
 		option(&w, "-chardev", "socket,id=fs%zu,fd=%d", i, m->shares[i].fd);
 		option(&w, "-device", "vhost-user-fs-device,chardev=fs%zu,tag=%s", i,
 		       m->shares[i].tag);
 	}
+	/* They were loaded before the machine was frozen; once more would be private memory. */
+	if (m->incoming)
+		return 0;
 	option(&w, "-kernel", "%s", m->kernel);
 	option(&w, "-initrd", "%s", m->initrd);
 	kernel_line(&w, m);

@@ -19,14 +19,14 @@ struct err;
 struct machine_disk {
 	const char *serial; /* the guest finds it by this: "image", "rw" */
 	const char *format; /* "raw", "vmdk" */
-	int fd;		    /* opened read-only when .readonly, else read-write */
+	int fd;		    /* opened read-only when .readonly, else read-write; 0: empty place */
 	const int *extents; /* vmdk: the files its descriptor names as /dev/fdset/<number> */
 	size_t extent_count;
 	bool readonly;
 };
 
 struct machine_nic {
-	int fd; /* tap */
+	int fd; /* tap; 0: a place without a peer */
 	const char *mac;
 };
 
@@ -50,6 +50,11 @@ struct machine {
 	size_t nic_count;
 	const struct machine_share *shares;
 	size_t share_count;
+	/* The guest's memory is this file (vmtemplate.h): written when the machine is to be frozen,
+	 * mapped privately when it waits for state to go on from (QMP
+	 * migrate-incoming).  0: no file. */
+	int memory_fd;
+	bool incoming;
 };
 
 #define MACHINE_MEMORY_MIN (96ull << 20)

@@ -46,6 +46,43 @@ TEST(a_stock_kernel_under_tcg)
 	CHECK(!v.v[v.n]);
 }
 
+TEST(a_clone_maps_its_memory_privately_and_boots_nothing)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct machine m = plain;
+	struct strs v = {0}, made = {0};
+
+	m.memory_fd = 9;
+	CHECK_INT(machine_args(&m, &a, &made, NULL), 0);
+	CHECK_STR(value(&made, "-object", NULL),
+		  "memory-backend-file,id=mem,size=256M,mem-path=/guestmem/9,share=on");
+	CHECK_STR(value(&made, "-kernel", NULL), "/kernel");
+	m.incoming = true;
+	CHECK_INT(machine_args(&m, &a, &v, NULL), 0);
+	CHECK_STR(value(&v, "-object", NULL),
+		  "memory-backend-file,id=mem,size=256M,mem-path=/guestmem/9,share=off");
+	CHECK_STR(value(&v, "-incoming", NULL), "defer");
+	CHECK_STR(value(&v, "-kernel", NULL), "");
+	CHECK_STR(value(&v, "-append", NULL), "");
+}
+
+TEST(an_empty_place_is_a_device_without_anything_behind_it)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	static const struct machine_disk disk = {.serial = "image", .readonly = true};
+	static const struct machine_nic nic = {.mac = "02:ca:15:50:6e:00"};
+	struct machine m = plain;
+	struct strs v = {0};
+
+	m.disks = &disk;
+	m.nics = &nic;
+	m.disk_count = m.nic_count = 1;
+	CHECK_INT(machine_args(&m, &a, &v, NULL), 0);
+	CHECK_STR(value(&v, "-drive", NULL), "if=none,id=disk0,driver=null-co,size=1M,readonly=on");
+	CHECK_STR(value(&v, "-device", "virtio-net"), "virtio-net-device,mac=02:ca:15:50:6e:00");
+	CHECK_STR(value(&v, "-netdev", NULL), "");
+}
+
 TEST(kvm_is_not_told_the_clock)
 {
 	auto_arena struct arena a = ARENA_INIT;
@@ -113,5 +150,6 @@ TEST(refuses_too_little_memory_and_too_many_devices)
 	CHECK_INT(machine_args(&m, &a, &v, &e), -EOVERFLOW);
 }
 
-TEST_MAIN(T(a_stock_kernel_under_tcg), T(kvm_is_not_told_the_clock), T(disks_nics_and_shares),
-	  T(refuses_too_little_memory_and_too_many_devices))
+TEST_MAIN(T(a_stock_kernel_under_tcg), T(a_clone_maps_its_memory_privately_and_boots_nothing),
+	  T(an_empty_place_is_a_device_without_anything_behind_it), T(kvm_is_not_told_the_clock),
+	  T(disks_nics_and_shares), T(refuses_too_little_memory_and_too_many_devices))

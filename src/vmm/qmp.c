@@ -6,6 +6,7 @@
 #include "fmt/json.h"
 #include "spec/trace.h"
 #include "sys/fd.h"
+#include "sys/sock.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -74,6 +75,21 @@ static int fill(struct qmp *q, int64_t deadline_ns, struct err *e)
 	return 0;
 }
 
+/* The string that qmp_query() waits for, blanked where it is not printable. */
+static void keep_member(struct qmp *q, const char *line, size_t len)
+{
+	auto_json struct json *j = NULL;
+	const char *text;
+
+	if (json_parse(line, len, "QEMU's answer", &j, NULL) < 0)
+		return;
+	text = json_string(json_member(json_member(j, "return"), q->member));
+	snprintf(q->value, q->value_size, "%s", text ? text : "");
+	for (char *p = q->value; *p; p++)
+		if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e)
+			*p = '?';
+}
+
 /* The next line that is no event. */
 static int answer(struct qmp *q, int64_t deadline_ns, struct err *e)
 {
@@ -90,6 +106,8 @@ static int answer(struct qmp *q, int64_t deadline_ns, struct err *e)
 		}
 		used = (size_t)(end - q->line) + 1;
 		r = qmp_classify(q->line, used - 1, e);
+		if (r == QMP_RETURN && q->member)
+			keep_member(q, q->line, used - 1);
 		memmove(q->line, q->line + used, q->len - used);
 		q->len -= used;
 		if (r != QMP_EVENT)
@@ -97,8 +115,8 @@ static int answer(struct qmp *q, int64_t deadline_ns, struct err *e)
 	}
 }
 
-static int ask(struct qmp *q, const char *name, const char *args, int64_t deadline_ns,
-	       struct err *e)
+/* fd >= 0 goes along with the text. */
+static int say(const struct qmp *q, const char *name, const char *args, int fd, struct err *e)
 {
 	auto_buf struct buf line = BUF_INIT(256);
 	int r;
@@ -108,11 +126,22 @@ static int ask(struct qmp *q, const char *name, const char *args, int64_t deadli
 	if (args)
 		buf_printf(&line, ",\"arguments\":%s", args);
 	buf_puts(&line, "}\n");
-	r = fd_write_all(q->fd, line.p, line.len);
+	r = fd < 0 ? fd_write_all(q->fd, line.p, line.len)
+		   : sock_send_fds(q->fd, line.p, line.len, &fd, 1);
 	if (r < 0) {
 		errno = -r;
 		return err_sys(e, "QEMU's monitor");
 	}
+	return 0;
+}
+
+static int ask(struct qmp *q, const char *name, const char *args, int fd, int64_t deadline_ns,
+	       struct err *e)
+{
+	int r = say(q, name, args, fd, e);
+
+	if (r < 0)
+		return r;
 	r = answer(q, deadline_ns, e);
 	if (r == QMP_ERROR)
 		return -EIO;
@@ -121,7 +150,8 @@ static int ask(struct qmp *q, const char *name, const char *args, int64_t deadli
 	return r < 0 ? r : 0;
 }
 
-int qmp_command(struct qmp *q, const char *name, const char *args, int timeout_ms, struct err *e)
+static int command(struct qmp *q, const char *name, const char *args, int fd, int timeout_ms,
+		   struct err *e)
 {
 	int64_t deadline = trace_now_ns() + (int64_t)timeout_ms * 1000000;
 	int r;
@@ -130,13 +160,61 @@ int qmp_command(struct qmp *q, const char *name, const char *args, int timeout_m
 		r = answer(q, deadline, e);
 		if (r >= 0 && r != QMP_GREETING)
 			return err_set(e, ERR_CORRUPT, "QEMU does not greet");
-		if (r >= 0)
-			r = ask(q, "qmp_capabilities", NULL, deadline, e);
+		if (r >= 0 && !q->owed)
+			r = ask(q, "qmp_capabilities", NULL, -1, deadline, e);
 		if (r < 0)
 			return r;
 		q->ready = 1;
 	}
-	return ask(q, name, args, deadline, e);
+	for (; q->owed; q->owed--) {
+		r = answer(q, deadline, NULL);
+		if (r < 0)
+			return err_set(e, ERR_SYSTEM, "QEMU's monitor ended");
+	}
+	return ask(q, name, args, fd, deadline, e);
+}
+
+int qmp_command(struct qmp *q, const char *name, const char *args, int timeout_ms, struct err *e)
+{
+	return command(q, name, args, -1, timeout_ms, e);
+}
+
+int qmp_queue(struct qmp *q, const char *name, const char *args, struct err *e)
+{
+	int r = 0;
+
+	if (!q->ready && !q->owed) {
+		r = say(q, "qmp_capabilities", NULL, -1, e);
+		q->owed = 1;
+	}
+	if (r == 0)
+		r = say(q, name, args, -1, e);
+	q->owed++;
+	return r;
+}
+
+int qmp_send_fd(struct qmp *q, int fd, const char *name, int timeout_ms, struct err *e)
+{
+	auto_buf struct buf args = BUF_INIT(256);
+
+	buf_puts(&args, "{\"fdname\":");
+	json_quote(&args, name);
+	buf_puts(&args, "}");
+	return command(q, "getfd", args.p, fd, timeout_ms, e);
+}
+
+int qmp_query(struct qmp *q, const char *name, const char *member, char *out, size_t size,
+	      int timeout_ms, struct err *e)
+{
+	int r;
+
+	*out = '\0';
+	q->member = member;
+	q->value = out;
+	q->value_size = size;
+	r = command(q, name, NULL, -1, timeout_ms, e);
+	q->member = NULL;
+	return r;
 }
 
 void qmp_done(struct qmp *q)

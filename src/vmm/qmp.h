@@ -18,8 +18,12 @@ struct err;
 struct qmp {
 	int fd; /* a stream socket, owned */
 	char *line;
-	size_t len; /* bytes of .line that hold what has not been looked at */
-	int ready;  /* capabilities were negotiated */
+	size_t len;	    /* bytes of .line that hold what has not been looked at */
+	int ready;	    /* capabilities were negotiated */
+	int owed;	    /* answers to queued commands */
+	const char *member; /* of qmp_query(), while it runs */
+	char *value;
+	size_t value_size;
 };
 #define QMP_INIT ((struct qmp){.fd = -1})
 
@@ -32,6 +36,14 @@ int qmp_classify(const char *line, size_t len, struct err *e);
 /* Run a command, such as "stop".  args: JSON object, or NULL.  timeout_ms bounds the whole call.
  * Errors: ERR_TIMEOUT, ERR_CORRUPT, ERR_SYSTEM (also what QEMU refuses). */
 int qmp_command(struct qmp *q, const char *name, const char *args, int timeout_ms, struct err *e);
+/* Send a command and go on: its answer is read, and what it says forgotten, before that of the next
+ * qmp_command().  For a QEMU that has only been started: it answers when it is ready. */
+int qmp_queue(struct qmp *q, const char *name, const char *args, struct err *e);
+/* Hand QEMU a descriptor that commands call by name ("getfd"). */
+int qmp_send_fd(struct qmp *q, int fd, const char *name, int timeout_ms, struct err *e);
+/* Run a query and copy the string member of the object it returns; "" when there is none. */
+int qmp_query(struct qmp *q, const char *name, const char *member, char *out, size_t size,
+	      int timeout_ms, struct err *e);
 void qmp_done(struct qmp *q);
 
 #endif

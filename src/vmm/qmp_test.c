@@ -60,6 +60,26 @@ TEST(negotiates_once_and_skips_events)
 	qmp_done(&q);
 }
 
+TEST(what_was_queued_is_answered_first)
+{
+	struct err e = ERR_INIT;
+	char got[512] = {0}, status[8];
+	int far;
+	struct qmp q = said("{\"QMP\":{}}\r\n{\"return\":{}}\r\n{\"error\":{\"desc\":\"no\"}}\r\n"
+			    "{\"return\":{\"status\":\"comp\\u0007leted\"}}\r\n{\"return\":{}}\r\n",
+			    &far);
+
+	CHECK_INT(qmp_queue(&q, "first", NULL, &e), 0);
+	CHECK(read(far, got, sizeof(got) - 1) > 0);
+	CHECK_STR(got, "{\"execute\":\"qmp_capabilities\"}\n{\"execute\":\"first\"}\n");
+	CHECK_INT(qmp_query(&q, "query-migrate", "status", status, sizeof(status), 1000, &e), 0);
+	CHECK_STR(status, "comp?le"); /* as much as there is room for */
+	CHECK_INT(qmp_query(&q, "query-migrate", "status", status, sizeof(status), 1000, &e), 0);
+	CHECK_STR(status, "");
+	close(far);
+	qmp_done(&q);
+}
+
 TEST(silence_and_endless_lines_are_errors)
 {
 	struct err e = ERR_INIT;
@@ -79,4 +99,4 @@ TEST(silence_and_endless_lines_are_errors)
 }
 
 TEST_MAIN(T(tells_the_kinds_apart), T(negotiates_once_and_skips_events),
-	  T(silence_and_endless_lines_are_errors))
+	  T(what_was_queued_is_answered_first), T(silence_and_endless_lines_are_errors))

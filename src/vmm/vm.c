@@ -27,6 +27,7 @@
 #include "vmm/qmp.h"
 #include "vmm/share.h"
 #include "vmm/vmjail.h"
+#include "vmm/vmtemplate.h"
 
 #include <endian.h>
 #include <fcntl.h>
@@ -44,6 +45,10 @@
 #define QMP_WAIT_MS 5000
 #define SEED_BYTES  64
 #define PLAN_MAX    (4u << 20)
+#define SAVE_MS	    10000
+#define BINDS	    3
+/* What is in the memory file is not in the stream. */
+#define IGNORE_SHARED "{\"capabilities\":[{\"capability\":\"x-ignore-shared\",\"state\":true}]}"
 
 struct vm {
 	struct arena arena;
@@ -58,6 +63,10 @@ struct vm {
 	int *owned;	/* what QEMU is handed, in jail order */
 	bool *borrowed; /* this one belongs to the caller */
 	size_t owned_count;
+	enum vm_role role;
+	struct vmtemplate template;
+	const char *env; /* of QEMU */
+	int incoming;	 /* its descriptor of a clone's state */
 	char text[TEXT_MAX + 1];
 	size_t text_len;
 };
@@ -130,11 +139,28 @@ static int image_disk(struct vm *vm, struct machine_disk *d, struct err *e)
 	return 0;
 }
 
+/* Which devices there will be, before any is opened: that decides how the machine starts. */
+static void places(struct vm *vm, struct machine *m)
+{
+	const struct plan_rootfs *root = &vm->plan->caisson->rootfs;
+	struct machine_disk *v = arena_array(&vm->arena, 2, sizeof(*v));
+
+	if (root->disk.n)
+		v[m->disk_count++] = (struct machine_disk){.serial = "image", .readonly = true};
+	if (root->disk_rw)
+		v[m->disk_count++] = (struct machine_disk){.serial = "rw"};
+	m->disks = v;
+	m->nic_count = vm->plan->caisson->nics.n;
+	m->share_count = vm->guest.share_count;
+}
+
 static int disks(struct vm *vm, struct machine *m, struct err *e)
 {
 	const struct plan_rootfs *root = &vm->plan->caisson->rootfs;
 	struct machine_disk *v = arena_array(&vm->arena, 2, sizeof(*v));
 	int r = 0;
+
+	m->disk_count = 0;
 
 	if (root->disk.n) {
 		r = image_disk(vm, &v[m->disk_count++], e);
@@ -198,7 +224,7 @@ static int shares(struct vm *vm, const struct vm_files *files, int text_fd, stru
 }
 
 static int boot_files(struct vm *vm, const struct vm_files *files, struct machine *m,
-		      struct vmjail_bind binds[2], struct err *e)
+		      struct vmjail_bind binds[BINDS], struct err *e)
 {
 	const struct plan_vm *want = vm->plan->caisson->vm;
 	struct kernel k = {.acpi = true};
@@ -295,8 +321,39 @@ static uid_t own_uid(const struct vm *vm)
 	return 0x60000000 + (h & 0x0fffffff);
 }
 
+/* As far as it goes: a machine that cannot have a template boots.  m gets the template's places
+ * instead of devices when it is to be made. */
+static void choose(struct vm *vm, const struct vm_files *files, struct machine *m,
+		   struct vmjail_bind binds[BINDS])
+{
+	struct vmtemplate_parts parts = {binds[0].source, binds[1].source, files->guestmem};
+	const char *dir = arena_printf(&vm->arena, "%s/templates", files->cache_dir);
+	struct machine blank;
+	char key[VMTEMPLATE_KEY];
+
+	if (!files->guestmem || files->cold || vm->plan->caisson->vm->cold)
+		return;
+	if (vmtemplate_describe(m, &parts, &vm->arena, &blank, key, NULL) < 0 ||
+	    vmtemplate_open(dir, key, m->memory_bytes, &vm->template, NULL) < 0)
+		return;
+	if (vm->template.state == VMTEMPLATE_NONE) {
+		vmtemplate_close(&vm->template);
+		return;
+	}
+	vm->role = vm->template.state == VMTEMPLATE_READY ? VM_CLONE : VM_MAKER;
+	if (vm->role == VM_MAKER)
+		*m = blank;
+	else
+		vm->incoming = give(vm, vm->template.state_fd, true);
+	m->incoming = vm->role == VM_CLONE;
+	m->memory_fd = give(vm, vm->template.memory_fd, true);
+	binds[2] = (struct vmjail_bind){files->guestmem, "guestmem.so"};
+	vm->env = "LD_PRELOAD=/guestmem.so";
+	trace_mark(TRACE_TEMPLATE);
+}
+
 static int spawn(struct vm *vm, const struct vm_files *files, const struct machine *m,
-		 const struct vmjail_bind binds[2], int text, struct err *e)
+		 const struct vmjail_bind binds[BINDS], int text, struct err *e)
 {
 	struct strs argv = {0};
 	struct vmjail j;
@@ -312,7 +369,8 @@ static int spawn(struct vm *vm, const struct vm_files *files, const struct machi
 	    .text_fd = vm->owned[text - VMJAIL_FD_FIRST],
 	    .uid = files->uid ? files->uid : own_uid(vm),
 	    .binds = binds,
-	    .bind_count = 2,
+	    .bind_count = vm->env ? BINDS : BINDS - 1,
+	    .env = vm->env,
 	    .kvm = streq(m->accel, "kvm"),
 	    .admit = files->admit,
 	    .admit_arg = files->arg,
@@ -329,29 +387,32 @@ static int gather_and_spawn(struct vm *vm, const struct vm_files *files, struct 
 	const struct plan_vm *want = vm->plan->caisson->vm;
 	struct machine m = {.memory_bytes = want->memory_bytes,
 			    .cpus = want->cpus ? want->cpus : 1};
-	struct vmjail_bind binds[2];
+	struct vmjail_bind binds[BINDS];
 	size_t room;
 	int r = guestplan_make(vm->plan, &vm->arena, &vm->guest, e);
 
 	if (r < 0)
 		return r;
-	room = 8 + vm->plan->caisson->rootfs.disk.n + files->tap_count + vm->guest.share_count;
+	room = 12 + vm->plan->caisson->rootfs.disk.n + files->tap_count + vm->guest.share_count;
 	vm->owned = arena_array(&vm->arena, room, sizeof(*vm->owned));
 	vm->borrowed = arena_array(&vm->arena, room, sizeof(*vm->borrowed));
+	places(vm, &m);
 	r = find_qemu(files, &m.qemu, e);
 	if (r == 0)
 		r = accelerator(vm, files, &m, e);
 	if (r == 0)
 		r = boot_files(vm, files, &m, binds, e);
 	if (r == 0)
+		choose(vm, files, &m, binds);
+	if (r == 0)
 		r = channel(vm, &vm->agent_fd, &m.agent_fd, e);
 	if (r == 0)
 		r = channel(vm, &vm->qmp.fd, &m.qmp_fd, e);
 	if (r == 0)
 		r = channel(vm, &vm->text_fd, &m.text_fd, e);
-	if (r == 0)
+	if (r == 0 && vm->role != VM_MAKER)
 		r = disks(vm, &m, e);
-	if (r == 0)
+	if (r == 0 && vm->role != VM_MAKER)
 		r = nics(vm, files, &m, e);
 	if (r == 0)
 		r = shares(vm, files, vm->owned[m.text_fd - VMJAIL_FD_FIRST], &m, e);
@@ -387,6 +448,7 @@ int vm_start(const struct plan *p, const struct vm_files *files, struct vm **out
 	if (!vm)
 		abort();
 	vm->qmp = QMP_INIT;
+	vm->template = VMTEMPLATE_INIT;
 	vm->agent_fd = vm->text_fd = vm->pidfd = -1;
 	for (size_t i = 0; files->send && files->send[i]; i++)
 		arena_strs_add(&vm->arena, &vm->send, arena_dup(&vm->arena, files->send[i]));
@@ -399,6 +461,82 @@ int vm_start(const struct plan *p, const struct vm_files *files, struct vm **out
 	}
 	*out = vm;
 	return 0;
+}
+
+/* ---- templates ---- */
+
+enum vm_role vm_role(const struct vm *vm)
+{
+	return vm->role;
+}
+
+int vm_first(struct vm *vm, struct buf *out, struct err *e)
+{
+	unsigned char seed[SEED_BYTES];
+	char from[32];
+	int r;
+
+	if (vm->role != VM_CLONE)
+		return 0;
+	/* It runs as soon as its state is read, for so it was saved. */
+	snprintf(from, sizeof(from), "{\"uri\":\"fd:%d\"}", vm->incoming);
+	r = qmp_queue(&vm->qmp, "migrate-set-capabilities", IGNORE_SHARED, e);
+	if (r == 0)
+		r = qmp_queue(&vm->qmp, "migrate-incoming", from, e);
+	if (r < 0)
+		return r;
+	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+		return err_sys(e, "random bytes");
+	wire_put(out, WIRE_WAKE, 0, seed, sizeof(seed));
+	explicit_bzero(seed, sizeof(seed));
+	return 0;
+}
+
+/* It goes on running until QEMU has written its few devices: the memory is in the file already. */
+static int save(struct vm *vm, struct err *e)
+{
+	int64_t end = trace_now_ns() + (int64_t)SAVE_MS * 1000000;
+	struct timespec step = {.tv_nsec = 2000000};
+	char status[32];
+	int r = qmp_send_fd(&vm->qmp, vm->template.state_fd, "state", QMP_WAIT_MS, e);
+
+	if (r == 0)
+		r = qmp_command(&vm->qmp, "migrate-set-capabilities", IGNORE_SHARED, QMP_WAIT_MS,
+				e);
+	if (r == 0)
+		r = qmp_command(&vm->qmp, "migrate", "{\"uri\":\"fd:state\"}", QMP_WAIT_MS, e);
+	while (r == 0) {
+		r = qmp_query(&vm->qmp, "query-migrate", "status", status, sizeof(status),
+			      QMP_WAIT_MS, e);
+		if (r < 0 || streq(status, "completed"))
+			break;
+		if (streq(status, "failed") || streq(status, "cancelled"))
+			return err_set(e, ERR_SYSTEM, "QEMU could not save the machine");
+		if (trace_now_ns() > end)
+			return err_set(e, ERR_TIMEOUT, "QEMU did not save the machine in %d s",
+				       SAVE_MS / 1000);
+		nanosleep(&step, NULL);
+	}
+	return r;
+}
+
+int vm_freeze(struct vm *vm, struct err *e)
+{
+	int r = save(vm, e);
+
+	if (r == 0)
+		r = vmtemplate_publish(&vm->template, e);
+	trace_end(TRACE_TEMPLATE);
+	return r;
+}
+
+void vm_discard(struct vm *vm, const struct err *why)
+{
+	/* What somebody killed says nothing about the template. */
+	if (vm->role != VM_COLD &&
+	    !(vm->pid == 0 && WIFSIGNALED(vm->status) && WTERMSIG(vm->status) == SIGKILL))
+		vmtemplate_discard(&vm->template, why->msg);
+	trace_mark(TRACE_COLD);
 }
 
 /* ---- watching ---- */
@@ -581,6 +719,11 @@ int vm_greeting(struct vm *vm, struct buf *out, struct err *e)
 	trace_end(TRACE_BOOT);
 	trace_end(TRACE_QEMU);
 	wire_put(out, WIRE_HELLO, 0, hello, strlen(hello));
+	if (vm->role == VM_MAKER) {
+		trace_begin(TRACE_TEMPLATE);
+		wire_put(out, WIRE_PREPARE, 0, NULL, 0);
+		return buf_fail(out, "greeting of the guest", e);
+	}
 	r = put_settings(vm, out, e);
 	if (r == 0)
 		r = put_files(vm, out, e);
@@ -655,6 +798,10 @@ void vm_done(struct vm *vm)
 	for (size_t i = 0; vm->shares && i < vm->guest.share_count; i++)
 		share_stop(&vm->shares[i]);
 	close_given(vm);
+	/* What was being made and is not whole goes with its maker. */
+	if (vm->role == VM_MAKER)
+		vmtemplate_discard(&vm->template, NULL);
+	vmtemplate_close(&vm->template);
 	qmp_done(&vm->qmp);
 	fd_close(vm->agent_fd);
 	fd_close(vm->text_fd);

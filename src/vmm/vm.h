@@ -6,7 +6,13 @@
  * frames of docs/protocols/guest.md, vm_text_fd() the last words of guest kernel and QEMU, and
  * vm_pidfd() becomes readable when the machine has ended.  All belong to the struct vm.
  *
- * Order: vm_start(); at the guest's HELLO send what vm_greeting() wrote; ...; vm_stop(); vm_done().
+ * Order: vm_start(); send what vm_first() wrote; at the guest's HELLO send what vm_greeting()
+ * wrote; ...; vm_stop(); vm_done().
+ *
+ * With .templates a machine has one of three roles.  VM_COLD boots.  VM_MAKER boots without
+ * anything of the instance: its answer to the greeting is one OK or ERR, then vm_freeze() makes it
+ * a template, vm_done(), and vm_start() again gives the instance's machine.  VM_CLONE goes on from
+ * a template; when it ends before its HELLO, vm_discard(), vm_done() and vm_start() with .cold.
  * QEMU dies with the calling thread (PR_SET_PDEATHSIG), so the caller stays alive as long as the
  * instance.
  */
@@ -31,6 +37,8 @@ struct vm_files {
 					   Unused when the plan names kernel and initrd itself. */
 	const char *agent;		/* path of the static caisson-guest */
 	const char *cache_dir;		/* made when missing: initramfs images, probe result */
+	const char *guestmem;		/* path of caisson-guestmem.so; NULL: no templates */
+	bool cold;			/* this time without a template */
 	const char *qemu, *virtiofsd;	/* NULL: searched in the usual places */
 	const char *const *send; /* NULL-terminated, may be NULL: compiled seccomp filters of the
 				    host, kept by the guest under their base names, because
@@ -61,7 +69,18 @@ int vm_text_fd(const struct vm *vm); /* call vm_text_read() when readable; -1 af
 int vm_pidfd(const struct vm *vm);
 pid_t vm_pid(const struct vm *vm);
 
-/* The frames to send after the guest's HELLO: our HELLO, TIME, ENTROPY, NET, FILE, START. */
+enum vm_role { VM_COLD, VM_MAKER, VM_CLONE };
+enum vm_role vm_role(const struct vm *vm);
+/* What the guest is told before its HELLO: nothing, or WAKE. */
+int vm_first(struct vm *vm, struct buf *out, struct err *e);
+/* The maker has answered: keep its memory and state as a template.  Bounded by 15 s. */
+int vm_freeze(struct vm *vm, struct err *e);
+/* The machine did not do what it was started for: its template goes, and a maker's is not tried
+ * again in this boot of the host. */
+void vm_discard(struct vm *vm, const struct err *why);
+
+/* The frames to send after the guest's HELLO: our HELLO, TIME, ENTROPY, NET, FILE, START; to a
+ * maker HELLO and PREPARE. */
 int vm_greeting(struct vm *vm, struct buf *out, struct err *e);
 
 /* Keep the newest 16 KiB of what guest console and QEMU print.  Returns 0 at its end, else 1. */

@@ -334,7 +334,6 @@ static int child_prepare(const struct child *c, int *report, struct err *e)
 
 static _Noreturn void child_run(const struct child *c)
 {
-	static char *const no_env[] = {NULL};
 	struct err e = ERR_INIT;
 	sigset_t none;
 	int report = c->report;
@@ -346,9 +345,9 @@ static _Noreturn void child_run(const struct child *c)
 		union {
 			const char **in;
 			char **out;
-		} argv = {.in = c->j->argv->v};
+		} argv = {.in = c->j->argv->v}, env = {.in = (const char *[]){c->j->env, NULL}};
 
-		execve(c->j->program, argv.out, no_env);
+		execve(c->j->program, argv.out, env.out);
 		err_sys(&e, "execute %s", c->j->program);
 	}
 	fd_write_all(report, &e, sizeof(e));

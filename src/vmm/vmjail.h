@@ -34,6 +34,7 @@ struct vmjail_bind {
 struct vmjail {
 	const char *program;	 /* absolute path */
 	const struct strs *argv; /* NULL behind the last */
+	const char *env;	 /* the one variable it has, "NAME=VALUE"; NULL: none */
 	const int *fds;		 /* become VMJAIL_FD_FIRST, +1, ... */
 	size_t fd_count;
 	int text_fd; /* becomes standard output and error; -1: /dev/null */
