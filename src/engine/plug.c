@@ -27,7 +27,7 @@
 #define REQUEST_MAX (2u << 20)
 #define HOSTS_MAX   (256u << 10)
 
-int plug_request(struct store *store, const struct instance *i, const struct request *q,
+int plug_request(struct session *s, const struct instance *i, const struct request *q,
 		 struct arena *a, struct attach_request *out, struct err *e)
 {
 	struct attach_endpoint *v;
@@ -37,8 +37,9 @@ int plug_request(struct store *store, const struct instance *i, const struct req
 	if (r < 0)
 		return r;
 	*out = (struct attach_request){
-	    .root_fd = store_root_fd(store),
-	    .run_fd = store_run_fd(store),
+	    .root_fd = store_root_fd(s->store),
+	    .run_fd = store_run_fd(s->store),
+	    .libexec = s->libexec,
 	    .id = i->id,
 	    .name = i->name,
 	    .hostname = plan_build_hostname(q, i->id, a),
@@ -76,6 +77,27 @@ static void edit_hosts(int dir_fd, const char *address, const char *line)
 	/* In place: it is mounted, so another file of this name would not be seen. */
 	if (!b.failed && pwrite(fd, b.p, b.len, 0) == (ssize_t)b.len)
 		(void)!ftruncate(fd, (off_t)b.len);
+}
+
+/* resolv.conf as it is written now; NULL when it cannot be told. */
+static const char *resolver_text(const struct attach_request *rq, struct arena *a)
+{
+	struct attach_result out = {.resolv_conf = NULL};
+
+	return attach_files(rq, a, &out, NULL) < 0 ? NULL : out.resolv_conf;
+}
+
+/* Unless the workload has written its own. */
+static void edit_resolver(int dir_fd, const char *before, const char *after)
+{
+	auto_free char *text = NULL;
+	auto_fd int fd = openat(dir_fd, "resolv.conf", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0 || !before || !after || streq(before, after) ||
+	    fd_slurp(fd, HOSTS_MAX, &text) < 0 || !streq(text, before))
+		return;
+	if (pwrite(fd, after, strlen(after), 0) == (ssize_t)strlen(after))
+		(void)!ftruncate(fd, (off_t)strlen(after));
 }
 
 /* ---- both ways ---- */
@@ -179,11 +201,12 @@ static int connect_running(struct plug *p, int ns, const struct attach_endpoint 
 			   struct err *e)
 {
 	struct attach_request rq;
-	const char *address;
-	int r = plug_request(p->store, &p->i, &p->q, p->a, &rq, e);
+	const char *address, *before;
+	int r = plug_request(p->s, &p->i, &p->q, p->a, &rq, e);
 
 	if (r < 0)
 		return r;
+	before = resolver_text(&rq, p->a);
 	rq.endpoints = want;
 	rq.n_endpoints = 1;
 	r = hotplug_connect(&(struct hotplug){&rq, ns}, e);
@@ -192,6 +215,7 @@ static int connect_running(struct plug *p, int ns, const struct attach_endpoint 
 	address = address_on(p, want->network);
 	if (address && rq.hostname)
 		edit_hosts(p->dir, address, rq.hostname);
+	edit_resolver(p->dir, before, resolver_text(&rq, p->a));
 	return 0;
 }
 
@@ -257,14 +281,16 @@ int plug_connect(struct session *s, const struct network *n, const struct lookup
 static int disconnect_running(struct plug *p, int ns, const struct attach_endpoint *gone,
 			      struct err *e)
 {
-	struct attach_request rq = {.root_fd = store_root_fd(p->store),
-				    .run_fd = store_run_fd(p->store),
-				    .id = p->i.id,
-				    .endpoints = gone,
-				    .n_endpoints = 1};
-	const char *address = address_on(p, gone->network);
-	int r = hotplug_disconnect(&(struct hotplug){&rq, ns}, e);
+	const char *address = address_on(p, gone->network), *before;
+	struct attach_request rq;
+	int r = plug_request(p->s, &p->i, &p->q, p->a, &rq, e);
 
+	if (r < 0)
+		return r;
+	before = resolver_text(&rq, p->a);
+	rq.endpoints = gone;
+	rq.n_endpoints = 1;
+	r = hotplug_disconnect(&(struct hotplug){&rq, ns}, e);
 	/* A record that was written by a command that was killed behind it. */
 	if (r == -ENOENT) {
 		*e = ERR_INIT;
@@ -272,6 +298,8 @@ static int disconnect_running(struct plug *p, int ns, const struct attach_endpoi
 	}
 	if (r == 0 && address)
 		edit_hosts(p->dir, address, NULL);
+	if (r == 0)
+		edit_resolver(p->dir, before, resolver_text(&rq, p->a));
 	return r;
 }
 

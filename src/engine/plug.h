@@ -35,7 +35,7 @@ int plug_disconnect(struct session *s, const struct network *n, const struct loo
 		    struct err *e);
 
 /* What a start asks of net/attach.h, but for the ports. */
-int plug_request(struct store *store, const struct instance *i, const struct request *q,
+int plug_request(struct session *s, const struct instance *i, const struct request *q,
 		 struct arena *a, struct attach_request *out, struct err *e);
 
 #endif

@@ -8,6 +8,7 @@
 #include "engine/lookup.h"
 #include "engine/session.h"
 #include "engine/update.h"
+#include "net/attachment.h"
 #include "store/instance.h"
 #include "store/store.h"
 
@@ -38,6 +39,10 @@ int rename_instance(struct session *s, const struct lookup *l, const char *name,
 	old = i.name;
 	r = instance_rename(store_root_fd(store), dir, &i, name, e);
 	if (r == 0) {
+		auto_fd int net = attachment_dir(store_run_fd(store), NULL);
+
+		if (net >= 0)
+			attachment_rename(net, i.id, name, NULL);
 		update_told(s, i.id, name);
 		eventlog_instance(store, &i, "rename", "oldName", old);
 	}

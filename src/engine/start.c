@@ -97,7 +97,7 @@ static int network(struct starting *st, struct err *e)
 
 	if (join_other(st->q.network))
 		return 0;
-	r = plug_request(st->store, st->i, &st->q, &st->arena, &rq, e);
+	r = plug_request(st->s, st->i, &st->q, &st->arena, &rq, e);
 	rq.publish = ports;
 	for (; r == 0 && rq.n_publish < st->q.publish.n; rq.n_publish++)
 		r = publish_parse(st->q.publish.v[rq.n_publish], &ports[rq.n_publish], e);

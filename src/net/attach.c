@@ -23,6 +23,7 @@
 #include "net/endpoint.h"
 #include "net/etc_files.h"
 #include "net/manage.h"
+#include "net/nameproc.h"
 #include "net/network.h"
 #include "net/nft.h"
 #include "net/outside.h"
@@ -188,6 +189,8 @@ static int locked_part(struct work *k, size_t n_ports, int *fds, size_t *n_fds, 
 		r = undo_earlier(w, e);
 	for (size_t i = 0; r >= 0 && i < k->n; i++)
 		r = endpoint_take(&k->v[i], i == k->main, n_ports, fds, n_fds, e);
+	for (size_t i = 0; r >= 0 && i < k->n; i++)
+		r = endpoint_names(&k->v[i], e);
 	return r;
 }
 
@@ -218,9 +221,9 @@ static void describe(struct work *k, struct attach_result *out)
 
 /* addresses: its own; gateway: the host's, where it has one. */
 static int files(const struct attach_request *q, const struct strs *addresses, const char *gateway,
-		 struct arena *a, struct attach_result *out, struct err *e)
+		 const char *names_at, struct arena *a, struct attach_result *out, struct err *e)
 {
-	int r = etc_files_resolv_conf(q, !addresses, a, &out->resolv_conf, e);
+	int r = etc_files_resolv_conf(q, !addresses, names_at, a, &out->resolv_conf, e);
 
 	if (r == 0)
 		r = etc_files_hosts(q, addresses, gateway, a, &out->hosts, e);
@@ -234,7 +237,7 @@ int attach_files(const struct attach_request *q, struct arena *a, struct attach_
 {
 	auto_fd int net = attachment_dir(q->run_fd, e);
 	struct attachment_list have;
-	const char *gateway = NULL;
+	const char *gateway = NULL, *names_at = NULL;
 	struct strs addresses = {0};
 	int r = net < 0 ? net : attachment_of(net, q->id, a, &have, e);
 
@@ -244,8 +247,10 @@ int attach_files(const struct attach_request *q, struct arena *a, struct attach_
 		arena_strs_add(a, &addresses, have.v[i].address);
 		if (!gateway || have.v[i].main)
 			gateway = have.v[i].gateway;
+		if (!names_at && have.v[i].resolves)
+			names_at = have.v[i].gateway;
 	}
-	return files(q, &addresses, gateway, a, out, e);
+	return files(q, &addresses, gateway, names_at, a, out, e);
 }
 
 static int devices(struct work *k, struct attach_result *out, struct err *e)
@@ -272,7 +277,7 @@ static int devices(struct work *k, struct attach_result *out, struct err *e)
 
 static int on_bridges(struct work *k, struct attach_result *out, struct err *e)
 {
-	const char *gateway = NULL;
+	const char *gateway = NULL, *names_at = NULL;
 	struct strs addresses = {0};
 	size_t n_ports;
 	int r = check_ports(k->w.q, &n_ports, e);
@@ -292,8 +297,13 @@ static int on_bridges(struct work *k, struct attach_result *out, struct err *e)
 		arena_strs_add(k->w.a, &addresses, k->v[i].at.address);
 		if (!gateway || i == k->main)
 			gateway = k->v[i].net.gateway;
+		if (!names_at && k->v[i].at.resolves)
+			names_at = k->v[i].net.gateway;
 	}
-	r = files(k->w.q, &addresses, gateway, k->w.a, out, e);
+	if (names_at)
+		r = nameproc_wait(k->w.net_fd, e);
+	if (r == 0)
+		r = files(k->w.q, &addresses, gateway, names_at, k->w.a, out, e);
 	for (size_t i = 0; r == 0 && i < k->n; i++)
 		endpoint_settle(&k->v[i]);
 	return r;
@@ -352,7 +362,7 @@ static int attach_here(const struct attach_request *q, int talk, struct arena *a
 		/* As with Docker, -p means nothing here. */
 		r = none ? no_network(q, &res, e) : 0;
 		if (r == 0)
-			r = files(q, NULL, NULL, a, &res, e);
+			r = files(q, NULL, NULL, NULL, a, &res, e);
 	} else {
 		r = bridge_networks(q, talk, a, &res, e);
 	}

@@ -46,6 +46,7 @@ struct attach_request {
 	struct strs extra_hosts; /* "name:address", address may be "host-gateway" */
 	struct strs dns, dns_search, dns_options; /* empty: as on the host */
 	const char *resolver; /* what the network answers names at; NULL: nothing */
+	const char *libexec;  /* directory of caisson-names; NULL: networks answer no names */
 };
 
 /* Strings and lists live in the arena of the call; descriptors are the caller's. */

@@ -23,7 +23,6 @@
 #include <sys/stat.h>
 
 #define RECORD_MAX (1U << 20) /* 4096 ports of about 80 bytes, and room */
-#define ID_LEN	   64
 
 static const struct jbind_field port_fields[] = {
     JB(struct attachment_port, proto, "protocol", JBIND_ENUM, .names = publish_proto_names,
@@ -47,6 +46,8 @@ static const struct jbind_field attachment_fields[] = {
     JB(struct attachment, ports, "ports", JBIND_LIST, .sub = &port_table),
     JB(struct attachment, gateway, "gateway", JBIND_STR),
     JB(struct attachment, names, "names", JBIND_STRS),
+    JB(struct attachment, resolves, "resolves", JBIND_BOOL),
+    JB(struct attachment, dns, "dns", JBIND_STRS),
     JB_END,
 };
 static const struct jbind attachment_table = {sizeof(struct attachment), attachment_fields, false};
@@ -78,7 +79,7 @@ int attachment_lock(int net_fd, struct err *e)
 
 bool attachment_id_valid(const char *id)
 {
-	return strspn(id, "0123456789abcdef") == ID_LEN && !id[ID_LEN];
+	return strspn(id, "0123456789abcdef") == ATTACHMENT_ID && !id[ATTACHMENT_ID];
 }
 
 /* Make dir_fd/name with the id in it.  -EEXIST when somebody has it. */
@@ -155,7 +156,7 @@ static bool owned(int dir, const char *name, const char *id)
 {
 	auto_free char *owner = NULL;
 
-	return file_read(dir, name, ID_LEN, &owner) >= 0 && streq(owner, id);
+	return file_read(dir, name, ATTACHMENT_ID, &owner) >= 0 && streq(owner, id);
 }
 
 static int lease_wanted(int dir, const struct network *n, const char *wanted, const char *id,
@@ -317,7 +318,7 @@ static void port_forget(int net_fd, const struct attachment_port *p, const char 
 
 	port_dir(p, dir);
 	snprintf(path, sizeof(path), "%s/%s", dir, p->host_ip);
-	if (file_read(net_fd, path, ID_LEN, &owner) < 0 || !streq(owner, id))
+	if (file_read(net_fd, path, ATTACHMENT_ID, &owner) < 0 || !streq(owner, id))
 		return;
 	(void)unlinkat(net_fd, path, 0);
 	(void)unlinkat(net_fd, dir, AT_REMOVEDIR); /* stays while another address uses the port */
@@ -409,15 +410,14 @@ static void record_path(const char *id, uint32_t slot, char path[128])
 		snprintf(path, 128, "attached/%.64s.json", id);
 }
 
-/* The other way: -1 for a name that is none. */
-static int record_slot(const char *name, char id[ID_LEN + 1])
+int attachment_slot(const char *name, char id[ATTACHMENT_ID + 1])
 {
 	char want[128];
 
-	if (strlen(name) <= ID_LEN)
+	if (strlen(name) <= ATTACHMENT_ID)
 		return -1;
-	memcpy(id, name, ID_LEN);
-	id[ID_LEN] = '\0';
+	memcpy(id, name, ATTACHMENT_ID);
+	id[ATTACHMENT_ID] = '\0';
 	for (uint32_t slot = 0; slot < ATTACHMENT_SLOTS; slot++) {
 		record_path(id, slot, want);
 		if (streq(want + strlen("attached/"), name))
@@ -441,20 +441,21 @@ int attachment_write(int net_fd, const struct attachment *at, struct err *e)
 	if (r < 0)
 		return r;
 	r = file_replace(dir, path + strlen("attached/"), b.p, b.len, 0644, FILE_LAZY);
+	/* Read by caisson-names as nobody, whatever the umask is; the directory above is closed. */
+	if (r == 0 && at->resolves && fchmodat(dir, path + strlen("attached/"), 0644, 0) < 0)
+		r = -errno;
 	return r < 0 ? fail(r, e, "write record") : 0;
 }
 
-int attachment_read(int net_fd, const char *id, uint32_t slot, struct arena *a,
-		    struct attachment *out, struct err *e)
+/* path: from dir_fd on. */
+static int read_record(int dir_fd, const char *path, const char *id, uint32_t slot, struct arena *a,
+		       struct attachment *out, struct err *e)
 {
 	auto_free char *text = NULL;
 	struct attachment at = {0};
-	char path[128];
-	ssize_t n;
+	ssize_t n = file_read(dir_fd, path, RECORD_MAX, &text);
 	int r;
 
-	record_path(id, slot, path);
-	n = file_read(net_fd, path, RECORD_MAX, &text);
 	if (n < 0)
 		return fail((int)n, e, "read record");
 	r = jbind_parse(&attachment_table, text, (size_t)n, &at, a, path, e);
@@ -464,6 +465,26 @@ int attachment_read(int net_fd, const char *id, uint32_t slot, struct arena *a,
 		return err_set(e, ERR_CORRUPT, "%s: belongs to another instance", path);
 	*out = at;
 	return 0;
+}
+
+int attachment_read(int net_fd, const char *id, uint32_t slot, struct arena *a,
+		    struct attachment *out, struct err *e)
+{
+	char path[128];
+
+	record_path(id, slot, path);
+	return read_record(net_fd, path, id, slot, a, out, e);
+}
+
+int attachment_read_file(int attached_fd, const char *file, struct arena *a, struct attachment *out,
+			 struct err *e)
+{
+	char id[ATTACHMENT_ID + 1];
+	int slot = attachment_slot(file, id);
+
+	if (slot < 0)
+		return err_set(e, ERR_USAGE, "'%.100s' is no record", file);
+	return read_record(attached_fd, file, id, (uint32_t)slot, a, out, e);
 }
 
 int attachment_of(int net_fd, const char *id, struct arena *a, struct attachment_list *out,
@@ -488,6 +509,22 @@ int attachment_of(int net_fd, const char *id, struct arena *a, struct attachment
 	return 0;
 }
 
+int attachment_rename(int net_fd, const char *id, const char *name, struct err *e)
+{
+	auto_fd int lock = attachment_lock(net_fd, e);
+	auto_arena struct arena a = ARENA_INIT;
+	struct attachment_list l;
+	int r = lock < 0 ? lock : attachment_of(net_fd, id, &a, &l, e);
+
+	for (size_t i = 0; r >= 0 && i < l.n; i++) {
+		if (!l.v[i].names.n)
+			continue;
+		l.v[i].names.v[0] = name;
+		r = attachment_write(net_fd, &l.v[i], e);
+	}
+	return r < 0 ? r : 0;
+}
+
 int attachment_release(int net_fd, const struct attachment *at, struct err *e)
 {
 	auto_free char *owner = NULL;
@@ -497,7 +534,7 @@ int attachment_release(int net_fd, const struct attachment *at, struct err *e)
 		port_forget(net_fd, &at->ports.v[i], at->id);
 	if (at->address) {
 		snprintf(path, sizeof(path), "leases/%s/%s", at->network, at->address);
-		if (file_read(net_fd, path, ID_LEN, &owner) >= 0 && streq(owner, at->id) &&
+		if (file_read(net_fd, path, ATTACHMENT_ID, &owner) >= 0 && streq(owner, at->id) &&
 		    unlinkat(net_fd, path, 0) < 0 && errno != ENOENT)
 			return err_sys(e, "run-root/net: free address %s", at->address);
 	}
@@ -542,8 +579,8 @@ static int collect_one(int dir, const char *name, void *arg)
 {
 	struct collect *c = arg;
 	struct attachment at;
-	char id[ID_LEN + 1];
-	int slot = record_slot(name, id);
+	char id[ATTACHMENT_ID + 1];
+	int slot = attachment_slot(name, id);
 
 	if (slot < 0)
 		return 0;
@@ -621,7 +658,7 @@ static int orphan_one(int dir, const char *name, void *arg)
 
 	if (name[0] == '.')
 		return half_written(dir, name, NULL);
-	if (file_read(dir, name, ID_LEN, &owner) < 0)
+	if (file_read(dir, name, ATTACHMENT_ID, &owner) < 0)
 		return 0;
 	if (attachment_id_valid(owner) && (has_record(s->net_fd, owner) || s->alive(owner, s->arg)))
 		return 0;

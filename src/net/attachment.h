@@ -38,6 +38,7 @@ struct attachment_ports {
 
 /* Networks of one instance; the interface of slot n is called eth<n>. */
 #define ATTACHMENT_SLOTS 16
+#define ATTACHMENT_ID	 64 /* digits of an id */
 
 struct attachment {
 	const char *id;	     /* instance, 64 hex digits */
@@ -51,6 +52,8 @@ struct attachment {
 	struct attachment_ports ports;
 	const char *gateway; /* the host's address on the network */
 	struct strs names;   /* that others of the network find it by; its own comes first */
+	bool resolves;	     /* the gateway answers names (net/nameproc.h) */
+	struct strs dns;     /* servers that are asked for others */
 };
 
 /* Open run-root/net (made when absent); attachment_lock() on it waits.  The lock goes with the
@@ -59,6 +62,8 @@ int attachment_dir(int run_fd, struct err *e);
 int attachment_lock(int net_fd, struct err *e);
 
 bool attachment_id_valid(const char *id);
+/* Of the name of a file in attached/: the slot, and the id; -1 for one that is no record's. */
+int attachment_slot(const char *file, char id[ATTACHMENT_ID + 1]);
 
 /* All of these: the caller holds the lock. */
 
@@ -85,8 +90,14 @@ int attachment_write(int net_fd, const struct attachment *at, struct err *e);
 /* -ENOENT without a record (ERR_NOT_FOUND). */
 int attachment_read(int net_fd, const char *id, uint32_t slot, struct arena *a,
 		    struct attachment *out, struct err *e);
+/* The instance is called otherwise from now on. */
+int attachment_rename(int net_fd, const char *id, const char *name, struct err *e);
 /* Give back ports, address and record, in this order. */
 int attachment_release(int net_fd, const struct attachment *at, struct err *e);
+
+/* The same from the directory attached/ itself, for who has no more than that. */
+int attachment_read_file(int attached_fd, const char *file, struct arena *a, struct attachment *out,
+			 struct err *e);
 
 struct attachment_list {
 	struct attachment *v;

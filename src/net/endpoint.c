@@ -4,6 +4,8 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "fmt/publish.h"
+#include "net/etc_files.h"
+#include "net/nameproc.h"
 #include "net/nft.h"
 #include "spec/trace.h"
 #include "sys/fd.h"
@@ -275,7 +277,9 @@ static int take(struct endpoint *p, bool main, int *fds, size_t *n_fds, struct e
 	if (r < 0)
 		return r;
 	names(p);
-	return attachment_write(p->w->net_fd, &p->at, e);
+	p->at.resolves = q->libexec && !streq(p->net.name, NETWORK_DEFAULT);
+	r = p->at.resolves ? etc_files_upstream(q, p->w->a, &p->at.dns, e) : 0;
+	return r < 0 ? r : attachment_write(p->w->net_fd, &p->at, e);
 }
 
 int endpoint_network(struct endpoint *p, struct err *e)
@@ -306,6 +310,11 @@ int endpoint_take(struct endpoint *p, bool main, size_t n_ports, int *fds, size_
 	if (r < 0)
 		(void)attachment_release(p->w->net_fd, &p->at, NULL);
 	return r;
+}
+
+int endpoint_names(const struct endpoint *p, struct err *e)
+{
+	return p->at.resolves ? nameproc_start(p->w->net_fd, p->w->q->libexec, e) : 0;
 }
 
 int endpoint_plug(struct endpoint *p, struct err *e)

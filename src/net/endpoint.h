@@ -47,6 +47,9 @@ int endpoint_network(struct endpoint *p, struct err *e);
 int endpoint_take(struct endpoint *p, bool main, size_t n_ports, int *fds, size_t *n_fds,
 		  struct err *e);
 
+/* Who answers names on it, if anybody is to; the caller holds the lock. */
+int endpoint_names(const struct endpoint *p, struct err *e);
+
 /* eth<slot> in the namespace ns, in which inner was opened, with address and, for main, route. */
 int endpoint_veth(struct endpoint *p, int ns, struct nlmsg_sock *inner, struct err *e);
 /* Returns the tap's descriptor. */

@@ -67,8 +67,49 @@ static void reachable_servers(const struct strs *of_host, const char *resolver, 
 	}
 }
 
-int etc_files_resolv_conf(const struct attach_request *q, bool host_net, struct arena *a,
-			  const char **text, struct err *e)
+int etc_files_upstream(const struct attach_request *q, struct arena *a, struct strs *out,
+		       struct err *e)
+{
+	struct resolv_conf host;
+	int r = check_servers(&q->dns, e);
+
+	if (r < 0)
+		return r;
+	*out = q->dns;
+	if (q->dns.n)
+		return 0;
+	host_config("/etc/resolv.conf", a, &host);
+	/* In a user's engine, its own loopback is not the host's. */
+	if (q->resolver)
+		reachable_servers(&host.servers, q->resolver, a, out);
+	else
+		*out = host.servers;
+	if (!out->n)
+		arena_strs_add(a, out, "127.0.0.1");
+	return 0;
+}
+
+/* As docker: a name without dots is one of the network, and not tried with each domain first. */
+static void own_server(struct resolv_conf *c, const char *own, struct arena *a)
+{
+	bool said = false;
+
+	c->servers = (struct strs){0};
+	arena_strs_add(a, &c->servers, own);
+	for (size_t i = 0; i < c->options.n; i++)
+		said |= str_after(c->options.v[i], "ndots:") != NULL;
+	if (!said) {
+		struct strs all = {0};
+
+		for (size_t i = 0; i < c->options.n; i++)
+			arena_strs_add(a, &all, c->options.v[i]);
+		arena_strs_add(a, &all, "ndots:0");
+		c->options = all;
+	}
+}
+
+int etc_files_resolv_conf(const struct attach_request *q, bool host_net, const char *own,
+			  struct arena *a, const char **text, struct err *e)
 {
 	auto_buf struct buf b = BUF_INIT(FILE_MAX);
 	struct resolv_conf host, c = {q->dns, q->dns_search, q->dns_options};
@@ -92,6 +133,8 @@ int etc_files_resolv_conf(const struct attach_request *q, bool host_net, struct 
 	/* "." alone asks for no search list (Docker's convention). */
 	if (c.search.n == 1 && streq(c.search.v[0], "."))
 		c.search = (struct strs){0};
+	if (own)
+		own_server(&c, own, a);
 	resolv_conf_write(&c, &b);
 	r = buf_fail(&b, "resolv.conf", e);
 	if (r == 0)

@@ -9,6 +9,7 @@
 #include "net/attachment.h"
 #include "net/endpoint.h"
 #include "net/manage.h"
+#include "net/nameproc.h"
 #include "net/nft.h"
 #include "sys/fd.h"
 #include "sys/netlink.h"
@@ -100,7 +101,8 @@ static int take(struct endpoint *p, struct err *e)
 		r = free_slot(&have, p, &p->slot, e);
 	if (r < 0)
 		return r;
-	return endpoint_take(p, !p->net.internal && !has_main(&have), 0, NULL, &none, e);
+	r = endpoint_take(p, !p->net.internal && !has_main(&have), 0, NULL, &none, e);
+	return r < 0 ? r : endpoint_names(p, e);
 }
 
 static int connect_here(const struct hotplug *h, struct err *e)
@@ -117,6 +119,8 @@ static int connect_here(const struct hotplug *h, struct err *e)
 		r = endpoint_veth(&p, h->netns_fd, &inner, e);
 	if (r == 0)
 		r = endpoint_plug(&p, e);
+	if (r == 0 && p.at.resolves)
+		r = nameproc_wait(w.net_fd, e);
 	if (r == 0)
 		endpoint_settle(&p);
 	if (r < 0 && p.recorded) {

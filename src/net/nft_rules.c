@@ -16,13 +16,16 @@
  * mute.
  *  6. An internal network sends to its own subnet only: no packet of it is routed elsewhere, not to
  *     the host's other addresses, not through a published port.
+ *     Its gateway answers names all the same.
  *  7. Without icc instances of one network do not reach each other: their ports are isolated in the
  *     bridge (net/attach.c), and what is routed finds no pair in @same.
  */
 #include "net/nft_rules.h"
 #include "base/buf.h"
+#include "base/str.h"
 #include "fmt/publish.h"
 #include "net/attachment.h"
+#include "net/nameproc.h"
 #include "net/network.h"
 
 #include <inttypes.h>
@@ -56,12 +59,28 @@ static void some_bridges(const struct networks *nets, const char *name,
 	buf_puts(b, *sep == ',' ? " } }\n" : " }\n");
 }
 
+/* Where names are answered: by each gateway to its own network. */
+static void name_servers(const struct networks *nets, struct buf *b)
+{
+	const char *sep = " elements = {";
+
+	buf_puts(b, "\tset gateways { type ifname . ipv4_addr;");
+	for (size_t i = 0; i < nets->n; i++) {
+		if (streq(nets->v[i].name, NETWORK_DEFAULT))
+			continue;
+		buf_printf(b, "%s \"%s\" . %s", sep, nets->v[i].bridge, nets->v[i].gateway);
+		sep = ",";
+	}
+	buf_puts(b, *sep == ',' ? " } }\n" : " }\n");
+}
+
 static void bridges(const struct networks *nets, struct buf *b)
 {
 	buf_puts(b, "\tset bridges { type ifname; elements = {");
 	for (size_t i = 0; i < nets->n; i++)
 		buf_printf(b, "%s \"%s\"", i ? "," : "", nets->v[i].bridge);
 	buf_puts(b, " } }\n");
+	name_servers(nets, b);
 	some_bridges(nets, "internal", is_internal, false, b);
 	some_bridges(nets, "same", has_icc, true, b);
 	buf_puts(b, "\tset subnets { type ipv4_addr; flags interval; elements = {");
@@ -96,6 +115,10 @@ static void published(const struct attachment_list *all, bool any, struct buf *b
 	buf_puts(b, *sep == ',' ? " }\n\t}\n" : "\t}\n");
 }
 
+#define TEXT_OF(x)   #x
+#define NUMBER_OF(x) TEXT_OF(x)
+#define NAMES_AT     NUMBER_OF(NAMEPROC_PORT)
+
 static const char inet_chains[] =
     "	chain raw_in {\n"
     "		type filter hook prerouting priority -300; policy accept;\n"
@@ -107,6 +130,8 @@ static const char inet_chains[] =
     "	chain nat_in {\n"
     "		type nat hook prerouting priority -100; policy accept;\n"
     "		iifname != \"lo\" ip daddr 127.0.0.0/8 return\n"
+    "		iifname . ip daddr @gateways meta l4proto { tcp, udp } th dport 53 redirect "
+    "to :" NAMES_AT "\n"
     "		fib daddr type local jump translate\n"
     "	}\n"
     "	chain nat_local {\n"

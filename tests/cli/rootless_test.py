@@ -134,6 +134,14 @@ def networks_of_the_users_own(env):
     env.run("network", "create", "--subnet", "172.28.0.0/25", "blue").error(1, "overlaps", "'red'")
     env.run("run", "-d", "--name", "on-red", "--network", "red", "--ip", "172.28.0.9", T, "sh", "-c", "echo hi >/x; while :; do nc -l -p 80 </x; done").ok()
     env.run("run", "--rm", T, "nc", "-w", "1", "172.28.0.9", "80").expect(1)
+    # Names, and a network that comes while it runs.
+    check("172.28.0.9" in env.run("run", "--rm", "--network", "red", T, "nslookup", "on-red").ok().out, "a name of its network")
+    env.run("run", "-d", "--name", "plain", T, "sleep", "1000").ok()
+    env.run("network", "connect", "red", "plain").ok()
+    check("172.28.0.9" in env.run("exec", "plain", "nslookup", "on-red").ok().out, "a name after connect")
+    env.run("network", "disconnect", "red", "plain").ok()
+    env.run("exec", "plain", "nslookup", "on-red").expect(1)
+    env.run("rm", "-f", "plain").ok()
     get = "n=0; until nc -w 5 172.28.0.9 80; do n=$((n+1)); test $n -lt 200 || exit 1; sleep 0.2; done"
     env.run("run", "--rm", "--network", "red", T, "sh", "-c", get).ok(out="hi\n")
     env.run("rm", "-f", "on-red").ok()
