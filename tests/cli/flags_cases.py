@@ -22,8 +22,10 @@ def inspect(env, name):
 
 
 def cgroup_file(ctl, path, v1, v2):
-    """The text of a limit's file as the host sees it, in the version of cgroups that the controller is in."""
-    for base, name in ((f"/sys/fs/cgroup/{ctl}", v1), ("/sys/fs/cgroup", v2), ("/sys/fs/cgroup/unified", v2)):
+    """The text of a limit's file as the host sees it, in the version of cgroups that the controller is in.  An ordinary user's
+    instances are below the cgroup that the user has been given."""
+    own = next((line.rstrip("\n").split(":", 2)[2] for line in open("/proc/self/cgroup") if ctl in line.split(":")[1].split(",")), "").rstrip("/")
+    for base, name in ((f"/sys/fs/cgroup/{ctl}", v1), (f"/sys/fs/cgroup/{ctl}{own}", v1), ("/sys/fs/cgroup", v2), ("/sys/fs/cgroup/unified", v2)):
         f = pathlib.Path(base + path) / name
         if f.exists():
             return f.read_text().strip()
