@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The harness itself: the world it promises is there, and its checks can fail."""
-import os, pathlib, subprocess
+import os, pathlib, signal, subprocess
 
 from caisson_test import Failed, NEEDS, Result, check, main, missing_needs, same, test
 
@@ -49,6 +49,12 @@ def leak_check_sees_a_cgroup_and_a_mount(env):
     cg.rmdir()
     check(any(m.startswith("cgroup") for m in more), f"cgroup not seen in {more}")
     check(any(m.startswith("mount") for m in more), f"mount not seen in {more}")
+
+
+@test
+def signals_end_what_tests_start(env):
+    ignored = int(next(line for line in subprocess.run(["cat", "/proc/self/status"], capture_output=True, text=True).stdout.splitlines() if line.startswith("SigIgn")).split()[1], 16)
+    same(ignored & (1 << (signal.SIGINT - 1) | 1 << (signal.SIGQUIT - 1) | 1 << (signal.SIGHUP - 1)), 0, "signals that are ignored")
 
 
 @test

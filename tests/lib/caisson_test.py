@@ -640,6 +640,9 @@ def main(isolation=None, setup=None, user=False):
     """Run the file's tests (or those named as arguments).  isolation: what `run` gets as --isolation.
     setup(env): once, before the first test.  user: as an ordinary user with subordinate ids."""
     os.environ["PATH"] += ":/usr/sbin:/sbin"
+    # A shell that starts us in the background has told us, and all that we start, to ignore these.
+    for sig in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(sig, signal.default_int_handler if sig == signal.SIGINT else signal.SIG_DFL)
     chosen = selected(sys.argv[1:])
     if not os.environ.get(INSIDE) and os.geteuid() == 0:
         sys.exit(World().run())
