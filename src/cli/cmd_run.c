@@ -96,7 +96,7 @@ static int foreground(struct session *s, const struct run_args *a, const struct 
 	trace_begin(TRACE_CLEANUP);
 	conn_close(&c);
 	if (o.reap)
-		remove_ended(s, i->id, REMOVE_SOON, r < 0 ? &ignored : e);
+		remove_ended(s, i->id, r < 0 ? 0 : REMOVE_SOON, r < 0 ? &ignored : e);
 	trace_end(TRACE_CLEANUP);
 	return r < 0 ? r : conn_code(status);
 }

@@ -37,7 +37,8 @@ static int fill(struct store *store, struct arena *a, struct lookup *l, struct e
 {
 	int r = instance_state(store_root_fd(store), store_run_fd(store), l->i.id, a, &l->state, e);
 
-	if (r == 0 && l->state.pid)
+	/* Ports are published to an address. */
+	if (r == 0 && l->state.pid && l->state.address)
 		read_ports(store_root_fd(store), &l->i, a);
 	return r;
 }

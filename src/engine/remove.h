@@ -14,7 +14,9 @@ enum remove_flags {
 	REMOVE_FORCE = 1,   /* kill it first */
 	REMOVE_VOLUMES = 2, /* and its anonymous volumes */
 	REMOVE_POD = 8,	    /* it may be a pod: one without members */
-	REMOVE_SOON = 4,    /* its network may go after the return, in a process of its own */
+	/* What nobody can see may go after the return, in a process of its own: its network, its
+	 * files.  Its name is free. */
+	REMOVE_SOON = 4,
 };
 
 /* ERR_CONFLICT: it runs, and no force; it is a pod, and not so meant, or it has members. */

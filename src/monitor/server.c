@@ -114,6 +114,8 @@ static void write_start(struct server *s, int64_t pid)
 	/* Our own engine's text: an IPv4 address, nothing to escape. */
 	if (s->setup->address)
 		buf_printf(&b, ",\"address\":\"%s\"", s->setup->address);
+	if (s->checkup.config.test.n)
+		buf_puts(&b, ",\"health\":true");
 	buf_puts(&b, "}");
 	write_doc(s, "start.json", &b);
 	/* What was owed is done, and not before. */
@@ -609,6 +611,8 @@ int server_run(const struct server_setup *setup, struct err *e)
 	r = loop_run(&s.loop, e);
 	if ((s.reaped_by_client && !s.again) || r < 0) {
 		finish(&s);
+		/* Who waits for it need not wait for our memory to be taken down. */
+		close(setup->lock_fd);
 		return r < 0 ? r : s.exit_status;
 	}
 	r = server_plan(&s, &a, &plan, e);

@@ -60,13 +60,10 @@ static const struct jbind table = {.size = sizeof(struct instance), .fields = fi
 
 #define S(m, type) JB(struct instance_start, m, #m, type)
 static const struct jbind_field start_fields[] = {
-    S(pid, JBIND_INT),
-    S(monitor_pid, JBIND_INT),
-    S(started_ns, JBIND_INT),
-    S(restarts, JBIND_INT),
-    S(address, JBIND_STR),
-    S(ports, JBIND_STRS),
-    JB_END,
+    S(pid, JBIND_INT),	      S(monitor_pid, JBIND_INT),
+    S(started_ns, JBIND_INT), S(restarts, JBIND_INT),
+    S(address, JBIND_STR),    S(ports, JBIND_STRS),
+    S(health, JBIND_BOOL),    JB_END,
 };
 const struct jbind instance_start_table = {.size = sizeof(struct instance_start),
 					   .fields = start_fields};
@@ -284,7 +281,7 @@ int instance_load(int root_fd, const char *id, struct arena *a, struct instance 
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "instances/%.64s/record.json", id);
-	n = file_read(root_fd, path, RECORD_MAX, &text);
+	n = file_read_doc(root_fd, path, RECORD_MAX, &text);
 	if (n == -ENOENT)
 		return err_set(e, ERR_NOT_FOUND, "no such instance: %.64s", id);
 	if (n < 0)
@@ -476,7 +473,7 @@ static int read_doc(int dir, const char *name, const struct jbind *t, struct are
 		    struct err *e)
 {
 	auto_free char *text = NULL;
-	ssize_t n = file_read(dir, name, DOC_MAX, &text);
+	ssize_t n = file_read_doc(dir, name, DOC_MAX, &text);
 	int r;
 
 	if (n == -ENOENT)
@@ -498,7 +495,7 @@ struct docs {
 	int started, ended, asked, owed; /* 1: it is there */
 };
 
-static int read_docs(int dir, struct arena *a, struct docs *d, struct err *e)
+static int read_docs(int dir, bool alive, struct arena *a, struct docs *d, struct err *e)
 {
 	*d = (struct docs){0};
 	d->ended = read_doc(dir, "exit.json", &instance_exit_table, a, &d->end, e);
@@ -507,10 +504,12 @@ static int read_docs(int dir, struct arena *a, struct docs *d, struct err *e)
 	d->started = read_doc(dir, "start.json", &instance_start_table, a, &d->start, e);
 	if (d->started < 0)
 		return d->started;
-	d->owed = read_doc(dir, "again.json", &instance_again_table, a, &d->again, e);
+	/* Of one that runs it is being removed just now. */
+	if (!alive || !d->started || d->ended)
+		d->owed = read_doc(dir, "again.json", &instance_again_table, a, &d->again, e);
 	if (d->owed < 0)
 		return d->owed;
-	if (d->started)
+	if (d->start.health)
 		d->asked = read_doc(dir, "health.json", &health_report_table, a, &d->health, e);
 	return d->asked < 0 ? d->asked : 0;
 }
@@ -575,7 +574,7 @@ int instance_state(int root_fd, int run_fd, const char *id, struct arena *a,
 	for (int i = 0; i < 20; i++) {
 		/* Looked at before the files: a monitor writes exit.json and then lets go. */
 		alive = instance_alive(run_fd, id);
-		r = read_docs(dir, a, &d, e);
+		r = read_docs(dir, alive, a, &d, e);
 		if (r < 0)
 			return r;
 		if (!moved_on(run_fd, id, dir, alive, &d))
@@ -587,20 +586,26 @@ int instance_state(int root_fd, int run_fd, const char *id, struct arena *a,
 	return 0;
 }
 
+int instance_forget(int root_fd, const struct instance *i, struct err *e)
+{
+	char path[PATH_LEN];
+
+	snprintf(path, sizeof(path), "instances/%.64s/record.json", i->id);
+	if (unlinkat(root_fd, path, 0) < 0 && errno != ENOENT)
+		return err_sys(e, "remove %.12s", i->id);
+	if (i->name)
+		drop_name(root_fd, i->id, i->name);
+	return 0;
+}
+
 int instance_remove(int root_fd, int run_fd, const struct instance *i, struct err *e)
 {
 	auto_fd int all = subdir(root_fd, "instances");
 	auto_fd int run_all = openat(run_fd, "instances", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char path[PATH_LEN];
-	int r;
+	int r = all < 0 ? sys(e, all, "instances") : instance_forget(root_fd, i, e);
 
-	if (all < 0)
-		return sys(e, all, "instances");
-	snprintf(path, sizeof(path), "%.64s/record.json", i->id);
-	if (unlinkat(all, path, 0) < 0 && errno != ENOENT)
-		return err_sys(e, "remove %.12s", i->id);
-	if (i->name)
-		drop_name(root_fd, i->id, i->name);
+	if (r < 0)
+		return r;
 	/* The directory goes last: while it is there, a sweep finds what a killed command left. */
 	r = run_all < 0 ? 0 : path_remove(run_all, i->id);
 	if (r < 0)

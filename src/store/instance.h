@@ -37,6 +37,7 @@ struct instance_start {
 	int64_t pid, monitor_pid, started_ns, restarts;
 	const char *address;
 	struct strs ports;
+	bool health; /* it has a health check, and a health.json */
 };
 struct instance_exit {
 	int64_t code, finished_ns; /* code as a shell shows it: 128 + n by signal */
@@ -91,6 +92,10 @@ int instance_state(int root_fd, int run_fd, const char *id, struct arena *a,
 /* Remove record, name and directories, in an order that leaves garbage for the sweep and never
  * half an instance.  The caller holds the lock, and has removed what others keep for it. */
 int instance_remove(int root_fd, int run_fd, const struct instance *i, struct err *e);
+
+/* The first part of it: nobody finds the instance any more and its name is free; what is left is
+ * garbage for the sweep, as soon as the lock is let go. */
+int instance_forget(int root_fd, const struct instance *i, struct err *e);
 
 /* Remove what a killed command left: directories without a record that nobody locks.  Calls
  * gone(id) before each, so that the engine removes what other parts keep for it. */

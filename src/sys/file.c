@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -16,6 +17,29 @@ ssize_t file_read(int dir_fd, const char *name, size_t max, char **data)
 	auto_fd int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd_slurp(fd, max, data);
+}
+
+ssize_t file_read_doc(int dir_fd, const char *name, size_t max, char **data)
+{
+	auto_fd int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
+	char some[4096];
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	do
+		n = read(fd, some, sizeof(some) - 1);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	if (n == sizeof(some) - 1 || (size_t)n > max)
+		return lseek(fd, 0, SEEK_SET) < 0 ? -errno : fd_slurp(fd, max, data);
+	some[n] = '\0';
+	*data = malloc((size_t)n + 1);
+	if (!*data)
+		abort();
+	memcpy(*data, some, (size_t)n + 1);
+	return n;
 }
 
 static int write_beside(int dir_fd, const char *tmp, const void *data, size_t len, mode_t mode,

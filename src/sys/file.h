@@ -10,6 +10,10 @@
  * length. */
 ssize_t file_read(int dir_fd, const char *name, size_t max, char **data);
 
+/* The same for a file that is never written in place (file_replace()): one read, when it is small,
+ * for there a short one is the end. */
+ssize_t file_read_doc(int dir_fd, const char *name, size_t max, char **data);
+
 enum file_sync { FILE_LAZY, FILE_DURABLE };
 
 /* Replace dir_fd/name by data: written beside as ".NAME.tmp-XXXXXX", renamed, so that a reader or a

@@ -80,6 +80,28 @@ TEST(read_has_a_limit)
 	CHECK_INT(dir_done(dir), 0);
 }
 
+/* Small, of exactly what one read takes, and larger. */
+TEST(documents)
+{
+	static const size_t sizes[] = {0, 1, 4094, 4095, 4096, 9000};
+	char data[9000];
+	int dir = dir_new();
+
+	memset(data, 'd', sizeof(data));
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		auto_free char *p = NULL;
+		auto_free char *none = NULL;
+
+		CHECK_INT(file_replace(dir, "f", data, sizes[i], 0600, FILE_LAZY), 0);
+		CHECK_INT(file_read_doc(dir, "f", 9000, &p), (int)sizes[i]);
+		CHECK(p && strlen(p) == sizes[i] && memcmp(p, data, sizes[i]) == 0);
+		if (sizes[i])
+			CHECK_INT(file_read_doc(dir, "f", sizes[i] - 1, &none), -EFBIG);
+		CHECK(!none);
+	}
+	CHECK_INT(dir_done(dir), 0);
+}
+
 TEST(put_writes_what_exists)
 {
 	auto_free char *p = NULL;
@@ -94,4 +116,4 @@ TEST(put_writes_what_exists)
 }
 
 TEST_MAIN(T(replace_makes_and_replaces_whole_files), T(a_failed_replace_leaves_nothing),
-	  T(read_has_a_limit), T(put_writes_what_exists))
+	  T(read_has_a_limit), T(documents), T(put_writes_what_exists))
