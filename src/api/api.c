@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define GROUP_FILE_MAX (4u << 20)
+#define CONNECTIONS    1000 /* a process each; followers of events and logs count */
 
 struct api {
 	struct session *s;
@@ -258,6 +259,7 @@ int api_run(struct session *s, const struct api_opts *o, struct err *e)
 			       .fail = fail,
 			       .ready = ready,
 			       .arg = &api,
+			       .connections_max = CONNECTIONS,
 			       .leave_seconds = o->leave_seconds};
 	int r = open_place(o->listen, &a, &p, e);
 

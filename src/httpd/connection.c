@@ -117,10 +117,14 @@ static bool finish(struct exchange *x)
 }
 
 /* Returns whether the connection goes on. */
-static bool one(struct exchange *x, const struct httpd_opts *o)
+static bool one(struct exchange *x, const struct httpd_opts *o, unsigned char *waits)
 {
 	struct err e = ERR_INIT;
-	int r = read_head(x, o, &e);
+	int r;
+
+	*waits = 1;
+	r = read_head(x, o, &e);
+	*waits = 0;
 
 	if (r == 0)
 		return false;
@@ -157,7 +161,7 @@ static void linger(struct exchange *x)
 	}
 }
 
-void connection_serve(int fd, const struct httpd_opts *o)
+void connection_serve(int fd, const struct httpd_opts *o, unsigned char *waits)
 {
 	char *room = malloc(EXCHANGE_ROOM);
 	struct exchange x = {.in = room};
@@ -173,7 +177,7 @@ void connection_serve(int fd, const struct httpd_opts *o)
 				      .end = x.end,
 				      .stall_ms = stall < 0 ? -1 : stall * 1000,
 				      .fields = BUF_INIT(64u << 10)};
-		go = one(&x, o);
+		go = one(&x, o, waits);
 		arena_free(&x.arena);
 		buf_free(&x.fields);
 	}

@@ -5,7 +5,7 @@
 
 struct httpd_opts;
 
-/* Until the client leaves, stalls, or errs. */
-void connection_serve(int fd, const struct httpd_opts *o);
+/* Until the client leaves, stalls, or errs.  *waits: nonzero while no request has begun. */
+void connection_serve(int fd, const struct httpd_opts *o, unsigned char *waits);
 
 #endif

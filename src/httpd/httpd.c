@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -24,9 +25,13 @@
 #define CONNECTIONS_MAX 1024
 #define LISTEN_MAX	8
 
+#define FULL_MS 100 /* when all are busy: until the next look at who waits outside */
+
 struct child {
 	pid_t pid;
 	int pidfd;
+	unsigned int slot; /* in waits */
+	uint64_t number;   /* in the order of their coming */
 };
 
 struct server {
@@ -35,10 +40,13 @@ struct server {
 	int signals;
 	unsigned int max, n;
 	struct child children[CONNECTIONS_MAX];
+	unsigned char *waits; /* shared: nonzero while a connection waits for a request to begin */
+	uint64_t number;
+	bool full;	       /* nobody is let in before somebody has left, or FULL_MS */
 	struct timespec alone; /* since when nobody is there */
 };
 
-static void child_run(struct server *s, int fd)
+static void child_run(struct server *s, int fd, unsigned char *waits)
 {
 	/* Whoever stops the server stops its connections, however it ended. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -51,8 +59,40 @@ static void child_run(struct server *s, int fd)
 		close(s->children[i].pidfd);
 	for (size_t i = 0; i < s->o->nlisten; i++)
 		close(s->o->listen[i]);
-	connection_serve(fd, s->o);
+	connection_serve(fd, s->o, waits);
 	_exit(0);
+}
+
+static unsigned int free_slot(const struct server *s)
+{
+	bool taken[CONNECTIONS_MAX] = {false};
+	unsigned int i = 0;
+
+	for (unsigned int k = 0; k < s->n; k++)
+		taken[s->children[k].slot] = true;
+	while (taken[i])
+		i++;
+	return i;
+}
+
+/* Somebody is at the door and there is no room: of those who have asked nothing, or nothing more,
+ * the one that has been there longest goes.  Clients that never speak keep nobody out. */
+static void make_room(struct server *s)
+{
+	struct child *oldest = NULL;
+
+	for (unsigned int i = 0; i < s->n; i++) {
+		struct child *c = &s->children[i];
+
+		if (s->waits[c->slot] && (!oldest || c->number < oldest->number))
+			oldest = c;
+	}
+	/* Nobody else goes before this one has ended, or some time has passed. */
+	s->full = true;
+	if (!oldest)
+		return;
+	s->waits[oldest->slot] = 0;
+	kill(oldest->pid, SIGKILL);
 }
 
 static void admit(struct server *s, int listen_fd)
@@ -66,9 +106,12 @@ static void admit(struct server *s, int listen_fd)
 		return;
 	fd_set_nonblock(fd, 0);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	c->slot = free_slot(s);
+	c->number = s->number++;
+	s->waits[c->slot] = 0;
 	c->pid = fork();
 	if (c->pid == 0)
-		child_run(s, fd);
+		child_run(s, fd, &s->waits[c->slot]);
 	if (c->pid < 0)
 		return;
 	c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
@@ -93,6 +136,8 @@ static int wait_ms(const struct server *s)
 	struct timespec now;
 	int64_t left;
 
+	if (s->full)
+		return FULL_MS;
 	if (!s->o->leave_seconds || s->n)
 		return -1;
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -112,20 +157,25 @@ static int turn(struct server *s, struct err *e)
 	for (unsigned int i = 0; i < had; i++)
 		p[n++] = (struct pollfd){.fd = s->children[i].pidfd, .events = POLLIN};
 	for (size_t i = 0; i < s->o->nlisten; i++)
-		p[n++] =
-		    (struct pollfd){.fd = had < s->max ? s->o->listen[i] : -1, .events = POLLIN};
+		p[n++] = (struct pollfd){.fd = s->full ? -1 : s->o->listen[i], .events = POLLIN};
 	r = poll(p, n, wait_ms(s));
 	if (r < 0)
 		return errno == EINTR ? 1 : err_sys(e, "poll");
-	if (r == 0 || p[0].revents)
+	if (p[0].revents || (r == 0 && !s->full))
 		return 0;
+	s->full = false;
 	/* From the end: reap() moves the last one into the gap. */
 	for (unsigned int i = had; i-- > 0;)
 		if (p[1 + i].revents)
 			reap(s, i);
-	for (size_t i = 0; i < s->o->nlisten && s->n < s->max; i++)
-		if (p[1 + had + i].revents)
+	for (size_t i = 0; i < s->o->nlisten; i++) {
+		if (!p[1 + had + i].revents)
+			continue;
+		if (s->n < s->max)
 			admit(s, s->o->listen[i]);
+		else
+			make_room(s);
+	}
 	return 1;
 }
 
@@ -149,6 +199,12 @@ int httpd_run(const struct httpd_opts *o, struct err *e)
 	s->max = o->connections_max ? o->connections_max : CONNECTIONS;
 	s->max = s->max < CONNECTIONS_MAX ? s->max : CONNECTIONS_MAX;
 	clock_gettime(CLOCK_MONOTONIC, &s->alone);
+	s->waits =
+	    mmap(NULL, CONNECTIONS_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (s->waits == MAP_FAILED) {
+		free(s);
+		return err_sys(e, "memory of connections");
+	}
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGTERM);
 	sigaddset(&mask, SIGINT);
@@ -170,6 +226,7 @@ int httpd_run(const struct httpd_opts *o, struct err *e)
 	}
 	fd_close(s->signals);
 	sigprocmask(SIG_SETMASK, &s->before, NULL);
+	munmap(s->waits, CONNECTIONS_MAX);
 	free(s);
 	return r;
 }

@@ -30,7 +30,9 @@ struct httpd_opts {
 	/* From now on SIGTERM ends it properly: the time to say that it is there.  May be NULL. */
 	void (*ready)(void *arg);
 	void *arg;
-	unsigned int connections_max; /* at once, more wait to be accepted; 0: 128 */
+	/* At once; 0: 128.  When more come, the longest of those that ask nothing is cut off; when
+	 * all are busy, who comes waits. */
+	unsigned int connections_max;
 	/* Seconds; 0: the default.  A head must be whole after head_seconds (30) and its connection
 	 * idle no longer than idle_seconds (120); stall_seconds (60) is how long a client may take
 	 * to send or take anything more of a body, -1: for ever. */

@@ -340,6 +340,30 @@ TEST(connections_are_counted_and_end_with_it)
 	}
 }
 
+/* Who asks nothing gives way to who comes; who is being answered does not. */
+TEST(the_silent_give_way)
+{
+	static const char head[] = "POST /count HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+				   "Expect: 100-continue\r\nContent-Length: 9\r\n\r\n";
+	auto_fd int busy = -1;
+	char b[64] = "";
+	int fds[6];
+
+	serve(2);
+	busy = dial();
+	CHECK(send(busy, head, sizeof(head) - 1, 0) > 0);
+	/* Invited: the request has begun. */
+	CHECK(read(busy, b, sizeof(b) - 1) > 0);
+	for (int i = 0; i < 6; i++)
+		fds[i] = dial();
+	CHECK(begins(ask(GET("/file")), "HTTP/1.1 206 "));
+	CHECK(send(busy, "123456789", 9, 0) == 9);
+	CHECK(begins(rest(busy), "HTTP/1.1 200 "));
+	for (int i = 0; i < 6; i++)
+		close(fds[i]);
+	CHECK_INT(stop(), 0);
+}
+
 TEST(only_loopback_when_asked)
 {
 	char bound[HTTPD_ADDRESS_MAX];
@@ -356,4 +380,5 @@ TEST(only_loopback_when_asked)
 
 TEST_MAIN(T(answers), T(errors), T(requests_follow_each_other), T(a_large_body_is_invited),
 	  T(a_connection_is_handed_over), T(who_is_slow_does_not_keep_a_connection),
-	  T(connections_are_counted_and_end_with_it), T(only_loopback_when_asked))
+	  T(connections_are_counted_and_end_with_it), T(the_silent_give_way),
+	  T(only_loopback_when_asked))

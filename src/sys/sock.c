@@ -40,7 +40,7 @@ int sock_listen(int dir_fd, const char *name, mode_t mode)
 	if (fchmod(s, mode) < 0)
 		return -errno;
 	if (bind(s, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
-	    fchmodat(dir_fd, name, mode, 0) < 0 || listen(s, 128) < 0)
+	    fchmodat(dir_fd, name, mode, 0) < 0 || listen(s, SOMAXCONN) < 0)
 		return -errno;
 	return take_fd(&s);
 }
