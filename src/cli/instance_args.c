@@ -238,6 +238,7 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 	    .image = argv[0],
 	    .name = i->name,
 	    .pod = i->pod,
+	    .machine = i->in,
 	    .platform = i->platform,
 	    .workdir = i->workdir,
 	    .user = i->user,

@@ -27,7 +27,7 @@ struct instance_args {
 	const char *name, *hostname, *domainname, *workdir, *user, *ip, *mac_address, *platform,
 	    *cidfile;
 	const char *entrypoint, *stop_signal, *restart, *health_cmd, *log_driver, *cgroup_parent,
-	    *cpuset_cpus, *cpuset_mems, *uts, *userns, *runtime, *pid, *ipc, *pod;
+	    *cpuset_cpus, *cpuset_mems, *uts, *userns, *runtime, *pid, *ipc, *pod, *in;
 	int isolation, pull; /* pull: enum image_pull_policy */
 	int cgroupns, volume_driver, vm_template;
 	uint64_t memory, shm, memory_reservation, memory_swap; /* swap: UINT64_MAX is no limit */

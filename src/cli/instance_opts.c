@@ -86,6 +86,8 @@ const struct opt instance_opts_table[] = {
     TIME(health_timeout, "health-timeout", "how long one check may take, 30s by default"),
     O(hostname, .name = "hostname", .letter = 'h', .type = OPT_STR, .arg = "NAME",
       .help = "host name inside, the short id by default"),
+    O(in, .name = "in", .type = OPT_STR, .arg = "MACHINE", .complete = "instance",
+      .help = "as a container in this vm, which runs"),
     FLAG(init, "init", "a process 1 that reaps orphans and passes signals on"),
     O(interactive, .name = "interactive", .letter = 'i', .type = OPT_BOOL,
       .help = "keep stdin open"),

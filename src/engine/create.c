@@ -9,6 +9,7 @@
 #include "engine/eventlog.h"
 #include "engine/image_ensure.h"
 #include "engine/imagemount.h"
+#include "engine/inmachine.h"
 #include "engine/join.h"
 #include "engine/limits.h"
 #include "engine/logs_journal.h"
@@ -183,6 +184,7 @@ static int make(struct session *s, const struct request *q, struct arena *a, str
 {
 	struct store *store = s->store;
 	auto_fd int pod = q->pod ? pod_hold(s, q, e) : -1;
+	struct instance_mounts there;
 	auto_fd int dir = -1;
 	int r;
 
@@ -192,6 +194,8 @@ static int make(struct session *s, const struct request *q, struct arena *a, str
 	if (dir < 0)
 		return dir;
 	r = make_sources(out, store, a, e);
+	if (r == 0 && q->machine)
+		r = inmachine_mounts(s, q, &out->mounts, a, &there, e);
 	if (r == 0)
 		r = instance_commit(dir, out, !q->auto_remove, e);
 	if (r == 0)
@@ -212,6 +216,8 @@ static int settle(struct session *s, struct request *q, struct arena *a, struct 
 		r = pod_new(s, q, a, pod, e);
 	if (r == 0 && q->pod)
 		r = pod_join(s, q, a, e);
+	if (r == 0)
+		r = inmachine_fix(s, q, a, e);
 	if (r == 0)
 		r = check_parts(q, a, e);
 	if (r == 0)

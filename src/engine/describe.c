@@ -308,6 +308,8 @@ int describe_inspect(struct session *s, const struct lookup *l, struct buf *out,
 		members_raw(&w, "ExecIDs", "null");
 		members_raw(&w, "GraphDriver", "{\"Name\":\"overlayfs\",\"Data\":{}}");
 		members_str(&w, "Isolation", plan_isolation_names[l->i.isolation]);
+		if (q.machine)
+			members_str(&w, "Machine", q.machine);
 		hostconfig_write(&w, &q, &p, &a);
 		mounts(&w, &l->i.mounts);
 		config(&w, l, &q, &p, in.image, &a);

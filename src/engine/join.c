@@ -170,14 +170,8 @@ int join_netns(const struct lookup *l, struct err *e)
 /* A copy of the mount at /dev/shm of another mount namespace: only there it may be made. */
 static int copy_shm(int mnt_ns, struct err *e)
 {
-	auto_fd int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	auto_fd int cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
+	auto_fd int fd = mountfd_clone_there(mnt_ns, "/dev/shm");
 
-	if (own < 0 || cwd < 0 || setns(mnt_ns, CLONE_NEWNS) < 0)
-		return err_sys(e, "enter the mount namespace of the other instance");
-	fd = mountfd_clone(AT_FDCWD, "/dev/shm", false);
-	if (setns(own, CLONE_NEWNS) < 0 || fchdir(cwd) < 0)
-		return err_sys(e, "return to own mount namespace");
 	if (fd < 0 || mountfd_magic(fd) != TMPFS_MAGIC)
 		return err_set(e, ERR_CONFLICT, "the other instance has no /dev/shm");
 	return take_fd(&fd);

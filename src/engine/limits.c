@@ -28,7 +28,7 @@
 
 static bool is_vm(const struct request *q)
 {
-	return q->isolation == PLAN_VM;
+	return q->isolation == PLAN_VM && !q->machine;
 }
 
 static struct jbind_optint some(int64_t v)

@@ -152,11 +152,22 @@ static bool user_mounts(const struct build *b, const char *destination)
 	return false;
 }
 
+/* Of a pod that is a machine: the guest knows what is meant (guest/box.h). */
+static bool shared(const struct build *b, const char *what)
+{
+	for (size_t i = 0; b->q->machine && i < b->q->machine_share.n; i++)
+		if (streq(b->q->machine_share.v[i], what))
+			return true;
+	return false;
+}
+
 /* Its own, none, the host's, or another instance's. */
 static void shm_mount(struct build *b)
 {
 	const char *mode = b->q->ipc_mode ? b->q->ipc_mode : "";
-	const char *source = streq(mode, "host") ? "/dev/shm" : b->in->shm;
+	const char *source = streq(mode, "host") ? "/dev/shm"
+			     : shared(b, "ipc")	 ? "@shm"
+						 : b->in->shm;
 	uint64_t size = b->q->shm_bytes ? b->q->shm_bytes : SHM_DEFAULT;
 
 	if (user_mounts(b, "/dev/shm") || streq(mode, "none"))
@@ -206,9 +217,11 @@ static void etc_mounts(struct build *b)
 			mount_options(
 			    b,
 			    mount_at(b, at, "bind",
-				     arena_printf(b->a, "%s/%s",
-						  b->in->etc_dir ?: b->p->caisson->state_dir,
-						  names[i])),
+				     b->q->machine
+					 ? arena_printf(b->a, "@main:%s", at)
+					 : arena_printf(b->a, "%s/%s",
+							b->in->etc_dir ?: b->p->caisson->state_dir,
+							names[i])),
 			    "rbind,rprivate");
 	}
 }
@@ -308,7 +321,7 @@ static int mounts(struct build *b, struct err *e)
 	b->p->mounts.v =
 	    arena_array(b->a, 16 + b->in->instance->mounts.n, sizeof(struct plan_mount));
 	default_mounts(b);
-	if (b->in->etc_files || b->in->etc_dir)
+	if (b->in->etc_files || b->in->etc_dir || b->in->box_image)
 		etc_mounts(b);
 	return instance_mounts(b, e);
 }
@@ -330,7 +343,8 @@ static void namespaces(struct build *b)
 	l->v = arena_array(b->a, 8, sizeof(*l->v));
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (!types[i].host)
-			l->v[l->n++] = (struct plan_namespace){types[i].type, types[i].path};
+			l->v[l->n++] = (struct plan_namespace){
+			    types[i].type, shared(b, types[i].type) ? "@main" : types[i].path};
 	if (own_ids(b)) {
 		l->v[l->n++] = (struct plan_namespace){.type = "user"};
 		b->p->linux_->uid_mappings = b->in->userns->uids;
@@ -437,6 +451,8 @@ static void caisson(struct build *b)
 	if (b->in->nics)
 		c->nics = *b->in->nics;
 	c->net_ns = b->in->net_ns;
+	c->machine = b->q->machine;
+	c->box_image = b->in->box_image;
 	c->open_stdin = b->q->open_stdin;
 	c->auto_remove = b->q->auto_remove;
 	c->init = b->q->init ? b->in->init : NULL;
@@ -548,7 +564,7 @@ int plan_build(const struct plan_input *in, struct arena *a, struct plan *out, s
 		wall_sysctls(a, &out->linux_->sysctl);
 	pairs(&b, &b.q->annotations, &out->annotations);
 	out->domainname = b.q->domainname;
-	if (b.q->uts_host || in->uts_ns)
+	if (b.q->uts_host || in->uts_ns || shared(&b, "uts"))
 		out->hostname = NULL;
 	return wall_paths(b.q, a, out, e);
 }

@@ -43,7 +43,8 @@ struct plan_input {
 	/* They are those of the instance whose network it joins, in this directory; NULL: its own.
 	 */
 	const char *etc_dir;
-	const char *hostname; /* of what it joins; NULL: as plan_build_hostname() says */
+	const char *box_image; /* of one in a machine: how the guest calls its image */
+	const char *hostname;  /* of what it joins; NULL: as plan_build_hostname() says */
 	/* Nothing will be started: without limits and devices, for which the host is asked. */
 	bool dry;
 };

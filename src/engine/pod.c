@@ -206,11 +206,14 @@ static int check_member(const struct request *q, const struct request *pod, stru
 		option = "userns";
 	if (option)
 		return conflict(option, theirs, e);
-	return q->isolation == PLAN_VM ? conflict("isolation vm",
-						  "a pod of VMs is one machine: pod create "
-						  "--isolation vm, and containers in it",
-						  e)
-				       : 0;
+	if (q->machine)
+		return conflict("in", "the pod says where", e);
+	if (q->isolation == PLAN_VM && pod->isolation != PLAN_VM)
+		return conflict("isolation vm",
+				"a pod of VMs is one machine: pod create --isolation vm, and "
+				"containers in it",
+				e);
+	return 0;
 }
 
 int pod_new(struct session *s, struct request *q, struct arena *a, struct instance *made,
@@ -267,14 +270,18 @@ int pod_join(struct session *s, struct request *q, struct arena *a, struct err *
 	if (r < 0)
 		return r;
 	q->pod = l.i.id;
+	if (l.i.isolation == PLAN_VM) {
+		q->machine = l.i.id;
+		q->machine_share = pod.pod_share;
+	}
 	other = arena_printf(a, "container:%s", l.i.id);
-	if (has(&pod.pod_share, "net"))
+	if (!q->machine && has(&pod.pod_share, "net"))
 		q->network = pod.network && streq(pod.network, "host") ? "host" : other;
-	if (has(&pod.pod_share, "ipc"))
+	if (!q->machine && has(&pod.pod_share, "ipc"))
 		q->ipc_mode = other;
-	if (has(&pod.pod_share, "pid"))
+	if (!q->machine && has(&pod.pod_share, "pid"))
 		q->pid_mode = other;
-	if (has(&pod.pod_share, "uts"))
+	if (!q->machine && has(&pod.pod_share, "uts"))
 		q->uts_mode = other;
 	if (l.i.mounts.n) {
 		struct strs from = {0};

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "engine/conn.h"
 #include "engine/eventlog.h"
+#include "engine/inmachine.h"
 #include "engine/lookup.h"
 #include "engine/pod.h"
 #include "engine/request.h"
@@ -134,6 +135,8 @@ static int remove_locked(struct session *s, const struct instance *i, unsigned i
 		r = soon ? instance_forget(root, i, e) : remove_rest(s, i, e);
 	if (r == 0)
 		eventlog_instance(s->store, i, "destroy", NULL, NULL);
+	if (r == 0)
+		inmachine_drop(s, i);
 	if (r == 0 && soon)
 		remove_later(s, i, net);
 	return r;

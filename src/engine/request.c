@@ -33,6 +33,8 @@ static const struct jbind_field fields[] = {
     F(pod, JBIND_STR),
     F(pod_share, JBIND_STRS),
     F(pod_bare, JBIND_BOOL),
+    F(machine, JBIND_STR),
+    F(machine_share, JBIND_STRS),
     F(args, JBIND_STRS),
     F(env, JBIND_STRS),
     F(entrypoint, JBIND_STRS),

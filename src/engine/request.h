@@ -22,9 +22,11 @@ struct request {
 	int isolation;	   /* enum plan_isolation */
 	const char *platform;
 
-	const char *pod;       /* name or id of the pod it goes into */
-	struct strs pod_share; /* of a pod: what its members share, or "none" */
-	bool pod_bare;	       /* of a pod: a record only, nothing of it runs */
+	const char *pod;	   /* name or id of the pod it goes into */
+	struct strs pod_share;	   /* of a pod: what its members share, or "none" */
+	struct strs machine_share; /* of a pod's member in it: what it shares with the machine */
+	const char *machine;	   /* name or id of the VM in which it runs as a container */
+	bool pod_bare;		   /* of a pod: a record only, nothing of it runs */
 
 	struct strs args, env; /* env: KEY=VALUE, complete */
 	struct strs entrypoint;

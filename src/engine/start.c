@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "engine/forward.h"
 #include "engine/imagemount.h"
+#include "engine/inmachine.h"
 #include "engine/join.h"
 #include "engine/limits.h"
 #include "engine/plan_build.h"
@@ -49,6 +50,7 @@ struct starting {
 	struct join join;
 	struct instance seen; /* .i with the sources of its mounts as the monitor finds them */
 	struct imagemounts images;
+	const char *box_image; /* of one that runs in a machine */
 	struct plan plan;
 	struct arena arena;
 	int dir_fd;
@@ -168,6 +170,11 @@ static int prepare(struct starting *st, struct err *e)
 	if (r < 0)
 		return r;
 	trace_begin(TRACE_ROOTFS);
+	if (st->q.machine) {
+		r = inmachine_prepare(st->s, &st->q, st->image, &st->arena, &st->box_image, e);
+		trace_end(TRACE_ROOTFS);
+		return r;
+	}
 	r = rootfs_prepare_sized(st->store, st->image, st->i->id, st->q.isolation, st->q.read_only,
 				 disk ? disk : ROOTFS_DISK_BYTES, &st->arena, &st->rootfs, e);
 	trace_end(TRACE_ROOTFS);
@@ -200,6 +207,10 @@ static int make_plan(struct starting *st, const struct start_opts *o, struct err
 		r = imagemount_open(st->store, &st->i->mounts, &st->arena, &st->images, e);
 	st->seen = *st->i;
 	st->seen.mounts = st->images.mounts;
+	if (r == 0 && st->q.machine)
+		r = inmachine_mounts(st->s, &st->q, &st->i->mounts, &st->arena, &st->seen.mounts,
+				     e);
+	in.box_image = st->box_image;
 	if (r == 0)
 		r = usernsmode_parse(st->q.userns_mode, &mode, e);
 	if (r == 0)

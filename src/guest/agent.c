@@ -13,7 +13,9 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/str.h"
 #include "guest/boot.h"
+#include "guest/box.h"
 #include "guest/guestfiles.h"
 #include "guest/guestroot.h"
 #include "guest/message.h"
@@ -38,6 +40,7 @@
 #include <unistd.h>
 
 #define STREAMS_MAX 128
+#define BOXES_MAX   32
 #define FIXED_POLLS 3 /* port, signals, want of memory */
 #define OUT_HIGH    (1u << 20)
 #define OUT_MAX	    (16u << 20)
@@ -53,6 +56,7 @@ struct agent {
 	struct plan *plan;
 	bool main_ready, setup_failed, off;
 	struct procio streams[STREAMS_MAX];
+	struct box boxes[BOXES_MAX];
 };
 
 /* ---- streams ---- */
@@ -170,10 +174,84 @@ static int start(struct agent *s, const struct message *m, struct err *e)
 	return 0;
 }
 
+static struct box *find_box(struct agent *s, const char *id)
+{
+	for (size_t i = 0; i < BOXES_MAX; i++)
+		if (s->boxes[i].stream && (!id || streq(s->boxes[i].plan->caisson->id, id)))
+			return &s->boxes[i];
+	return NULL;
+}
+
+/* A container besides the main instance; its end is that of its stream (leave_box()). */
+static int start_box(struct agent *s, const struct message *m, struct procio *st,
+		     const int child[3], struct err *e)
+{
+	struct box *b = s->boxes;
+	int r;
+
+	while (b < s->boxes + BOXES_MAX && b->stream)
+		b++;
+	if (b == s->boxes + BOXES_MAX)
+		return err_set(e, ERR_LIMIT, "more than %d containers in the machine", BOXES_MAX);
+	r = box_open(b, m->process.box_plan, s->plan, s->streams[0].launch.pid, e);
+	if (r < 0)
+		return r;
+	if (find_box(s, b->plan->caisson->id))
+		r = err_set(e, ERR_CONFLICT, "the container runs already");
+	if (r == 0)
+		r = launch_main(st, b->plan, child, e);
+	if (r < 0) {
+		box_close(b);
+		return r;
+	}
+	b->stream = m->stream;
+	b->init = st->launch.pid;
+	return 0;
+}
+
+static void leave_box(struct agent *s, uint32_t stream)
+{
+	for (size_t i = 0; i < BOXES_MAX; i++) {
+		struct launch_opts o = LAUNCH_OPTS_INIT;
+
+		if (!s->boxes[i].stream || s->boxes[i].stream != stream)
+			continue;
+		launch_cleanup(s->boxes[i].plan, &o, NULL);
+		box_close(&s->boxes[i]);
+	}
+}
+
+/* A program, or a request about files, in the main instance or in a container besides. */
+static int exec_there(struct agent *s, const struct message *m, struct procio *st,
+		      const int child[3], struct err *e)
+{
+	const struct box *b = m->process.box ? find_box(s, m->process.box) : NULL;
+	const struct plan *plan = b ? b->plan : s->plan;
+	pid_t init = b ? b->init : s->streams[0].launch.pid;
+	struct launch_opts o = options(child);
+	int r = 0;
+
+	if (m->process.box && !b)
+		return err_set(e, ERR_CONFLICT, "the container is not running");
+	if (m->process.files.n)
+		r = box_files(&m->process.files, child, &st->launch, e);
+	if (r)
+		return r < 0 ? r : 0;
+	if (b && m->process.files.n && box_unknown(&m->process.files))
+		return err_set(e, ERR_UNSUPPORTED,
+			       "what a container in a machine has changed cannot be told");
+	if (m->process.files.n)
+		return guestfiles_start(init, &m->process.files, child, &st->launch, e);
+	o.flags = LAUNCH_SUBREAPER_OK; /* process 1 is one */
+	r = launch_exec(plan, init, &m->process, &o, &st->launch, e);
+	if (r == 0 && st->terminal)
+		r = procio_terminal(st, st->launch.console, e);
+	return r;
+}
+
 static int exec_more(struct agent *s, const struct message *m, struct err *e)
 {
 	struct procio *st = free_slot(s);
-	struct launch_opts o;
 	int child[3], r;
 
 	if (find(s, m->stream))
@@ -183,17 +261,10 @@ static int exec_more(struct agent *s, const struct message *m, struct err *e)
 	if (!st)
 		return err_set(e, ERR_LIMIT, "more than %d processes with streams", STREAMS_MAX);
 	r = procio_open(st, m->stream, m->process.terminal, true, child, e);
-	if (r == 0 && m->process.files.n) {
-		r = guestfiles_start(s->streams[0].launch.pid, &m->process.files, child,
-				     &st->launch, e);
-	} else if (r == 0) {
-		o = options(child);
-		o.flags = LAUNCH_SUBREAPER_OK; /* process 1 is one */
-		r = launch_exec(s->plan, s->streams[0].launch.pid, &m->process, &o, &st->launch, e);
-	}
+	if (r == 0)
+		r = m->process.box_plan ? start_box(s, m, st, child, e)
+					: exec_there(s, m, st, child, e);
 	close_child_ends(child);
-	if (r == 0 && st->terminal)
-		r = procio_terminal(st, st->launch.console, e);
 	if (r < 0) {
 		procio_close(st);
 		return r;
@@ -482,6 +553,8 @@ static void move_streams(struct agent *s, const struct pollfd *p)
 			s->main_ready = false;
 			fd_close(s->oom); /* the cgroup goes with the stream */
 			s->oom = -1;
+		} else {
+			leave_box(s, st->id);
 		}
 		procio_close(st);
 	}
@@ -523,7 +596,7 @@ static int turn(struct agent *s, struct err *e)
 
 int agent_run(int port, struct err *e)
 {
-	static struct agent s; /* about 20 KiB; the program has one */
+	static struct agent s; /* about 24 KiB; the program has one */
 	sigset_t mask;
 	int r = 0;
 

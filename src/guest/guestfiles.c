@@ -73,16 +73,12 @@ static void take_stdio(const int child[3])
 	fd_close_from(3);
 }
 
-int guestfiles_start(pid_t init, const struct strs *l, const int child[3], struct launch *out,
-		     struct err *e)
+int guestfiles_child(int (*fn)(void *arg, struct err *e), void *arg, const int child[3],
+		     struct launch *out, struct err *e)
 {
-	auto_arena struct arena a = ARENA_INIT;
-	struct words words = {0};
 	struct err why = ERR_INIT;
-	int r = parse(l, &a, &words, e);
+	int r;
 
-	if (r < 0)
-		return r;
 	out->pid = fork();
 	if (out->pid < 0)
 		return err_sys(e, "fork");
@@ -93,12 +89,37 @@ int guestfiles_start(pid_t init, const struct strs *l, const int child[3], struc
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 		take_stdio(child);
-		r = work(&words.w, init, &why);
+		r = fn(arg, &why);
 		if (r < 0)
 			(void)!write(STDERR_FILENO, &why, sizeof(why));
 		_exit(r < 0);
 	}
 	out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0);
-	opt_done(opts, &words);
 	return 0;
+}
+
+struct request {
+	const struct filework *w;
+	pid_t init;
+};
+
+static int do_request(void *arg, struct err *e)
+{
+	const struct request *q = arg;
+
+	return work(q->w, q->init, e);
+}
+
+int guestfiles_start(pid_t init, const struct strs *l, const int child[3], struct launch *out,
+		     struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct words words = {0};
+	struct request q = {&words.w, init};
+	int r = parse(l, &a, &words, e);
+
+	if (r >= 0)
+		r = guestfiles_child(do_request, &q, child, out, e);
+	opt_done(opts, &words);
+	return r;
 }

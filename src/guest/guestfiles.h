@@ -20,4 +20,9 @@ struct strs;
 int guestfiles_start(pid_t init, const struct strs *words, const int child[3], struct launch *out,
 		     struct err *e);
 
+/* A child of the agent that runs fn with these for its standard descriptors, and says why it failed
+ * as a struct err on stderr. */
+int guestfiles_child(int (*fn)(void *arg, struct err *e), void *arg, const int child[3],
+		     struct launch *out, struct err *e);
+
 #endif

@@ -239,6 +239,8 @@ static int on_exec(struct client *c, const struct wire_frame *f, struct err *e)
 		q.process.console_size = (struct plan_console){
 		    .height = (uint32_t)q.rows.v & 0xffff, .width = (uint32_t)q.columns.v & 0xffff};
 	p = server_new_proc(s, q.process.terminal, q.in);
+	/* A container in this machine, whose monitor the client is. */
+	p->tied = q.process.box_plan != NULL;
 	l = link_add(c, p, f->stream);
 	l->in = q.in;
 	l->out = q.out;
@@ -604,6 +606,8 @@ void client_close(struct client *c)
 
 		input_gone(l);
 		client_unlink(l);
+		if (proc->tied && !proc->ended && !proc->links)
+			s->ops->deliver(s, proc, SIGKILL, NULL);
 		/* Nobody waits for this output any more; it goes to the log, or nowhere. */
 		if (owner)
 			server_flow(proc);

@@ -497,7 +497,9 @@ static int adopt_plan(struct server *s, struct err *e)
 	c = p->caisson;
 	if (!c || !c->state_dir || !c->run_dir || !p->process)
 		return err_set(e, ERR_CORRUPT, "plan: not one of the engine's");
-	s->ops = c->isolation == PLAN_VM ? &workload_vm_ops : &workload_container_ops;
+	s->ops = c->machine		   ? &workload_in_ops
+		 : c->isolation == PLAN_VM ? &workload_vm_ops
+					   : &workload_container_ops;
 	teller_init(&s->teller, s->setup->run_root, p);
 	checkup_init(&s->checkup, s, p);
 	r = policy_parse(c->restart, &s->policy, e);

@@ -56,6 +56,7 @@ struct proc {
 	bool tty;
 	bool wants_input;    /* a stdin that clients may write to */
 	bool started, ended; /* ended: .status is valid */
+	bool tied;	     /* it is killed when nobody is connected to it any more */
 	bool congested;	     /* the owner's queue is full: hold output back */
 	int status;	     /* as wait(2) gives it */
 	struct outq in;	     /* for its stdin */
@@ -96,7 +97,7 @@ struct workload_ops {
 	void (*forget)(struct proc *p);
 	void (*end)(struct server *s); /* remove what outlives the processes; may run twice */
 };
-extern const struct workload_ops workload_container_ops, workload_vm_ops;
+extern const struct workload_ops workload_container_ops, workload_vm_ops, workload_in_ops;
 
 #define SERVER_TAPS_MAX 16
 

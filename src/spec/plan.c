@@ -77,7 +77,9 @@ PUBLIC_TABLE(plan_process_table, struct plan_process,
 	     JB(struct plan_process, io_priority, "ioPriority", JBIND_PTR, .sub = &ioprio),
 	     JB(struct plan_process, scheduler, "scheduler", JBIND_PTR, .sub = &scheduler),
 	     JB(struct plan_process, exec_affinity, "execCPUAffinity", JBIND_PTR, .sub = &affinity),
-	     JB(struct plan_process, files, "caissonFiles", JBIND_STRS));
+	     JB(struct plan_process, files, "caissonFiles", JBIND_STRS),
+	     JB(struct plan_process, box, "caissonBox", JBIND_STR),
+	     JB(struct plan_process, box_plan, "caissonBoxPlan", JBIND_RAW));
 
 /* ---- root and mounts ---- */
 
@@ -301,6 +303,8 @@ TABLE(caisson, struct plan_caisson,
       JB(struct plan_caisson, nics, "nics", JBIND_LIST, .sub = &plan_nic_table),
       JB(struct plan_caisson, vm, "vm", JBIND_PTR, .sub = &vm),
       JB(struct plan_caisson, net_ns, "netNs", JBIND_STR),
+      JB(struct plan_caisson, machine, "machine", JBIND_STR),
+      JB(struct plan_caisson, box_image, "boxImage", JBIND_STR),
       JB(struct plan_caisson, open_stdin, "openStdin", JBIND_BOOL),
       JB(struct plan_caisson, stdin_once, "stdinOnce", JBIND_BOOL),
       JB(struct plan_caisson, auto_remove, "autoRemove", JBIND_BOOL),

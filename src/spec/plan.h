@@ -91,6 +91,9 @@ struct plan_process {
 	/* Ours, for a VM's guest: instead of a program, this request about the instance's files
 	 * (files/filework.h). */
 	struct strs files;
+	/* Ours, for a VM's guest (guest/box.h): in this container of the machine and not in its
+	 * main instance; box_plan: make it, with this plan. */
+	const char *box, *box_plan;
 };
 
 /* ---- root and mounts ---- */
@@ -360,6 +363,8 @@ struct plan_caisson {
 	struct plan_rootfs rootfs;
 	struct plan_nics nics;
 	struct plan_vm *vm;
+	const char *machine;   /* id of the VM in which it runs as a container; NULL: nowhere */
+	const char *box_image; /* with it: 64 hex digits, the image as the guest knows it */
 	const char *net_ns; /* path of the instance's network namespace, NULL: the host's */
 	bool open_stdin, stdin_once, auto_remove;
 	const char *init;      /* program to start as process 1 (runtime/reaper.h), or NULL */

@@ -3,6 +3,7 @@
 #include "base/auto.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -77,6 +78,22 @@ int mountfd_clone(int dir_fd, const char *path, bool recursive)
 		flags |= AT_EMPTY_PATH;
 	fd = open_tree(dir_fd, path, flags);
 	return fd < 0 ? -errno : fd;
+}
+
+int mountfd_clone_there(int mnt_ns, const char *path)
+{
+	auto_fd int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	auto_fd int cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd;
+
+	/* Process 1 shares root and working directory with the kernel's threads: EINVAL. */
+	if (own < 0 || cwd < 0 || unshare(CLONE_FS) < 0 || setns(mnt_ns, CLONE_NEWNS) < 0)
+		return -errno;
+	fd = mountfd_clone(AT_FDCWD, path, false);
+	/* Anywhere else it cannot go on. */
+	if (setns(own, CLONE_NEWNS) < 0 || fchdir(cwd) < 0)
+		abort();
+	return fd;
 }
 
 int mountfd_change(int fd, const struct mountfd_attr *a)

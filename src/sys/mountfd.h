@@ -20,6 +20,10 @@ int mountfd_new(const char *type, const char *const *opts, size_t n, uint64_t at
 /* A detached copy of the mount at dir_fd/path (path "": dir_fd itself), with those below it. */
 int mountfd_clone(int dir_fd, const char *path, bool recursive);
 
+/* The same of an absolute path in another mount namespace; the caller, which has one thread, is
+ * back where it was. */
+int mountfd_clone_there(int mnt_ns, const char *path);
+
 /* Set and clear MOUNT_ATTR_* (mount_setattr, Linux 5.12; -ENOSYS before).  propagation: MS_SHARED,
  * MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE or 0.  userns_fd: with MOUNT_ATTR_IDMAP in set, else -1. */
 struct mountfd_attr {

@@ -106,6 +106,8 @@ static int bind_mount(const struct plan *p, struct plan_mount *m, struct arena *
 	size_t i;
 	int r;
 
+	if (m->source && *m->source == '@' && p->caisson->machine)
+		return 0; /* the agent knows it */
 	if (!m->source || *m->source != '/')
 		return err_set(e, ERR_USAGE, "mount %s: source '%s' is not an absolute path",
 			       m->destination, m->source ? m->source : "");
@@ -171,7 +173,8 @@ static int namespaces(const struct plan_linux *l, struct plan_linux *out, struct
 			v[n++] = (struct plan_namespace){ns->type, GUEST_NET};
 			continue;
 		}
-		if (ns->path)
+		/* "@main": of the machine that it runs in, which the agent knows (guest/box.h). */
+		if (ns->path && !streq(ns->path, "@main"))
 			return err_set(e, ERR_UNSUPPORTED,
 				       "a virtual machine cannot join the %s namespace '%s'",
 				       ns->type, ns->path);
