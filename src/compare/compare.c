@@ -21,7 +21,9 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -37,6 +39,14 @@
 #define SYSCALLS    "syscalls 200000"
 #define FILES	    "files 33554432 200"
 #define SETTLE_MSEC 200 /* between "ready" and the look at memory at rest */
+
+/* Set by SIGINT: what was measured until then is the report. */
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int sig)
+{
+	interrupted = 1;
+}
 
 struct compare {
 	struct session *s;
@@ -262,9 +272,11 @@ static void reached(struct compare *c, enum report_subject s, pid_t pid)
 		report_missing(c->report, REPORT_REACH, s, "its process was not found");
 	else if (reach_of(pid, &r, &e) < 0)
 		missing(c, REPORT_REACH, s, &e);
-	else
+	else {
+		report_add(c->report, REPORT_REACH, s, (double)r.allowed);
 		report_text(c->report, REPORT_REACH, s,
 			    arena_printf(c->arena, "%u of %u", r.allowed, r.known));
+	}
 }
 
 /* ---- what the engine says ---- */
@@ -498,10 +510,11 @@ static void subject_once(struct compare *c, enum report_subject s)
 
 	command_once(c, s, &cmd);
 	settle(c, s);
-	workload_once(c, s, &work);
+	if (!interrupted)
+		workload_once(c, s, &work);
 	settle(c, s);
 	/* A wall that fails twice before anything counts is not there. */
-	if (!c->counting && s != REPORT_HOST && cmd.kind && work.kind)
+	if (!c->counting && !interrupted && s != REPORT_HOST && cmd.kind && work.kind)
 		c->off[s] = true;
 }
 
@@ -521,7 +534,7 @@ static void one_round(struct compare *c)
 		order[j] = (enum report_subject)i;
 	}
 	for (unsigned int i = 0; i < REPORT_SUBJECT_MAX_; i++)
-		if (!c->off[order[i]])
+		if (!c->off[order[i]] && !interrupted)
 			subject_once(c, order[i]);
 }
 
@@ -535,12 +548,13 @@ static void rounds(struct compare *c)
 	one_round(c);
 	c->counting = true;
 	for (uint64_t n = 1; n <= q->samples; n++) {
-		if (n > 1 && trace_now_ns() - start > q->max_time_ns)
+		if (interrupted || (n > 1 && trace_now_ns() - start > q->max_time_ns))
 			return;
 		if (q->progress)
 			q->progress(n, q->samples, q->progress_arg);
 		one_round(c);
-		c->report->rounds = n;
+		if (!interrupted)
+			c->report->rounds = n;
 	}
 }
 
@@ -601,6 +615,8 @@ static void describe(struct compare *c)
 	auto_buf struct buf cmd = BUF_INIT(4096);
 	struct utsname u;
 
+	if (getloadavg(&c->report->load, 1) != 1)
+		c->report->load = 0;
 	for (size_t i = 0; i < c->q->command.n; i++)
 		buf_printf(&cmd, "%s%s", i ? " " : "", c->q->command.v[i]);
 	c->report->command = arena_dup(c->arena, cmd.len ? cmd.p : "uname -r");
@@ -651,6 +667,7 @@ int compare_run(struct session *s, const struct compare_request *q, struct arena
 {
 	struct compare c = {.s = s, .q = q, .arena = a, .report = out};
 	const struct report_cell *cell = NULL;
+	struct sigaction before;
 	struct store *store;
 	int r;
 
@@ -665,12 +682,19 @@ int compare_run(struct session *s, const struct compare_request *q, struct arena
 	r = make_dir(&c, e);
 	if (r == 0) {
 		make_env(&c);
+		interrupted = 0;
+		sigaction(SIGINT, &(struct sigaction){.sa_handler = interrupt}, &before);
 		rounds(&c);
 		sweep(&c);
+		sigaction(SIGINT, &before, NULL);
+		out->partial = interrupted;
 	}
 	prctl(PR_SET_CHILD_SUBREAPER, 0);
 	if (c.dir)
 		path_remove(AT_FDCWD, c.dir);
+	if (r == 0 && out->partial && !out->rounds)
+		return err_set(e, ERR_CANCELED, "compare '%s': interrupted before a round was over",
+			       q->image);
 	if (r == 0 && c.off[REPORT_CONTAINER] && c.off[REPORT_VM]) {
 		cell = &out->cells[REPORT_FIRST]
 				  [q->skip[REPORT_CONTAINER] ? REPORT_VM : REPORT_CONTAINER];

@@ -11,10 +11,9 @@
 #include "base/arena.h"
 #include "spec/trace.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-struct buf;
 
 enum report_subject { REPORT_HOST, REPORT_CONTAINER, REPORT_VM, REPORT_SUBJECT_MAX_ };
 extern const char *const report_subject_names[]; /* "host", "container", "vm", NULL */
@@ -48,6 +47,14 @@ enum report_row {
 	REPORT_ROW_MAX_ = REPORT_PHASES + TRACE_PHASE_MAX_
 };
 
+struct report_line {
+	const char *key;
+	enum report_unit unit;
+	const char *label, *what;
+};
+/* What stands in a row; a phase's key is its name in the trace. */
+struct report_line report_line(unsigned int row);
+
 struct report_cell {
 	double *v;
 	size_t n;
@@ -60,6 +67,8 @@ struct report {
 	const char *image, *command, *machine;
 	const char *accel_why; /* why the VM runs on what it runs; NULL: there was no VM */
 	uint64_t rounds;
+	bool partial; /* it was interrupted */
+	double load;  /* of the machine, before it began: runnable processes over a minute */
 	struct report_cell cells[REPORT_ROW_MAX_][REPORT_SUBJECT_MAX_];
 };
 
@@ -68,10 +77,7 @@ void report_text(struct report *r, unsigned int row, enum report_subject s, cons
 /* Only for a cell that is still empty. */
 void report_missing(struct report *r, unsigned int row, enum report_subject s, const char *why);
 
-enum report_format { REPORT_TABLE, REPORT_JSON, REPORT_CSV };
-extern const char *const report_format_names[]; /* "table", "json", "csv", NULL */
-
-/* The table fits 80 columns. */
-void report_write(const struct report *r, enum report_format format, struct buf *out);
+/* Nothing to show: phases that the engine did not go through count as nothing, too. */
+bool report_row_empty(const struct report *r, unsigned int row);
 
 #endif

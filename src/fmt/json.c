@@ -213,6 +213,15 @@ const char *json_string(const struct json *j)
 	return strlen(s) == (size_t)json_object_get_string_len(jo(j)) ? s : NULL;
 }
 
+bool json_number(const struct json *j, double *out)
+{
+	if (!json_object_is_type(jo(j), json_type_double) &&
+	    !json_object_is_type(jo(j), json_type_int))
+		return false;
+	*out = json_object_get_double(jo(j));
+	return true;
+}
+
 int json_each(const struct json *j, int (*fn)(const char *key, struct json *value, void *arg),
 	      void *arg)
 {

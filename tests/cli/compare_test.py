@@ -53,6 +53,42 @@ def a_command_of_ones_own_in_csv(env):
 
 
 @test(needs="root", timeout=120)
+def a_page_claims_and_a_difference(env):
+    a, b, page = env.tmp / "a.json", env.tmp / "b.json", env.tmp / "page.html"
+    short = ("compare", "-n", "1", "--skip", "vm", "--format")
+    a.write_text(env.run(*short, "json", "--html", str(page), "--assert", "container.start < 60s", T, timeout=110).ok().out)
+    html = page.read_text()
+    check("<script" not in html and "A container answers after" in html and "fork/exec" not in html, "the page")
+    check("left out with --skip" in html, "what was not measured is not said")
+    r = env.run(*short, "json", "--assert", "container.start < 1ns", "--assert", "vm.memory_pss < 1GiB", T, timeout=110)
+    same(r.code, 1, "exit code")
+    check("container.start < 1ns does not hold: it is " in r.err and "vm.memory_pss < 1GiB: not measured: left out with --skip" in r.err, r.err)
+    b.write_text(r.out)
+    table = env.run("compare", "--diff", str(a), str(b)).ok().out
+    check(all(len(line) <= 80 for line in table.splitlines()), "wider than 80 columns")
+    check(re.search(r"^first_output +container +\S+ (ms|s) +\S+ (ms|s) +\d", table, re.M), table)
+    md = env.run(*short, "markdown", T, timeout=110).ok().out
+    check("| first output |" in md and all(line.count("|") == 5 for line in md.splitlines() if line.startswith("|")), md)
+    env.run("compare", "--assert", "pod.start < 1s", T).error(2, "pod.start < 1s", "host., container. or vm.")
+    env.run("compare", "--diff", str(a)).error(2, "two files")
+    b.write_text("{}")
+    env.run("compare", "--diff", str(a), str(b)).error(125, str(b), "no report")
+    env.run("compare", "--diff", str(a), "/no/such").error(125, "/no/such")
+    env.run(*short, "json", "--html", "/no/such/page.html", T, timeout=110).error(125, "/no/such/page.html")
+
+
+@test(needs="root", timeout=120)
+def interrupted_it_reports_what_it_has(env):
+    p = env.tty("compare", "-n", "1000", "--max-time", "100s", "--skip", "vm", T)
+    p.until("round 2 of 1000", timeout=60)
+    p.send("\x03")
+    r = p.finish()
+    same(r.code, 130, "exit code")
+    check("partial: it was interrupted" in r.out and "first output" in r.out, r.out)
+    same([list(env.root.glob("compare-*")), env.run("ps", "-aq").out], [[], ""], "left behind")
+
+
+@test(needs="root", timeout=120)
 def what_does_not_run_is_said(env):
     out = env.run("compare", "-n", "1", "--skip", "vm", T, "--", "/bin/no-such", timeout=110)
     check("/bin/no-such" in out.out + out.err, f"not named: {out.out} {out.err}")

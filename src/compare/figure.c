@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compare/figure.h"
+#include "base/buf.h"
+
+#include <stdint.h>
+
+struct figure_scale figure_scale(enum report_unit unit, double v)
+{
+	static const struct figure_scale ns[] = {{1e9, "s"}, {1e6, "ms"}, {1e3, "us"}, {1, "ns"}};
+	static const struct figure_scale bytes[] = {
+	    {1u << 30, "GiB"}, {1u << 20, "MiB"}, {1u << 10, "KiB"}, {1, "B"}};
+	const struct figure_scale *s = unit == REPORT_NS ? ns : bytes;
+
+	if (unit == REPORT_COUNT)
+		return (struct figure_scale){1, ""};
+	while (s->by > 1 && v < s->by)
+		s++;
+	return *s;
+}
+
+void figure_digits(struct buf *out, double v)
+{
+	int after = v >= 99.95 || v == (double)(int64_t)v ? 0
+		    : v >= 9.995			  ? 1
+		    : v >= 0.9995			  ? 2
+							  : 3;
+
+	buf_printf(out, "%.*f", after, v);
+}
+
+void figure_put(struct buf *out, enum report_unit unit, double v)
+{
+	struct figure_scale u = figure_scale(unit, v);
+
+	figure_digits(out, v / u.by);
+	buf_printf(out, "%s%s", *u.name ? " " : "", u.name);
+}
