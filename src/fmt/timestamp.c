@@ -2,28 +2,48 @@
 #include "fmt/timestamp.h"
 #include "base/buf.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #define NANO 1000000000
 
+static char *digits(char *to, int n, unsigned int v)
+{
+	for (int i = n; i-- > 0; v /= 10)
+		to[i] = (char)('0' + v % 10);
+	return to + n;
+}
+
+/* By hand: with printf() it was two thirds of what a line of a log costs (perf, a flood of 61-byte
+ * lines). */
 void timestamp_print(int64_t ns, struct buf *out)
 {
 	int64_t rest = ((ns % NANO) + NANO) % NANO;
 	time_t t = (time_t)((ns - rest) / NANO);
+	char text[sizeof("2261-01-01T00:00:00.000000000Z")], *p = text;
 	struct tm tm;
-	char fraction[16];
-	size_t n;
+	static const char behind[] = "-T::.";
+	int v[5];
 
 	gmtime_r(&t, &tm);
-	buf_printf(out, "%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1,
-		   tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
-	n = (size_t)snprintf(fraction, sizeof(fraction), ".%09lld", (long long)rest);
-	while (n && (fraction[n - 1] == '0' || fraction[n - 1] == '.'))
-		n--;
-	buf_add(out, fraction, n);
-	buf_puts(out, "Z");
+	v[0] = tm.tm_mon + 1;
+	v[1] = tm.tm_mday;
+	v[2] = tm.tm_hour;
+	v[3] = tm.tm_min;
+	v[4] = tm.tm_sec;
+	p = digits(p, 4, (unsigned int)tm.tm_year + 1900);
+	*p++ = '-';
+	for (int i = 0; i < 5; i++) {
+		p = digits(p, 2, (unsigned int)v[i]);
+		*p++ = behind[i];
+	}
+	p = digits(p, 9, (unsigned int)rest);
+	while (p[-1] == '0' && rest)
+		p--;
+	if (!rest)
+		p -= 10;
+	*p++ = 'Z';
+	buf_add(out, text, (size_t)(p - text));
 }
 
 /* Exactly n digits within the range, or -1. */

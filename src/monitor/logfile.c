@@ -87,9 +87,13 @@ static void line(const struct logfile *l, struct buf *b, enum logfile_stream s, 
 {
 	buf_puts(b, "{\"log\":\"");
 	utf8_json(b, data, len);
-	buf_printf(b, "\",\"stream\":\"%s\"", names[s]);
-	if (l->attrs)
-		buf_printf(b, ",\"attrs\":%s", l->attrs);
+	buf_puts(b, "\",\"stream\":\"");
+	buf_puts(b, names[s]);
+	buf_puts(b, "\"");
+	if (l->attrs) {
+		buf_puts(b, ",\"attrs\":");
+		buf_puts(b, l->attrs);
+	}
 	buf_puts(b, ",\"time\":\"");
 	timestamp_print(time_of(l), b);
 	buf_puts(b, "\"}\n");

@@ -58,7 +58,12 @@ static struct box *main_box(struct server *s)
 
 /* ---- output ---- */
 
-/* False at its end. */
+/* False at its end.
+ *
+ * Not by splice(): a log has a frame around each line and a client one around each piece.  Where
+ * neither is (--log-driver none, nobody attached) it was tried, into the null device: 300 MB of
+ * short lines took 0.54 s of the monitor's CPU, with read() 0.36 to 0.57 s in four runs; what costs
+ * is waking up.  With json-file they take 1.7 to 2.0 s, so that reading them is a quarter of it. */
 static bool pump(struct box *b, struct watch *w, enum logfile_stream stream)
 {
 	char data[CHUNK];
