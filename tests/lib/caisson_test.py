@@ -73,6 +73,8 @@ NEEDS = {
     "strace": lambda: which("strace"),
     "docker": lambda: which("docker"),
     "python-docker": lambda: importlib.util.find_spec("docker") is not None,
+    "compose": lambda: which("docker-compose"),
+    "ansible": lambda: which("ansible-playbook"),
     "podman": lambda: which("podman"),
     "systemd": lambda: os.path.exists("/lib/systemd/systemd") and which("systemctl"),
     "buildah": lambda: which("buildah"),
