@@ -67,6 +67,12 @@ static int check_options(const struct volume *v, struct err *e)
 
 		for (const char *const *k = keys; *k; k++)
 			known |= str_after(v->options.v[i], *k) != NULL;
+		if (str_after(v->options.v[i], "size="))
+			return err_set(e, ERR_UNSUPPORTED,
+				       "--opt %.60s is not possible: a volume is a directory, and "
+				       "no quota is kept; mount a file system of that size and "
+				       "give it as device=",
+				       v->options.v[i]);
 		if (!known)
 			return err_set(e, ERR_USAGE,
 				       "invalid option '%.60s': the local driver knows type=, "

@@ -190,4 +190,29 @@ def many_at_once_make_one_holder(env):
     env.run("pod", "rm", "-f", "-t", "0", "m").ok()
 
 
+@test(needs=NEEDS + ",strace", timeout=200)
+def killed_at_every_step(env):
+    """kill -9 at the n-th of each call that changes something: the next command works, and in the end nothing is left."""
+    env.run("run", "--rm", T, "true").ok()
+    killed = {}
+    for words, calls in ((["pod", "create", "-v", "pv:/v", "kp"], ("mkdirat", "symlinkat", "renameat", "flock")), (["run", "-d", "--pod", "kp", "--name", "km", "-v", "pv:/w", T, "sleep", "1000"], (
+            "mkdirat", "symlinkat", "renameat", "flock", "memfd_create", "socketpair", "openat2", "setns")), (["pod", "rm", "-f", "-t", "0", "kp"], ("flock", "unlinkat", "renameat", "connect"))):
+        for call in calls:
+            for n in (1, 2, 4):
+                if words[1] != "create":
+                    env.run("pod", "create", "-v", "pv:/v", "kp").ok()
+                if words[1] == "rm":
+                    env.run("run", "-d", "--pod", "kp", "--name", "km", T, "sleep", "1000").ok()
+                p = subprocess.run(["strace", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={n}", *env.argv(words)], capture_output=True, env=env.os_env)
+                killed[words[1]] = killed.get(words[1], 0) + (p.returncode in (-9, 137))
+                said = f"{words} {call} {n}"
+                env.run("ps", "-a").ok()
+                check(env.run("pod", "ps", "--format", "{{.Name}}").ok().out in ("kp\n", ""), said)
+                env.run("pod", "rm", "-fi", "-t", "0", "kp").ok()
+                same(env.run("ps", "-aq").ok().out, "", said)
+    check(min(killed.values()) >= 5, f"killed: {killed}")
+    env.run("system", "prune", "-f").ok()
+    env.run("volume", "rm", "-f", "pv").ok()
+
+
 main()

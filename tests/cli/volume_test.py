@@ -55,7 +55,7 @@ def what_cannot_be_is_refused_before_anything_is_made(env):
     for words, code, said in (
             (["../evil"], 2, ["../evil", "-v"]), (["/abs"], 2, ["/abs"]), ([""], 2, ["invalid volume name"]), (["a/b"], 2, ["a/b"]), (["-x"], 2, ["-x"]),
             (["x" * 129], 2, ["invalid volume name"]), (["--name", "a", "b"], 2, ["--name"]), (["--driver", "nfs", "x"], 1, ["nfs", "local"]), (["--label", "=v", "x"], 2, ["=v"]),
-            (["-o", "size=10g", "x"], 2, ["size=10g", "device="]), (["-o", "type=tmpfs", "-o", "device=tmpfs", "x"], 1, ["type=tmpfs", "--tmpfs"]),
+            (["-o", "size=10g", "x"], 1, ["size=10g", "device="]), (["-o", "what=x", "x"], 2, ["what=x", "device="]), (["-o", "type=tmpfs", "-o", "device=tmpfs", "x"], 1, ["type=tmpfs", "--tmpfs"]),
             (["-o", "type=nfs", "-o", "device=:/x", "-o", "o=addr=192.0.2.1", "x"], 1, ["type=nfs", "bind"]), (["-o", "type=none", "-o", "o=bind", "x"], 2, ["device="]),
             (["-o", "type=none", "-o", "o=bind", "-o", "device=rel", "x"], 2, ["device="]),
             (["-o", "type=none", "-o", "o=bind,size=1", "-o", "device=/tmp", "x"], 1, ["size=1"]), (["--scope", "multi", "x"], 1, ["--scope", "cluster"]),
