@@ -2,13 +2,9 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/opt.h"
+#include "cli/archive.h"
 #include "cli/cmd.h"
 #include "engine/copy.h"
-
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <unistd.h>
 
 struct export_args {
 	const char *output;
@@ -23,19 +19,12 @@ static const struct opt export_opts[] = {
 static int run(struct session *s, const void *args, int argc, char **argv, struct err *e)
 {
 	const struct export_args *ea = args;
-	auto_fd int fd = ea->output
-			     ? open(ea->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
-			     : dup(STDOUT_FILENO);
+	auto_fd int fd = archive_to(ea->output, e);
 	int r;
 
 	if (fd < 0)
-		return err_sys(e, "'%s'", ea->output ? ea->output : "standard output");
-	if (isatty(fd))
-		return err_set(e, ERR_USAGE, "export writes an archive, not to a terminal");
-	sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
-	r = copy_export(s, argv[0], fd, e);
-	if (r < 0 && ea->output)
-		unlink(ea->output); /* half an archive is none */
+		return fd;
+	r = archive_end(ea->output, copy_export(s, argv[0], fd, e));
 	return r < 0 ? err_wrap(e, r, "export") : 0;
 }
 

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/buf.h"
-#include "base/err.h"
 #include "base/opt.h"
 #include "cli/cmd.h"
 #include "cli/pretty.h"
 #include "engine/volume_ctl.h"
-#include "sys/fd.h"
-
-#include <stdio.h>
-#include <unistd.h>
 
 struct volume_inspect_args {
 	const char *format;
@@ -20,34 +14,11 @@ static const struct opt volume_inspect_opts[] = {
     OPT_END,
 };
 
-static int one(struct session *s, const char *name, const char *format, bool first, struct buf *out,
-	       struct err *e)
-{
-	auto_buf struct buf text = BUF_INIT(8 << 20);
-	int r = volume_ctl_inspect(s, name, &text, e);
-
-	return r < 0 ? r : pretty_one(&text, format, first, out, e);
-}
-
 static int run(struct session *s, const void *args, int argc, char **argv, struct err *e)
 {
 	const struct volume_inspect_args *ia = args;
-	auto_buf struct buf out = BUF_INIT(256 << 20);
-	int failed = 0, shown = 0;
 
-	for (int i = 0; i < argc; i++) {
-		struct err why = ERR_INIT;
-
-		if (one(s, argv[i], ia->format, !shown, &out, &why) < 0) {
-			fprintf(stderr, "caisson: %s\n", why.msg);
-			failed = 1;
-		} else {
-			shown++;
-		}
-	}
-	if (!ia->format)
-		buf_puts(&out, shown ? "\n]\n" : "[]\n");
-	return fd_write_all(STDOUT_FILENO, out.p, out.len) < 0 ? 1 : failed;
+	return pretty_each(s, argc, argv, ia->format, volume_ctl_inspect);
 }
 
 extern const struct cmd cmd_volume_inspect;

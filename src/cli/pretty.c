@@ -6,7 +6,9 @@
 #include "cli/template.h"
 #include "fmt/json.h"
 #include "fmt/utf8.h"
+#include "sys/fd.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 /* Indented by four blanks, as docker prints it; our own compact text has no blanks outside
@@ -83,4 +85,30 @@ int pretty_one(const struct buf *text, const char *format, bool first, struct bu
 	if (r == 0)
 		show(filled.p, out);
 	return r;
+}
+
+int pretty_each(struct session *s, int argc, char **argv, const char *format,
+		int (*describe)(struct session *s, const char *name, struct buf *text,
+				struct err *e))
+{
+	auto_buf struct buf out = BUF_INIT(256 << 20);
+	int failed = 0, shown = 0;
+
+	for (int i = 0; i < argc; i++) {
+		auto_buf struct buf text = BUF_INIT(8 << 20);
+		struct err why = ERR_INIT;
+		int r = describe(s, argv[i], &text, &why);
+
+		if (r == 0)
+			r = pretty_one(&text, format, !shown, &out, &why);
+		if (r < 0) {
+			fprintf(stderr, "caisson: %s\n", why.msg);
+			failed = 1;
+		} else {
+			shown++;
+		}
+	}
+	if (!format)
+		buf_puts(&out, shown ? "\n]\n" : "[]\n");
+	return fd_write_all(STDOUT_FILENO, out.p, out.len) < 0 ? 1 : failed;
 }
