@@ -221,7 +221,7 @@ void hostconfig_write(struct members *w, const struct request *q, const struct p
 	members_str(w, "Type", q->log_driver ? q->log_driver : "json-file");
 	members_map(w, "Config", &q->log_opts, a);
 	members_close(w);
-	members_str(w, "NetworkMode", q->network);
+	members_str(w, "NetworkMode", q->network ? q->network : "bridge");
 	bindings(w, &q->publish, a);
 	policy_parse(q->restart, &policy, NULL);
 	members_open(w, "RestartPolicy");
