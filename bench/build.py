@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Builds: ten cheap RUN steps cold and cached, and COPY of 20,000 small files, beside buildah and docker's builder
-(whichever are installed), interleaved in one run.
+"""Builds: ten cheap RUN steps cold and cached, COPY of 20,000 small files, and two stages that do not need each other,
+beside buildah and docker's builder (whichever are installed), interleaved in one run.
 
     bench/build.py [--build build] [--rounds 5] [--files 20000] [--peers buildah docker]
 
@@ -76,7 +76,12 @@ def make_contexts(base, files):
             d.mkdir(parents=True)
         (d / f"f{i}").write_bytes(random.randbytes(200) + b"x" * (i % 4000))
     (many / "Dockerfile").write_text(f"FROM {BASE}\nCOPY src /src\n")
-    return steps, many
+    # Two branches of two seconds each: four when they follow each other, two when they overlap.
+    branches = base / "branches"
+    branches.mkdir()
+    (branches / "Dockerfile").write_text("".join(f"FROM {BASE} AS b{i}\nRUN sleep 2; echo {i} > /f{i}\n" for i in range(2)) +
+                                         f"FROM {BASE}\n" + "".join(f"COPY --from=b{i} /f{i} /f{i}\n" for i in range(2)))
+    return steps, many, branches
 
 
 def compare(a, every, what, context, cold):
@@ -95,13 +100,14 @@ def main():
     every = subjects(a, env.base)
     for s in every:
         s.prepare(layout)
-    steps, many = make_contexts(env.tmp, a.files)
+    steps, many, branches = make_contexts(env.tmp, a.files)
     print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, {a.rounds} interleaved rounds")
     result = {"files": a.files,
               "steps_cold_s": compare(a, every, "ten RUN steps, cold", steps, True),
               "steps_cached_s": compare(a, every, "ten RUN steps, cached", steps, False),
               "copy_cold_s": compare(a, every, f"COPY of {a.files} files, cold", many, True),
-              "copy_cached_s": compare(a, every, f"COPY of {a.files} files, cached", many, False)}
+              "copy_cached_s": compare(a, every, f"COPY of {a.files} files, cached", many, False),
+              "branches_s": compare(a, every, "two branches of two seconds each", branches, True)}
     for s in every:
         s.stop()
     save("build", a, result)

@@ -6,7 +6,9 @@
 #include "base/str.h"
 #include "build/buildfile.h"
 #include "build/stages.h"
+#include "build/stagework.h"
 #include "build/step.h"
+#include "build/stepsweep.h"
 #include "build/treesource.h"
 #include "engine/image_ensure.h"
 #include "engine/image_make.h"
@@ -58,6 +60,8 @@ struct build {
 	size_t n_roots;
 	size_t stage; /* the one being built */
 	unsigned int number;
+	int up;	      /* in a stage's own process: to the one that shows what happens */
+	bool playing; /* a stage that such a process built: everything is there, and was shown */
 };
 
 static int64_t now_ns(clockid_t clock)
@@ -70,12 +74,15 @@ static int64_t now_ns(clockid_t clock)
 
 static void tell(struct build *b, struct builder_event *ev)
 {
-	if (!b->o->progress)
+	if (!b->o->progress || b->playing)
 		return;
 	ev->number = b->number;
 	if (!ev->stage)
 		ev->stage = b->stages.n ? b->stages.v[b->stage].title : "";
-	b->o->progress(ev, b->o->arg);
+	if (b->up >= 0)
+		stagework_tell(b->up, ev);
+	else
+		b->o->progress(ev, b->o->arg);
 }
 
 static void output(void *ctx, const char *data, size_t len)
@@ -232,8 +239,8 @@ static int hold(struct build *b, const char *ref, struct image **out,
 		struct oci_descriptors *layers, struct err *e)
 {
 	struct image_pull_opts pull = {.data = b->s->data,
-				       .policy =
-					   b->o->pull ? IMAGE_PULL_ALWAYS : IMAGE_PULL_MISSING,
+				       .policy = b->o->pull && !b->playing ? IMAGE_PULL_ALWAYS
+									   : IMAGE_PULL_MISSING,
 				       .signature_policy = b->s->signature_policy};
 	struct image_pulled layout;
 	auto_fd int lock = -1;
@@ -408,7 +415,6 @@ static int build_instr(struct build *b, size_t k, const struct dockerfile_instr 
 	const struct stages_one *sg = &b->stages.v[b->stage];
 	int r;
 
-	b->number++;
 	tell(b, &(struct builder_event){.kind = BUILDER_STEP,
 					.step = (unsigned int)k + 2,
 					.steps = (unsigned int)sg->n + 1,
@@ -443,13 +449,26 @@ static int do_triggers(struct build *b, const struct stages_one *sg, struct err 
 	return r;
 }
 
+/* Numbers of a whole build, whoever is first: stages before it in the file count with all they
+ * have.
+ */
+static unsigned int first_number(const struct build *b, size_t stage)
+{
+	unsigned int n = 1;
+
+	for (size_t i = 0; i < stage; i++)
+		if (b->stages.v[i].needed)
+			n += (unsigned int)b->stages.v[i].n + 1;
+	return n;
+}
+
 static int build_stage(struct build *b, size_t i, struct err *e)
 {
 	const struct stages_one *sg = &b->stages.v[i];
 	int r;
 
 	b->stage = i;
-	b->number++;
+	b->number = first_number(b, i);
 	tell(b, &(struct builder_event){.kind = BUILDER_STEP,
 					.step = 1,
 					.steps = (unsigned int)sg->n + 1,
@@ -461,8 +480,90 @@ static int build_stage(struct build *b, size_t i, struct err *e)
 		return err_wrap(e, r, "%s:%d", b->file.name, sg->from->line);
 	}
 	r = do_triggers(b, sg, e);
-	for (size_t k = 0; r >= 0 && k < sg->n; k++)
+	for (size_t k = 0; r >= 0 && k < sg->n; k++) {
+		b->number++;
 		r = build_instr(b, k, &sg->v[k], e);
+	}
+	return r;
+}
+
+/* ---- stages at the same time ---- */
+
+static void send_key(void *ctx, const char key[65])
+{
+	struct build *b = ctx;
+
+	stagework_key(b->up, key);
+}
+
+static int work_build(void *ctx, size_t stage, int up, struct stagework_failure *why, struct err *e)
+{
+	struct build *b = ctx;
+	struct stage *lease = NULL;
+	int r = 0;
+
+	b->up = up;
+	if (up >= 0) { /* two processes cannot make layers in one directory */
+		r = stage_new(b->store, &lease, e);
+		b->env.lease = b->lease = lease;
+		b->env.keyed = send_key;
+	}
+	if (r >= 0)
+		r = build_stage(b, stage, e);
+	*why = (struct stagework_failure){b->out->line, b->out->code};
+	return r;
+}
+
+static void work_leave(void *ctx)
+{
+	struct build *b = ctx;
+
+	stage_free(take_ptr(&b->lease));
+}
+
+static int work_replay(void *ctx, size_t stage, const struct strs *keys, struct err *e)
+{
+	struct build *b = ctx;
+	int r;
+
+	b->playing = true;
+	b->env.replay = keys;
+	b->env.replayed = 0;
+	r = build_stage(b, stage, e);
+	b->env.replay = NULL;
+	b->playing = false;
+	if (r == -ENOENT) {
+		image_close(take_ptr(&b->bases[stage]));
+		b->state[stage] = (struct step_state){0};
+		b->out->line = 0;
+	}
+	return r;
+}
+
+static void work_event(void *ctx, const struct builder_event *ev)
+{
+	struct build *b = ctx;
+
+	if (b->o->progress)
+		b->o->progress(ev, b->o->arg);
+}
+
+static int build_stages(struct build *b, struct err *e)
+{
+	struct stagework w = {.stages = &b->stages,
+			      .ctx = b,
+			      .build = work_build,
+			      .leave = work_leave,
+			      .replay = work_replay,
+			      .event = work_event};
+	struct stagework_failure why = {0};
+	int r = stagework_run(&w, &why, e);
+
+	if (r < 0) {
+		b->out->line = why.line;
+		b->out->code = why.code;
+		stepsweep(b->s, b->store); /* of stages that were ended by another's failure */
+	}
 	return r;
 }
 
@@ -556,8 +657,8 @@ static int build_all(struct build *b, struct err *e)
 
 	b->state = arena_array(b->a, b->stages.n, sizeof(*b->state));
 	b->bases = arena_array(b->a, b->stages.n, sizeof(struct image *));
-	for (size_t i = 0; r >= 0 && i < b->stages.order_n; i++)
-		r = build_stage(b, b->stages.order[i], e);
+	if (r >= 0)
+		r = build_stages(b, e);
 	for (size_t i = 0; r >= 0 && i < b->args.n; i++)
 		if (!b->args.v[i].used)
 			tell(b, &(struct builder_event){
@@ -573,6 +674,8 @@ static int open_store(struct build *b, struct err *e)
 
 	if (r >= 0)
 		r = stage_new(b->store, &b->lease, e);
+	if (r >= 0)
+		stepsweep(b->s, b->store);
 	b->env.s = b->s;
 	b->env.store = b->store;
 	b->env.lease = b->lease;
@@ -610,8 +713,12 @@ static int check_contexts(const struct build *b, struct err *e)
 int builder_run(struct session *s, const struct builder_opts *o, struct arena *a,
 		struct builder_result *out, struct err *e)
 {
-	struct build b = {
-	    .s = s, .o = o, .out = out, .a = a, .context = {.tree = TREESOURCE_TREE_INIT}};
+	struct build b = {.s = s,
+			  .o = o,
+			  .out = out,
+			  .a = a,
+			  .context = {.tree = TREESOURCE_TREE_INIT},
+			  .up = -1};
 	mode_t mask = umask(022); /* the caller's must not show in the image */
 	int r;
 

@@ -85,7 +85,11 @@ static int keep(struct step_env *env, struct step_state *st, const struct layer_
 		entry.blob_size = blob.size = made->layer.blob_size;
 	}
 	r = buildcache_put(env->store, &entry, e);
-	return r < 0 ? r : add_made(st, &blob, entry.diff_id, entry.created_ns, history, e);
+	if (r >= 0)
+		r = add_made(st, &blob, entry.diff_id, entry.created_ns, history, e);
+	if (r >= 0 && env->keyed)
+		env->keyed(env->ctx, key);
+	return r;
 }
 
 int step_commit(struct step_env *env, struct step_state *st, int upper_fd, const char *history,
@@ -149,41 +153,48 @@ void step_key_begin(const struct step_env *env, const struct step_state *st, con
 	step_key_list(h, &st->conf.c.rootfs.diff_ids);
 }
 
-int step_cached(struct step_env *env, struct step_state *st, struct sha256 *h, const char *history,
-		char key[65], struct err *e)
+/* 1 when the cache has it, and st has its layer now, else 0. */
+static int find_cached(struct step_env *env, struct step_state *st, const char *key,
+		       const char *history, struct err *e)
 {
-	unsigned char sum[32];
-	char digest[DIGEST_LEN + 1];
 	struct buildcache_entry b;
 	struct oci_descriptor blob;
 	auto_fd int lock = -1;
-	int r;
+	int r = 0;
 
-	sha256_done(h, sum);
-	digest_print(sum, digest);
-	memcpy(key, digest_hex(digest), 65);
-	if (env->no_cache)
-		return 0;
 	/* Between finding the entry's layer and leasing it nobody may collect it. */
 	lock = store_lock(env->store, STORE_SHARED, e);
 	if (lock < 0)
 		return lock;
 	if (buildcache_find(env->store, key, st->conf.a, &b, NULL) < 0)
 		return 0;
-	if (b.diff_id) {
+	if (b.diff_id)
 		r = stage_lease(env->lease, STAGE_LAYER, digest_hex(b.diff_id), e);
-		if (r >= 0)
-			r = stage_lease(env->lease, STAGE_BLOB, digest_hex(b.blob), e);
-		if (r < 0)
-			return r;
-	}
+	if (r >= 0 && b.diff_id)
+		r = stage_lease(env->lease, STAGE_BLOB, digest_hex(b.blob), e);
+	if (r < 0)
+		return r;
 	b.used_ns = now_ns();
 	r = buildcache_put(env->store, &b, e);
 	blob = (struct oci_descriptor){
 	    .media_type = b.media_type, .digest = b.blob, .size = b.blob_size};
 	if (r >= 0)
 		r = add_made(st, &blob, b.diff_id, b.created_ns, history, e);
+	if (r >= 0 && env->keyed)
+		env->keyed(env->ctx, key);
 	return r < 0 ? r : 1;
+}
+
+int step_cached(struct step_env *env, struct step_state *st, struct sha256 *h, const char *history,
+		char key[65], struct err *e)
+{
+	unsigned char sum[32];
+	char digest[DIGEST_LEN + 1];
+
+	sha256_done(h, sum);
+	digest_print(sum, digest);
+	memcpy(key, digest_hex(digest), 65);
+	return env->no_cache ? 0 : find_cached(env, st, key, history, e);
 }
 
 /* ---- upper directories ---- */
@@ -265,10 +276,27 @@ bool step_makes_files(const struct dockerfile_instr *in)
 	       in->kind == DOCKERFILE_ADD || in->kind == DOCKERFILE_WORKDIR;
 }
 
+static int replay(struct step_env *env, struct step_state *st, const struct dockerfile_instr *in,
+		  struct err *e)
+{
+	const char *dir = NULL;
+	int r = env->replayed == env->replay->n ? -ENOENT : 0;
+
+	if (r >= 0 && in->kind == DOCKERFILE_WORKDIR)
+		r = imageconf_workdir(&st->conf, in, &dir, e);
+	if (r >= 0)
+		r = find_cached(env, st, env->replay->v[env->replayed++], in->source, e);
+	if (dir)
+		st->conf.c.config.working_dir = dir;
+	return r < 0 ? r : r == 0 ? -ENOENT : 0;
+}
+
 int step_do(struct step_env *env, struct step_state *st, const struct dockerfile_instr *in,
 	    struct step_result *out, struct err *e)
 {
 	*out = (struct step_result){0};
+	if (env->replay)
+		return replay(env, st, in, e);
 	if (in->kind == DOCKERFILE_RUN)
 		return steprun_do(env, st, in, out, e);
 	if (in->kind == DOCKERFILE_WORKDIR)

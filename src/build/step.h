@@ -37,6 +37,12 @@ struct step_env {
 	int (*from)(void *ctx, const char *name, struct filefind_root *out, struct err *e);
 	/* A step's output. */
 	void (*output)(void *ctx, const char *data, size_t len);
+	/* The key of each step, as soon as its layer is there; NULL: nobody wants it. */
+	void (*keyed)(void *ctx, const char key[65]);
+	/* Steps that were done elsewhere, by their keys, in order: they come from the cache without
+	 * a look at what goes into them. */
+	const struct strs *replay;
+	size_t replayed;
 	void *ctx;
 	bool no_cache;
 	bool epoch_set;
@@ -57,8 +63,9 @@ struct step_result {
 /* Whether the instruction is one of these. */
 bool step_makes_files(const struct dockerfile_instr *in);
 
-/* Do it: st gains a layer, if files came of it, and a line of history.  Errors: ERR_USAGE,
- * ERR_NOT_FOUND, ERR_UNSUPPORTED for what cannot be done, without a line. */
+/* Do it, or find it done: st gains a layer, if files came of it, and a line of history.  Errors:
+ * ERR_USAGE, ERR_NOT_FOUND, ERR_UNSUPPORTED for what cannot be done, without a line; -ENOENT
+ * without a message for what was to be replayed and is gone. */
 int step_do(struct step_env *env, struct step_state *st, const struct dockerfile_instr *in,
 	    struct step_result *out, struct err *e);
 

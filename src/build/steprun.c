@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "build/runmount.h"
 #include "build/step_int.h"
+#include "build/stepsweep.h"
 #include "engine/conn.h"
 #include "engine/create.h"
 #include "engine/imageroot.h"
@@ -24,6 +25,7 @@
 #include "spec/plan.h"
 #include "spec/record.h"
 #include "store/image.h"
+#include "store/stage.h"
 #include "store/store.h"
 #include "sys/path.h"
 
@@ -147,6 +149,8 @@ static int make_request(struct run *r, struct err *e)
 			      .hosts = r->env->hosts,
 			      .memory_bytes = r->env->memory_bytes,
 			      .nano_cpus = r->env->nano_cpus};
+	arena_strs_add(r->a, &q->labels,
+		       arena_printf(r->a, STEPSWEEP_LABEL "=%s", stage_path(r->env->lease)));
 	if (ret >= 0)
 		ret = network(r, &q->network, e);
 	if (ret >= 0)

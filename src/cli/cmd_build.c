@@ -79,7 +79,8 @@ static const struct opt opts[] = {
 /* ---- what is shown ---- */
 
 struct view {
-	bool quiet, middle; /* middle: the last line of output has no end yet */
+	bool quiet, middle;  /* middle: the last line of output has no end yet */
+	unsigned int number; /* whose it is: stages are built at the same time */
 	const char *file;
 };
 
@@ -88,6 +89,11 @@ static void show_output(struct view *v, const struct builder_event *ev)
 {
 	const char *p = ev->text, *end = p + ev->len;
 
+	if (v->middle && v->number != ev->number) {
+		fputc('\n', stderr);
+		v->middle = false;
+	}
+	v->number = ev->number;
 	while (p < end) {
 		const char *nl = memchr(p, '\n', (size_t)(end - p)), *stop = nl ? nl : end;
 		auto_buf struct buf line = BUF_INIT(1 << 20);

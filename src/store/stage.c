@@ -123,6 +123,14 @@ static bool is_live(int fd)
 	return false;
 }
 
+bool stage_lives(const struct store *s, const char *path)
+{
+	auto_fd int fd = openat(store_root_fd(s), path,
+				O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	return fd >= 0 && is_live(fd);
+}
+
 bool stage_leased(struct store *s, enum stage_kind kind, const char *hex)
 {
 	int tmp = store_dir(s, "tmp", NULL);

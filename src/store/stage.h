@@ -22,6 +22,9 @@ int stage_fd(const struct stage *st);
 /* Beneath the root: "tmp/...". */
 const char *stage_path(const struct stage *st);
 
+/* Whether the command that made the stage at this path still has it. */
+bool stage_lives(const struct store *s, const char *path);
+
 enum stage_kind { STAGE_BLOB, STAGE_LAYER, STAGE_META, STAGE_KIND_MAX_ };
 
 /* Keep kind/hex from collection until stage_free().  Ask whether the thing exists only afterwards,
