@@ -7,7 +7,7 @@
 #include "engine/plug.h"
 
 struct network_connect_args {
-	const char *ip, *mac;
+	const char *ip, *ip6, *mac;
 	struct opt_list alias;
 };
 
@@ -18,7 +18,8 @@ static const struct opt network_connect_opts[] = {
     OPT_NO("gw-priority", "N", "the first network that is not internal has the default route"),
     OPT(struct network_connect_args, ip, .name = "ip", .type = OPT_STR, .arg = "ADDRESS",
 	.help = "its IPv4 address there; one that is free by default"),
-    OPT_NO("ip6", "ADDRESS", "networks have IPv4 only"),
+    OPT(struct network_connect_args, ip6, .name = "ip6", .type = OPT_STR, .arg = "ADDRESS",
+	.help = "its IPv6 address there"),
     OPT_NO("link", "INSTANCE", "legacy; on a network instances find each other by name"),
     OPT_NO("link-local-ip", "ADDRESS", "instances have the addresses of their networks only"),
     OPT(struct network_connect_args, mac, .name = "mac-address", .type = OPT_STR, .arg = "ADDRESS",
@@ -30,7 +31,8 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 {
 	const struct network_connect_args *ca = args;
 	auto_arena struct arena a = ARENA_INIT;
-	struct plug_want p = {.ip = ca->ip, .mac = ca->mac, .aliases = {ca->alias.v, ca->alias.n}};
+	struct plug_want p = {
+	    .ip = ca->ip, .ip6 = ca->ip6, .mac = ca->mac, .aliases = {ca->alias.v, ca->alias.n}};
 	struct network n;
 	struct lookup l;
 	int r = network_ctl_find(s, argv[0], &a, &n, e);

@@ -9,7 +9,7 @@
 struct network_create_args {
 	const char *driver;
 	struct opt_list subnet, gateway, ip_range, aux, label, opt;
-	bool internal, attachable;
+	bool internal, attachable, ipv6;
 };
 
 #define O(member, ...) OPT(struct network_create_args, member, __VA_ARGS__)
@@ -32,7 +32,8 @@ static const struct opt network_create_opts[] = {
       .help = "part of the subnet that instances get addresses of"),
     OPT_NO("ipam-driver", "DRIVER", "addresses are given out by the engine itself"),
     OPT_NO("ipam-opt", "KEY=VALUE", "addresses are given out by the engine itself"),
-    OPT_NO("ipv6", NULL, "networks have IPv4 only"),
+    O(ipv6, .name = "ipv6", .type = OPT_BOOL,
+      .help = "IPv6, too; a prefix is made unless --subnet says one"),
     O(label, .name = "label", .type = OPT_LIST, .arg = "KEY=VALUE", .help = "attach a label"),
     O(opt, .name = "opt", .letter = 'o', .type = OPT_LIST, .arg = "KEY=VALUE",
       .help = "mtu, icc, com.docker.network.bridge.name"),
@@ -56,6 +57,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	    .labels = {ca->label.v, ca->label.n},
 	    .options = {ca->opt.v, ca->opt.n},
 	    .internal = ca->internal,
+	    .ipv6 = ca->ipv6,
 	};
 	const char *id;
 	int r = network_ctl_create(s, &w, &a, &id, e);

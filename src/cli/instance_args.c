@@ -263,6 +263,7 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 	    .volumes_from = strs_of(&i->volumes_from),
 	    .shm_bytes = i->shm,
 	    .ip = i->ip,
+	    .ip6 = i->ip6,
 	    .mac = i->mac_address,
 	    .aliases = strs_of(&i->network_alias),
 	    .publish = strs_of(&i->publish),

@@ -24,8 +24,8 @@ enum { VM_TEMPLATE_AUTO, VM_TEMPLATE_OFF };
 struct instance_args {
 	bool rm, interactive, tty, read_only, publish_all, quiet, content_trust, oom_kill_disable,
 	    init, privileged;
-	const char *name, *hostname, *domainname, *workdir, *user, *ip, *mac_address, *platform,
-	    *cidfile;
+	const char *name, *hostname, *domainname, *workdir, *user, *ip, *ip6, *mac_address,
+	    *platform, *cidfile;
 	const char *entrypoint, *stop_signal, *restart, *health_cmd, *log_driver, *cgroup_parent,
 	    *cpuset_cpus, *cpuset_mems, *uts, *userns, *runtime, *pid, *ipc, *pod, *in;
 	int isolation, pull; /* pull: enum image_pull_policy */

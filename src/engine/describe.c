@@ -202,6 +202,10 @@ static void endpoint(struct session *s, struct members *w, const struct attach_e
 	members_str(w, "Gateway", at->address && !n.internal ? n.gateway : "");
 	members_str(w, "IPAddress", at->address);
 	members_num(w, "IPPrefixLen", at->address && len ? strtol(len + 1, NULL, 10) : 0);
+	members_str(w, "GlobalIPv6Address", at->address6 ? at->address6 : "");
+	members_str(w, "IPv6Gateway", at->address6 && !n.internal ? n.gateway6 : "");
+	members_num(w, "GlobalIPv6PrefixLen",
+		    at->address6 && n.subnet6 ? strtol(strchr(n.subnet6, '/') + 1, NULL, 10) : 0);
 	members_str(w, "MacAddress", at->mac);
 	members_list(w, "Aliases", &p->aliases, "null");
 	members_list(w, "DNSNames", &at->names, "null");

@@ -30,18 +30,21 @@ static int take_field(const char *field, struct arena *a, struct attach_endpoint
 		return once("name", value, &p->network, e);
 	if ((value = str_after(field, "ip=")))
 		return once("ip", value, &p->ip, e);
+	if ((value = str_after(field, "ip6=")))
+		return once("ip6", value, &p->ip6, e);
 	if ((value = str_after(field, "mac-address=")))
 		return once("mac-address", value, &p->mac, e);
 	if ((value = str_after(field, "alias="))) {
 		arena_strs_add(a, &p->aliases, value);
 		return 0;
 	}
-	if (str_after(field, "ip6=") || str_after(field, "link-local-ip=") ||
-	    str_after(field, "driver-opt=") || str_after(field, "gw-priority="))
-		return err_set(e, ERR_UNSUPPORTED,
-			       "--network %.60s: networks here have name=, ip=, mac-address= and "
-			       "alias=",
-			       field);
+	if (str_after(field, "link-local-ip=") || str_after(field, "driver-opt=") ||
+	    str_after(field, "gw-priority="))
+		return err_set(
+		    e, ERR_UNSUPPORTED,
+		    "--network %.60s: networks here have name=, ip=, ip6=, mac-address= and "
+		    "alias=",
+		    field);
 	return err_set(e, ERR_USAGE, "--network does not know '%.60s'", field);
 }
 
@@ -74,6 +77,8 @@ const char *netspec_write(const struct attach_endpoint *p, struct arena *a)
 	buf_printf(&b, "name=%s", p->network);
 	if (p->ip)
 		buf_printf(&b, ",ip=%s", p->ip);
+	if (p->ip6)
+		buf_printf(&b, ",ip6=%s", p->ip6);
 	if (p->mac)
 		buf_printf(&b, ",mac-address=%s", p->mac);
 	for (size_t i = 0; i < p->aliases.n; i++)
@@ -91,14 +96,17 @@ int netspec_take(const struct strs *said, struct request *q, struct arena *a, st
 	r = netspec_parse(said->v[0], a, &p, e);
 	if (r < 0)
 		return r;
-	if ((p.ip && q->ip) || (p.mac && q->mac) || (p.aliases.n && q->aliases.n))
+	if ((p.ip && q->ip) || (p.ip6 && q->ip6) || (p.mac && q->mac) ||
+	    (p.aliases.n && q->aliases.n))
 		return err_set(e, ERR_USAGE, "conflicting options: --%s and --network %.60s",
 			       p.ip && q->ip	 ? "ip"
+			       : p.ip6 && q->ip6 ? "ip6"
 			       : p.mac && q->mac ? "mac-address"
 						 : "network-alias",
 			       said->v[0]);
 	q->network = p.network;
 	q->ip = p.ip ? p.ip : q->ip;
+	q->ip6 = p.ip6 ? p.ip6 : q->ip6;
 	q->mac = p.mac ? p.mac : q->mac;
 	q->aliases = p.aliases.n ? p.aliases : q->aliases;
 	for (size_t i = 1; i < said->n; i++) {
@@ -120,6 +128,7 @@ int netspec_all(const struct request *q, struct arena *a, struct attach_endpoint
 		l[count++] =
 		    (struct attach_endpoint){.network = q->network ? q->network : NETWORK_DEFAULT,
 					     .ip = q->ip,
+					     .ip6 = q->ip6,
 					     .mac = q->mac,
 					     .aliases = q->aliases};
 	for (size_t i = 0; i < q->networks.n; i++) {
@@ -140,6 +149,7 @@ void netspec_set(struct request *q, const struct attach_endpoint *v, size_t n, s
 	q->unplugged = !n;
 	q->networks = (struct strs){0};
 	q->ip = n ? v[0].ip : NULL;
+	q->ip6 = n ? v[0].ip6 : NULL;
 	q->mac = n ? v[0].mac : NULL;
 	q->aliases = n ? v[0].aliases : (struct strs){0};
 	if (n)
@@ -165,6 +175,7 @@ static int check_one(const struct attach_endpoint *p, bool alone, struct err *e)
 {
 	bool none =
 	    streq(p->network, "host") || streq(p->network, "none") || join_other(p->network);
+	struct in6_addr ip6;
 	struct in_addr ip;
 	int r = 0;
 
@@ -176,6 +187,12 @@ static int check_one(const struct attach_endpoint *p, bool alone, struct err *e)
 			       p->network);
 	if (p->ip && inet_pton(AF_INET, p->ip, &ip) != 1)
 		return err_set(e, ERR_USAGE, "--ip '%.60s' is not an IPv4 address", p->ip);
+	if (p->ip6 && (none || streq(p->network, NETWORK_DEFAULT)))
+		return err_set(e, ERR_USAGE,
+			       "--ip6 needs --network with one made by `network create`, not %s",
+			       p->network);
+	if (p->ip6 && inet_pton(AF_INET6, p->ip6, &ip6) != 1)
+		return err_set(e, ERR_USAGE, "--ip6 '%.60s' is not an IPv6 address", p->ip6);
 	if (p->mac && none)
 		return err_set(e, ERR_USAGE, "--mac-address has no meaning with --network %s",
 			       p->network);

@@ -248,7 +248,7 @@ void network_ctl_row(const struct network *n, bool full, struct buf *out)
 	members_str(&w, "Driver", n->driver);
 	members_str(&w, "Scope", "local");
 	members_str(&w, "IPv4", n->subnet ? "true" : "false");
-	members_str(&w, "IPv6", "false");
+	members_str(&w, "IPv6", n->subnet6 ? "true" : "false");
 	members_str(&w, "Internal", n->internal ? "true" : "false");
 	members_str(&w, "Labels", labels.p);
 	members_stamp(&w, "CreatedAt", n->created_ns);
@@ -267,6 +267,12 @@ static void ipam(struct members *w, const struct network *n, struct arena *a)
 		members_str(w, "IPRange", n->range);
 		members_str(w, "Gateway", n->gateway);
 		members_map(w, "AuxiliaryAddresses", &n->aux, a);
+		members_close(w);
+	}
+	if (n->subnet6) {
+		members_item(w);
+		members_str(w, "Subnet", n->subnet6);
+		members_str(w, "Gateway", n->gateway6);
 		members_close(w);
 	}
 	members_end(w);
@@ -299,7 +305,10 @@ static int containers(struct session *s, struct members *w, const struct network
 		members_str(w, "MacAddress", at.v[i].mac);
 		members_str(w, "IPv4Address",
 			    arena_printf(a, "%s%s", at.v[i].address, strchr(n->subnet, '/')));
-		members_str(w, "IPv6Address", "");
+		members_str(w, "IPv6Address",
+			    at.v[i].address6 && n->subnet6
+				? arena_printf(a, "%s%s", at.v[i].address6, strchr(n->subnet6, '/'))
+				: "");
 		members_close(w);
 	}
 	members_close(w);
@@ -319,7 +328,7 @@ int network_ctl_inspect(struct session *s, const struct network *n, struct buf *
 	members_str(&w, "Scope", "local");
 	members_str(&w, "Driver", n->driver);
 	members_yes(&w, "EnableIPv4", n->subnet != NULL);
-	members_yes(&w, "EnableIPv6", false);
+	members_yes(&w, "EnableIPv6", n->subnet6 != NULL);
 	ipam(&w, n, &a);
 	members_yes(&w, "Internal", n->internal);
 	members_yes(&w, "Attachable", true);
@@ -336,12 +345,19 @@ int network_ctl_inspect(struct session *s, const struct network *n, struct buf *
 
 /* ---- making and removing ---- */
 
-static int one(const char *option, const struct strs *l, const char **out, struct err *e)
+/* One of each family. */
+static int sort_out(const char *option, const struct strs *l, const char **four, const char **six,
+		    struct err *e)
 {
-	if (l->n > 1)
-		return err_set(e, ERR_UNSUPPORTED,
-			       "--%s more than once: a network has one IPv4 subnet", option);
-	*out = l->n ? l->v[0] : NULL;
+	for (size_t i = 0; i < l->n; i++) {
+		const char **to = strchr(l->v[i], ':') ? six : four;
+
+		if (*to)
+			return err_set(e, ERR_UNSUPPORTED,
+				       "--%s more than once: a network has one subnet of a family",
+				       option);
+		*to = l->v[i];
+	}
 	return 0;
 }
 
@@ -401,7 +417,9 @@ int network_ctl_create(struct session *s, const struct network_ctl_want *w, stru
 			    .aux = w->aux,
 			    .labels = w->labels,
 			    .options = w->options,
-			    .internal = w->internal};
+			    .internal = w->internal,
+			    .ipv6 = w->ipv6};
+	const char *range6 = NULL;
 	struct network made;
 	struct store *store;
 	int r = 0;
@@ -409,11 +427,17 @@ int network_ctl_create(struct session *s, const struct network_ctl_want *w, stru
 	if (w->driver && !streq(w->driver, "bridge"))
 		return err_set(e, ERR_UNSUPPORTED, "--driver %.60s: there are bridge networks only",
 			       w->driver);
-	if ((r = one("subnet", &w->subnets, &n.subnet, e)) < 0 ||
-	    (r = one("gateway", &w->gateways, &n.gateway, e)) < 0 ||
-	    (r = one("ip-range", &w->ranges, &n.range, e)) < 0 ||
+	if ((r = sort_out("subnet", &w->subnets, &n.subnet, &n.subnet6, e)) < 0 ||
+	    (r = sort_out("gateway", &w->gateways, &n.gateway, &n.gateway6, e)) < 0 ||
+	    (r = sort_out("ip-range", &w->ranges, &n.range, &range6, e)) < 0 ||
 	    (r = check_labels(&w->labels, e)) < 0)
 		return r;
+	if (range6)
+		return err_set(
+		    e, ERR_UNSUPPORTED,
+		    "--ip-range %.60s: the IPv6 address of an instance has the host number "
+		    "of its IPv4 address",
+		    range6);
 	for (size_t i = 0; r == 0 && i < w->options.n; i++)
 		r = option(w->options.v[i], &n, a, e);
 	if (r == 0)

@@ -18,9 +18,9 @@ struct session;
 
 struct network_ctl_want {
 	const char *name, *driver;
-	struct strs subnets, gateways, ranges; /* as many as were given; one is possible */
+	struct strs subnets, gateways, ranges; /* one of each family */
 	struct strs aux, labels, options;
-	bool internal;
+	bool internal, ipv6;
 };
 
 /* Docker's --opt keys and their short forms are understood, and no others.  *id lives in a.

@@ -262,8 +262,11 @@ static int connect_it(struct plug *p, const struct network *n, const struct atta
 int plug_connect(struct session *s, const struct network *n, const struct lookup *l,
 		 const struct plug_want *want, struct err *e)
 {
-	const struct attach_endpoint to = {
-	    .network = n->name, .ip = want->ip, .mac = want->mac, .aliases = want->aliases};
+	const struct attach_endpoint to = {.network = n->name,
+					   .ip = want->ip,
+					   .ip6 = want->ip6,
+					   .mac = want->mac,
+					   .aliases = want->aliases};
 	auto_arena struct arena a = ARENA_INIT;
 	struct plug p = {.s = s, .a = &a, .dir = -1};
 	int r = begin(&p, l, e);

@@ -21,7 +21,7 @@ struct store;
 
 /* What is asked of the network; NULL: chosen. */
 struct plug_want {
-	const char *ip, *mac;
+	const char *ip, *ip6, *mac;
 	struct strs aliases; /* further names of the instance there */
 };
 

@@ -225,6 +225,7 @@ int pod_new(struct session *s, struct request *q, struct arena *a, struct instan
 	    .isolation = q->isolation,
 	    .network = q->network,
 	    .ip = q->ip,
+	    .ip6 = q->ip6,
 	    .mac = q->mac,
 	    .aliases = q->aliases,
 	    .networks = q->networks,
@@ -249,7 +250,7 @@ int pod_new(struct session *s, struct request *q, struct arena *a, struct instan
 		return err_wrap(e, r, "--pod");
 	q->pod = made->id;
 	q->isolation = PLAN_CONTAINER;
-	q->network = q->ip = q->mac = q->hostname = NULL;
+	q->network = q->ip = q->ip6 = q->mac = q->hostname = NULL;
 	q->aliases = q->networks = q->publish = q->dns = q->dns_search = q->dns_options = q->hosts =
 	    (struct strs){0};
 	return 0;

@@ -57,6 +57,7 @@ static const struct jbind_field fields[] = {
     F(shm_bytes, JBIND_UINT),
     F(network, JBIND_STR),
     F(ip, JBIND_STR),
+    F(ip6, JBIND_STR),
     F(mac, JBIND_STR),
     F(aliases, JBIND_STRS),
     F(networks, JBIND_STRS),

@@ -42,7 +42,8 @@ struct request {
 	struct strs volumes_from; /* INSTANCE[:ro|rw] */
 	uint64_t shm_bytes;
 
-	const char *network;  /* "bridge", "none", "host", "container:ID" or a network's name */
+	const char *network; /* "bridge", "none", "host", "container:ID" or a network's name */
+	const char *ip6;
 	const char *ip, *mac; /* its addresses there; NULL: chosen */
 	struct strs aliases;  /* further names there */
 	struct strs networks; /* further networks, as of netopt_parse() */

@@ -40,6 +40,7 @@ static const struct word {
     W(shm_bytes, "shm-size", BYTES),
     W(network, "network", STR),
     W(ip, "ip", STR),
+    W(ip6, "ip6", STR),
     W(mac, "mac-address", STR),
     W(aliases, "network-alias", LIST),
     W(networks, "network", LIST),

@@ -134,6 +134,26 @@ static int add_gateway(struct nlmsg_sock *s, int index, const char *text)
 	return r == -EEXIST ? 0 : r;
 }
 
+/* Everything through the gateway, which is the only neighbour on the link. */
+static int add_routes6(struct nlmsg_sock *s, int index, const struct plan_nic *nic)
+{
+	struct netlink_route link = {.index = index}, net = {.index = index};
+	int r =
+	    nic->gateway6 && nic->subnet6 ? netlink_ip_parse(nic->gateway6, &link.dst) : -EINVAL;
+
+	if (r == 0)
+		r = netlink_ip_parse(nic->subnet6, &net.dst);
+	if (r < 0)
+		return r;
+	net.gateway = link.dst;
+	r = netlink_route_add(s, &link);
+	if (r == 0 || r == -EEXIST)
+		r = netlink_route_add(s, &net);
+	if (r < 0 && r != -EEXIST)
+		return r;
+	return nic->gateway ? add_gateway(s, index, nic->gateway6) : 0;
+}
+
 static int rename_link(const char *from, const char *to)
 {
 	auto_fd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -211,9 +231,7 @@ static int configure(struct nlmsg_sock *s, const struct plan_nic *nic)
 		r = wait_carrier(s, nic->name);
 	if (r == 0)
 		r = add_gateway(s, b.link.index, nic->gateway);
-	if (r == 0)
-		r = add_gateway(s, b.link.index, nic->gateway6);
-	return r;
+	return r == 0 && nic->address6 ? add_routes6(s, b.link.index, nic) : r;
 }
 
 int settings_net(const struct plan_nic *nic, struct err *e)

@@ -180,7 +180,11 @@ static int reverse(const struct book *b, const struct attachment *asker, const c
 	for (size_t i = 0; i < b->n; i++) {
 		const struct attachment *at = &b->v[i].at;
 
-		if (!b->v[i].file[0] || !at->resolves || !streq(at->address, address) ||
+		if (!b->v[i].file[0] || !at->resolves ||
+		    !streq(family == AF_INET ? at->address
+			   : at->address6    ? at->address6
+					     : "",
+			   address) ||
 		    !at->names.n || !on_network(b, asker->id, at->network))
 			continue;
 		snprintf(text, sizeof(text), "%s.%s", at->names.v[0], at->network);
@@ -208,7 +212,9 @@ int book_look_up(const struct book *b, const struct attachment *asker, const str
 			continue;
 		r = DNS_OK;
 		v[*n] = (struct dns_record){.type = q->type};
-		if (q->type == DNS_A && inet_pton(AF_INET, at->address, v[*n].addr) == 1)
+		if ((q->type == DNS_A && inet_pton(AF_INET, at->address, v[*n].addr) == 1) ||
+		    (q->type == DNS_AAAA && at->address6 &&
+		     inet_pton(AF_INET6, at->address6, v[*n].addr) == 1))
 			++*n;
 	}
 	return r;

@@ -245,6 +245,8 @@ int attach_files(const struct attach_request *q, struct arena *a, struct attach_
 		return r;
 	for (size_t i = 0; i < have.n; i++) {
 		arena_strs_add(a, &addresses, have.v[i].address);
+		if (have.v[i].address6)
+			arena_strs_add(a, &addresses, have.v[i].address6);
 		if (!gateway || have.v[i].main)
 			gateway = have.v[i].gateway;
 		if (!names_at && have.v[i].resolves)
@@ -295,6 +297,8 @@ static int on_bridges(struct work *k, struct attach_result *out, struct err *e)
 	describe(k, out);
 	for (size_t i = 0; i < k->n; i++) {
 		arena_strs_add(k->w.a, &addresses, k->v[i].at.address);
+		if (k->v[i].at.address6)
+			arena_strs_add(k->w.a, &addresses, k->v[i].at.address6);
 		if (!gateway || i == k->main)
 			gateway = k->v[i].net.gateway;
 		if (!names_at && k->v[i].at.resolves)
@@ -494,6 +498,7 @@ static int remove_here(int run_fd, const char *id, struct err *e)
 	/* The kernel holds the last close of a socket that deleted elements until a grace period is
 	 * over, 4 to 15 ms (nft_rcv_nl_event()): neither the lock nor the caller waits for that. */
 	struct nlmsg_sock nf = NLMSG_SOCK_INIT;
+	auto_nlmsg struct nlmsg_sock route = NLMSG_SOCK_INIT;
 	auto_fd int net = attachment_dir(run_fd, e), lock = -1;
 	auto_arena struct arena a = ARENA_INIT;
 	struct attachment_list all;
@@ -515,6 +520,8 @@ static int remove_here(int run_fd, const char *id, struct err *e)
 		return err_sys(e, "netlink");
 	}
 	for (size_t i = 0; r >= 0 && i < all.n; i++) {
+		if (all.v[i].address6 && (route.fd >= 0 || nlmsg_open(&route, NETLINK_ROUTE) == 0))
+			endpoint_forget(&route, &all.v[i]);
 		r = nft_delete(&nf, &all.v[i], e);
 		if (r >= 0)
 			r = attachment_release(net, &all.v[i], e);

@@ -27,9 +27,9 @@ struct publish;
 
 /* One network that an instance is to be on. */
 struct attach_endpoint {
-	const char *network;  /* its name; "none" and "host" only alone */
-	const char *ip, *mac; /* asked for; NULL: chosen */
-	struct strs aliases;  /* further names of the instance there */
+	const char *network;	    /* its name; "none" and "host" only alone */
+	const char *ip, *ip6, *mac; /* asked for; NULL: chosen */
+	struct strs aliases;	    /* further names of the instance there */
 };
 
 struct attach_request {

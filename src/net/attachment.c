@@ -41,10 +41,13 @@ static const struct jbind_field attachment_fields[] = {
     JB(struct attachment, network, "network", JBIND_STR, .flags = JBIND_REQUIRED),
     JB(struct attachment, table, "table", JBIND_STR, .flags = JBIND_REQUIRED),
     JB(struct attachment, device, "device", JBIND_STR, .flags = JBIND_REQUIRED),
+    JB(struct attachment, bridge, "bridge", JBIND_STR),
     JB(struct attachment, mac, "mac", JBIND_STR, .flags = JBIND_REQUIRED),
     JB(struct attachment, address, "address", JBIND_STR, .flags = JBIND_REQUIRED),
     JB(struct attachment, ports, "ports", JBIND_LIST, .sub = &port_table),
     JB(struct attachment, gateway, "gateway", JBIND_STR),
+    JB(struct attachment, address6, "address6", JBIND_STR),
+    JB(struct attachment, gateway6, "gateway6", JBIND_STR),
     JB(struct attachment, names, "names", JBIND_STRS),
     JB(struct attachment, resolves, "resolves", JBIND_BOOL),
     JB(struct attachment, dns, "dns", JBIND_STRS),
@@ -187,6 +190,17 @@ static int lease_wanted(int dir, const struct network *n, const char *wanted, co
 	return r < 0 ? fail(r, e, "lease an address") : 0;
 }
 
+static bool free6(int dir, const struct network *n, const char *address)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct netlink_ip ip;
+
+	if (!network_address6(n, address, &ip))
+		return false;
+	inet_ntop(AF_INET6, ip.addr, text, sizeof(text));
+	return faccessat(dir, text, F_OK, 0) < 0;
+}
+
 static int lease_next(int dir, const struct network *n, const char *id, struct arena *a,
 		      const char **address, struct err *e)
 {
@@ -202,7 +216,7 @@ static int lease_next(int dir, const struct network *n, const char *id, struct a
 			at = s.first;
 		in.s_addr = htonl(s.base + at);
 		inet_ntop(AF_INET, &in, name, sizeof(name));
-		if (set_aside(n, name))
+		if (set_aside(n, name) || (n->subnet6 && !free6(dir, n, name)))
 			continue;
 		r = claim(dir, name, id);
 		if (r == -EEXIST)
@@ -238,6 +252,96 @@ int attachment_lease(int net_fd, const struct network *n, const char *wanted, co
 	r = lease_wanted(dir, n, wanted, id, e);
 	if (r == 0)
 		*address = arena_dup(a, wanted);
+	return r;
+}
+
+static bool leased(int dir, const char *name)
+{
+	return faccessat(dir, name, F_OK, 0) == 0;
+}
+
+/* Who has the IPv4 address of this number has the IPv6 address, too, without a file of its own. */
+static bool stands_for_another(int dir, const struct network *n, const struct netlink_ip *six,
+			       const char *address)
+{
+	struct span s = span_of(&(struct network){.subnet = n->subnet});
+	char four[INET_ADDRSTRLEN];
+	struct netlink_ip other;
+	uint32_t low, v4;
+	struct in_addr in;
+
+	memcpy(&low, six->addr + 12, sizeof(low));
+	v4 = ntohl(low) & (s.last + 1); /* .last is all ones but for the last bit */
+	if (v4 < s.first || v4 > s.last)
+		return false;
+	in.s_addr = htonl(s.base + v4);
+	inet_ntop(AF_INET, &in, four, sizeof(four));
+	if (streq(four, address) || !leased(dir, four) || !network_address6(n, four, &other))
+		return false;
+	return memcmp(other.addr, six->addr, sizeof(other.addr)) == 0;
+}
+
+static int lease6_wanted(int dir, const struct network *n, const char *wanted, const char *id,
+			 const char *address, char text[INET6_ADDRSTRLEN], struct err *e)
+{
+	struct netlink_ip ip, net, own;
+	int r;
+
+	if (strchr(wanted, '/') || netlink_ip_parse(wanted, &ip) < 0 || ip.family != AF_INET6)
+		return err_set(e, ERR_USAGE, "--ip6 '%.60s' is not an IPv6 address", wanted);
+	(void)netlink_ip_parse(n->subnet6, &net);
+	for (unsigned int bit = 0; bit < net.len; bit++)
+		if ((ip.addr[bit / 8] ^ net.addr[bit / 8]) & 0x80 >> bit % 8)
+			return err_set(e, ERR_USAGE, "--ip6 %s is no address of network '%s' (%s)",
+				       wanted, n->name, n->subnet6);
+	inet_ntop(AF_INET6, ip.addr, text, INET6_ADDRSTRLEN);
+	if (streq(text, n->gateway6) || memcmp(ip.addr, net.addr, sizeof(ip.addr)) == 0)
+		return err_set(e, ERR_CONFLICT, "--ip6 %s is set aside by network '%s' itself",
+			       wanted, n->name);
+	if (network_address6(n, address, &own) && memcmp(own.addr, ip.addr, sizeof(own.addr)) == 0)
+		return 0;
+	r = stands_for_another(dir, n, &ip, address) ? -EEXIST : claim(dir, text, id);
+	if (r == -EEXIST && !owned(dir, text, id))
+		return err_set(e, ERR_CONFLICT,
+			       "--ip6 %s: another instance of network '%s' has this address",
+			       wanted, n->name);
+	return r < 0 && r != -EEXIST ? fail(r, e, "lease an address") : 0;
+}
+
+int attachment_lease6(int net_fd, const struct network *n, const char *wanted, const char *id,
+		      const char *address, struct arena *a, const char **address6, struct err *e)
+{
+	auto_fd int dir = -1;
+	char path[128], text[INET6_ADDRSTRLEN];
+	struct netlink_ip ip;
+	int r;
+
+	*address6 = NULL;
+	if (!n->subnet6)
+		return wanted ? err_set(e, ERR_USAGE, "--ip6 %.60s: network '%s' has no IPv6",
+					wanted, n->name)
+			      : 0;
+	snprintf(path, sizeof(path), "leases/%s", n->name);
+	dir = path_mkdirs(net_fd, path, 0755, PATH_NO_LINKS);
+	if (dir < 0)
+		return fail(dir, e, "leases");
+	if (!wanted) {
+		if (!network_address6(n, address, &ip))
+			return err_set(e, ERR_CONFLICT,
+				       "network '%s': the IPv6 address that goes with %s is set "
+				       "aside; ask for one with --ip6",
+				       n->name, address);
+		inet_ntop(AF_INET6, ip.addr, text, sizeof(text));
+		r = leased(dir, text) ? err_set(e, ERR_CONFLICT,
+						"network '%s': the IPv6 address that goes with %s "
+						"was asked for by another instance",
+						n->name, address)
+				      : 0;
+	} else {
+		r = lease6_wanted(dir, n, wanted, id, address, text, e);
+	}
+	if (r == 0)
+		*address6 = arena_dup(a, text);
 	return r;
 }
 
@@ -525,19 +629,31 @@ int attachment_rename(int net_fd, const char *id, const char *name, struct err *
 	return r < 0 ? r : 0;
 }
 
-int attachment_release(int net_fd, const struct attachment *at, struct err *e)
+static int free_address(int net_fd, const struct attachment *at, const char *address, struct err *e)
 {
 	auto_free char *owner = NULL;
 	char path[192];
 
+	snprintf(path, sizeof(path), "leases/%s/%s", at->network, address);
+	if (file_read(net_fd, path, ATTACHMENT_ID, &owner) >= 0 && streq(owner, at->id) &&
+	    unlinkat(net_fd, path, 0) < 0 && errno != ENOENT)
+		return err_sys(e, "run-root/net: free address %s", address);
+	return 0;
+}
+
+int attachment_release(int net_fd, const struct attachment *at, struct err *e)
+{
+	char path[192];
+	int r = 0;
+
 	for (size_t i = 0; i < at->ports.n; i++)
 		port_forget(net_fd, &at->ports.v[i], at->id);
-	if (at->address) {
-		snprintf(path, sizeof(path), "leases/%s/%s", at->network, at->address);
-		if (file_read(net_fd, path, ATTACHMENT_ID, &owner) >= 0 && streq(owner, at->id) &&
-		    unlinkat(net_fd, path, 0) < 0 && errno != ENOENT)
-			return err_sys(e, "run-root/net: free address %s", at->address);
-	}
+	if (at->address6)
+		r = free_address(net_fd, at, at->address6, e);
+	if (r == 0 && at->address)
+		r = free_address(net_fd, at, at->address, e);
+	if (r < 0)
+		return r;
 	record_path(at->id, at->slot, path);
 	if (unlinkat(net_fd, path, 0) < 0 && errno != ENOENT)
 		return err_sys(e, "run-root/net: remove record");

@@ -47,13 +47,15 @@ struct attachment {
 	const char *network; /* name */
 	const char *table;   /* nftables tables that hold its elements */
 	const char *device;  /* the port of the bridge */
+	const char *bridge;
 	const char *mac;
 	const char *address; /* "172.30.0.2" */
 	struct attachment_ports ports;
-	const char *gateway; /* the host's address on the network */
-	struct strs names;   /* that others of the network find it by; its own comes first */
-	bool resolves;	     /* the gateway answers names (net/nameproc.h) */
-	struct strs dns;     /* servers that are asked for others */
+	const char *gateway;		 /* the host's address on the network */
+	const char *address6, *gateway6; /* NULL: IPv4 only */
+	struct strs names; /* that others of the network find it by; its own comes first */
+	bool resolves;	   /* the gateway answers names (net/nameproc.h) */
+	struct strs dns;   /* servers that are asked for others */
 };
 
 /* Open run-root/net (made when absent); attachment_lock() on it waits.  The lock goes with the
@@ -73,6 +75,11 @@ int attachment_slot(const char *file, char id[ATTACHMENT_ID + 1]);
 struct network;
 int attachment_lease(int net_fd, const struct network *n, const char *wanted, const char *id,
 		     struct arena *a, const char **address, struct err *e);
+
+/* The IPv6 address: the one wanted, or the one that goes with the IPv4 address; NULL on a network
+ * without IPv6.  Errors as above. */
+int attachment_lease6(int net_fd, const struct network *n, const char *wanted, const char *id,
+		      const char *address, struct arena *a, const char **address6, struct err *e);
 
 /* A socket bound to the port, or -errno; *port 0: any, which is filled in.  proto: enum
  * publish_proto. */

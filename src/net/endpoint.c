@@ -59,6 +59,31 @@ static int device_error(const struct endpoint *p, int r, struct err *e)
 	return err_sys(e, "network '%s': device '%s'", p->net.name, p->at.device);
 }
 
+/* One route through the gateway, which is the only neighbour: instances speak no neighbour
+ * discovery with one another, so nobody can lie in it (net/nft_rules.c). */
+static int configure_ipv6(struct nlmsg_sock *inner, const struct endpoint *p, int index)
+{
+	struct netlink_ip ip;
+	struct netlink_route link = {.index = index}, net = {.index = index},
+			     def = {.index = index};
+	uint8_t mac[6];
+	int r;
+
+	network_mac(&p->net, mac);
+	(void)netlink_ip_parse(p->at.address6, &ip);
+	(void)netlink_ip_parse(p->net.gateway6, &link.dst);
+	(void)netlink_ip_parse(p->net.subnet6, &net.dst);
+	net.gateway = def.gateway = link.dst;
+	r = netlink_addr_add(inner, index, &ip);
+	if (r == 0)
+		r = netlink_neigh_add(inner, index, &link.dst, mac);
+	if (r == 0)
+		r = netlink_route_add(inner, &link);
+	if (r == 0)
+		r = netlink_route_add(inner, &net);
+	return r == 0 && p->at.main ? netlink_route_add(inner, &def) : r;
+}
+
 static int configure_inside(struct nlmsg_sock *inner, const struct endpoint *p, const char *name)
 {
 	struct netlink_link eth;
@@ -76,6 +101,8 @@ static int configure_inside(struct nlmsg_sock *inner, const struct endpoint *p, 
 		r = netlink_link_up_ipv4(inner, eth.index);
 	if (r == 0 && p->at.main)
 		r = netlink_route_add(inner, &def);
+	if (r == 0 && p->at.address6)
+		r = configure_ipv6(inner, p, eth.index);
 	return r;
 }
 
@@ -271,6 +298,9 @@ static int take(struct endpoint *p, bool main, int *fds, size_t *n_fds, struct e
 	    attachment_lease(p->w->net_fd, &p->net, p->want->ip, q->id, p->w->a, &p->at.address, e);
 
 	if (r == 0)
+		r = attachment_lease6(p->w->net_fd, &p->net, p->want->ip6, q->id, p->at.address,
+				      p->w->a, &p->at.address6, e);
+	if (r == 0)
 		r = take_mac(p, e);
 	if (r == 0 && main)
 		r = reserve(p, fds, n_fds, e);
@@ -302,6 +332,8 @@ int endpoint_take(struct endpoint *p, bool main, size_t n_ports, int *fds, size_
 	    .table = arena_printf(p->w->a, "caisson%u", p->net.index),
 	    .device = device_name(p, p->w->q->id),
 	    .gateway = p->net.gateway,
+	    .gateway6 = p->net.gateway6,
+	    .bridge = p->net.bridge,
 	    .ports = {.v = arena_array(p->w->a, n_ports + 1, sizeof(struct attachment_port))},
 	};
 	r = take(p, main, fds, n_fds, e);
@@ -317,10 +349,37 @@ int endpoint_names(const struct endpoint *p, struct err *e)
 	return p->at.resolves ? nameproc_start(p->w->net_fd, p->w->q->libexec, e) : 0;
 }
 
+/* Where the instance is, for the host: what the instance says of that is not heard. */
+static int neighbour(struct endpoint *p, struct err *e)
+{
+	struct netlink_ip ip;
+	uint8_t mac[6];
+	int r;
+
+	if (!p->at.address6)
+		return 0;
+	(void)netlink_ip_parse(p->at.address6, &ip);
+	(void)netlink_mac_parse(p->at.mac, mac);
+	r = netlink_neigh_add(&p->w->route, p->bridge, &ip, mac);
+	return r < 0 ? device_error(p, r, e) : 0;
+}
+
+void endpoint_forget(struct nlmsg_sock *route, const struct attachment *at)
+{
+	struct netlink_link l;
+	struct netlink_ip ip;
+
+	if (at->address6 && at->bridge && netlink_ip_parse(at->address6, &ip) == 0 &&
+	    netlink_link_get(route, at->bridge, &l) == 0)
+		(void)netlink_neigh_del(route, l.index, &ip);
+}
+
 int endpoint_plug(struct endpoint *p, struct err *e)
 {
 	int r = port_switches(p, e);
 
+	if (r == 0)
+		r = neighbour(p, e);
 	return r < 0 ? r : nft_add(&p->w->nf, &p->at, e);
 }
 
@@ -331,6 +390,9 @@ void endpoint_describe(const struct endpoint *p, bool tap, struct plan_nic *out)
 	    .mac = p->at.mac,
 	    .address = arena_printf(p->w->a, "%s%s", p->at.address, strchr(p->net.subnet, '/')),
 	    .gateway = p->at.main ? p->net.gateway : NULL,
+	    .address6 = p->at.address6 ? arena_printf(p->w->a, "%s/128", p->at.address6) : NULL,
+	    .gateway6 = p->at.address6 ? p->net.gateway6 : NULL,
+	    .subnet6 = p->at.address6 ? p->net.subnet6 : NULL,
 	    .tap = tap ? p->at.device : NULL,
 	    .mtu = p->net.mtu ? (int32_t)p->net.mtu : DEFAULT_MTU,
 	};
@@ -343,6 +405,7 @@ int endpoint_undo(struct endpoint_work *w, const struct attachment *at, struct e
 
 	if (netlink_link_get(&w->route, at->device, &l) == 0)
 		(void)netlink_link_del(&w->route, l.index);
+	endpoint_forget(&w->route, at);
 	r = nft_delete(&w->nf, at, e);
 	return r < 0 ? r : attachment_release(w->net_fd, at, e);
 }

@@ -61,6 +61,8 @@ void endpoint_settle(struct endpoint *p);
 
 void endpoint_describe(const struct endpoint *p, bool tap, struct plan_nic *out);
 
+/* What the host knows of it beside. */
+void endpoint_forget(struct nlmsg_sock *route, const struct attachment *at);
 /* Device, elements, record.  The caller holds the lock. */
 int endpoint_undo(struct endpoint_work *w, const struct attachment *at, struct err *e);
 

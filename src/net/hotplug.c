@@ -158,6 +158,11 @@ static int default_route(struct nlmsg_sock *inner, const struct attachment *at, 
 
 	if (r == 0)
 		r = netlink_route_add(inner, &def);
+	if ((r == 0 || r == -EEXIST) && at->gateway6) {
+		def = (struct netlink_route){0};
+		(void)netlink_ip_parse(at->gateway6, &def.gateway);
+		r = netlink_route_add(inner, &def);
+	}
 	if (r < 0 && r != -EEXIST) {
 		errno = -r;
 		return err_sys(e, "network '%s': default route", at->network);

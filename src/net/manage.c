@@ -87,17 +87,76 @@ static int check_subnet(const struct network *n, struct netlink_ip *subnet, stru
 	return 0;
 }
 
+static bool within6(const struct netlink_ip *ip, const struct netlink_ip *net)
+{
+	for (unsigned int bit = 0; bit < net->len; bit++)
+		if ((ip->addr[bit / 8] ^ net->addr[bit / 8]) & 0x80 >> bit % 8)
+			return false;
+	return true;
+}
+
+/* One address of the IPv6 subnet, in the form in which it is compared later. */
+static int parse_host6(const char *option, const char *text, const struct netlink_ip *subnet,
+		       struct err *e)
+{
+	char plain[INET6_ADDRSTRLEN];
+	struct netlink_ip ip;
+
+	if (strchr(text, '/') || netlink_ip_parse(text, &ip) < 0 || ip.family != AF_INET6)
+		return err_set(e, ERR_USAGE, "--%s wants an IPv6 address, not '%.60s'", option,
+			       text);
+	if (!within6(&ip, subnet))
+		return err_set(e, ERR_USAGE, "--%s %.60s is no address of the subnet", option,
+			       text);
+	inet_ntop(AF_INET6, ip.addr, plain, sizeof(plain));
+	return streq(plain, text)
+		   ? 0
+		   : err_set(e, ERR_USAGE, "--%s %.60s: write it as %s", option, text, plain);
+}
+
+/* The host numbers of the IPv4 subnet have room in it: an instance has the same in both. */
+static int check_ipv6(const struct network *n, struct err *e)
+{
+	struct netlink_ip net, host = {.family = AF_INET6, .len = 128};
+
+	if (!n->subnet6)
+		return n->gateway6 ? err_set(e, ERR_USAGE,
+					     "--gateway %s needs --subnet of its "
+					     "family",
+					     n->gateway6)
+				   : 0;
+	if (!strchr(n->subnet6, '/') || netlink_ip_parse(n->subnet6, &net) < 0)
+		return err_set(e, ERR_USAGE, "--subnet wants ADDRESS/LENGTH, not '%.60s'",
+			       n->subnet6);
+	if (net.len < 8 || net.len > 96)
+		return err_set(e, ERR_USAGE, "--subnet %s: want a length of 8 to 96", n->subnet6);
+	for (unsigned int bit = net.len; bit < 128; bit++)
+		if (net.addr[bit / 8] & 0x80 >> bit % 8)
+			return err_set(e, ERR_USAGE,
+				       "--subnet %s: there are bits behind the length", n->subnet6);
+	memcpy(host.addr, net.addr, sizeof(host.addr));
+	/* Multicast, link-local, loopback and addresses that stand for IPv4 ones. */
+	if (net.addr[0] == 0xff || (net.addr[0] == 0xfe && net.addr[1] >= 0x80) || !net.addr[0])
+		return err_set(e, ERR_USAGE, "--subnet %s is not for hosts", n->subnet6);
+	return n->gateway6 ? parse_host6("gateway", n->gateway6, &net, e) : 0;
+}
+
 static int check_aux(const struct network *n, const struct netlink_ip *subnet, struct err *e)
 {
+	struct netlink_ip six;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n->aux.n; i++) {
 		const char *eq = strchr(n->aux.v[i], '=');
 
-		r = eq && eq != n->aux.v[i]
-			? parse_host("aux-address", eq + 1, subnet, e)
-			: err_set(e, ERR_USAGE, "--aux-address wants NAME=ADDRESS, not '%.60s'",
-				  n->aux.v[i]);
+		if (eq && strchr(eq, ':') && n->subnet6 && netlink_ip_parse(n->subnet6, &six) == 0)
+			r = parse_host6("aux-address", eq + 1, &six, e);
+		else
+			r = eq && eq != n->aux.v[i]
+				? parse_host("aux-address", eq + 1, subnet, e)
+				: err_set(e, ERR_USAGE,
+					  "--aux-address wants NAME=ADDRESS, not '%.60s'",
+					  n->aux.v[i]);
 	}
 	return r;
 }
@@ -158,6 +217,8 @@ static int check(const struct network *n, struct err *e)
 	if (n->mtu && (n->mtu < MTU_MIN || n->mtu > MTU_MAX))
 		return err_set(e, ERR_USAGE, "mtu %u: want %d to %d", n->mtu, MTU_MIN, MTU_MAX);
 	r = check_addresses(n, e);
+	if (r == 0)
+		r = check_ipv6(n, e);
 	return r == 0 && n->bridge ? check_bridge(n->bridge, e) : r;
 }
 
@@ -240,7 +301,8 @@ static int make(struct manage *m, const struct network *want, struct network *ou
 		n.created_ns = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 	r = network_choose(&n, &taken, &m->route, m->a, e);
 	for (size_t i = 0; r == 0 && i < n.aux.n; i++)
-		if (streq(strchr(n.aux.v[i], '=') + 1, n.gateway))
+		if (streq(strchr(n.aux.v[i], '=') + 1, n.gateway) ||
+		    (n.gateway6 && streq(strchr(n.aux.v[i], '=') + 1, n.gateway6)))
 			r = err_set(e, ERR_USAGE, "--aux-address %s is the gateway", n.gateway);
 	if (r == 0)
 		r = network_write(m->root_fd, &n, e);

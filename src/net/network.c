@@ -30,6 +30,8 @@ static const struct jbind_field network_fields[] = {
     JB(struct network, bridge, "bridge", JBIND_STR, .flags = JBIND_REQUIRED),
     JB(struct network, subnet, "subnet", JBIND_STR, .flags = JBIND_REQUIRED),
     JB(struct network, gateway, "gateway", JBIND_STR, .flags = JBIND_REQUIRED),
+    JB(struct network, subnet6, "subnet6", JBIND_STR),
+    JB(struct network, gateway6, "gateway6", JBIND_STR),
     JB(struct network, mtu, "mtu", JBIND_U32),
     JB(struct network, range, "range", JBIND_STR),
     JB(struct network, aux, "aux", JBIND_STRS),
@@ -69,7 +71,9 @@ static int network_read(int dir, const char *file, struct arena *a, struct netwo
 	if (netlink_ip_parse(n.subnet, &ip) < 0 || ip.family != AF_INET || ip.len < 8 ||
 	    ip.len > 30 || netlink_ip_parse(n.gateway, &ip) < 0 || strlen(n.bridge) >= IFNAMSIZ ||
 	    strpbrk(n.bridge, "\"\\ /") || n.index >= INDEX_MAX || strlen(n.id) != 12 ||
-	    (n.range && netlink_ip_parse(n.range, &ip) < 0))
+	    (n.range && netlink_ip_parse(n.range, &ip) < 0) ||
+	    (n.subnet6 && (netlink_ip_parse(n.subnet6, &ip) < 0 || ip.family != AF_INET6 ||
+			   !n.gateway6 || netlink_ip_parse(n.gateway6, &ip) < 0)))
 		return err_set(e, ERR_CORRUPT, "network record '%s': not a usable network", file);
 	*out = n;
 	return 0;
@@ -80,11 +84,10 @@ static int network_read(int dir, const char *file, struct arena *a, struct netwo
 static bool overlap(const struct netlink_ip *a, const struct netlink_ip *b)
 {
 	uint8_t len = a->len < b->len ? a->len : b->len;
-	uint32_t x, y, mask = len ? ~0U << (32 - len) : 0;
+	uint8_t rest = (uint8_t)(len % 8 ? 0xff00 >> len % 8 : 0);
 
-	memcpy(&x, a->addr, 4);
-	memcpy(&y, b->addr, 4);
-	return ((ntohl(x) ^ ntohl(y)) & mask) == 0;
+	return memcmp(a->addr, b->addr, len / 8) == 0 &&
+	       (!rest || ((a->addr[len / 8] ^ b->addr[len / 8]) & rest) == 0);
 }
 
 static int route_clash(const struct netlink_route *r, void *arg)
@@ -93,14 +96,16 @@ static int route_clash(const struct netlink_route *r, void *arg)
 
 	/* A route for everything, also in two halves as tunnels write it, is no claim to a subnet.
 	 */
-	return r->dst.family == AF_INET && r->dst.len > 1 && overlap(&r->dst, subnet) ? -EEXIST : 0;
+	return r->dst.family == subnet->family && r->dst.len > 1 && overlap(&r->dst, subnet)
+		   ? -EEXIST
+		   : 0;
 }
 
 static int subnet_free(struct nlmsg_sock *route, const struct netlink_ip *subnet)
 {
 	struct netlink_ip copy = *subnet;
 
-	return netlink_route_each(route, AF_INET, route_clash, &copy);
+	return netlink_route_each(route, subnet->family, route_clash, &copy);
 }
 
 /* The k-th candidate: 172.30/16 down to 172.20/16, 10.200/16 to 10.231/16, 192.168.200/24 and up.
@@ -131,7 +136,10 @@ static const char *claimed(const struct networks *taken, const struct netlink_ip
 	for (size_t i = 0; i < taken->n; i++) {
 		struct netlink_ip other;
 
-		if (netlink_ip_parse(taken->v[i].subnet, &other) == 0 && overlap(&other, subnet))
+		const char *text =
+		    subnet->family == AF_INET6 ? taken->v[i].subnet6 : taken->v[i].subnet;
+
+		if (text && netlink_ip_parse(text, &other) == 0 && overlap(&other, subnet))
 			return taken->v[i].name;
 	}
 	return NULL;
@@ -180,23 +188,23 @@ static int choose_subnet(struct network *n, const struct networks *taken, struct
 	return 0;
 }
 
-static int check_subnet(const struct network *n, const struct networks *taken,
+static int check_subnet(const struct network *n, const char *subnet, const struct networks *taken,
 			struct nlmsg_sock *route, struct err *e)
 {
 	struct netlink_ip ip;
 	const char *who;
 	int r;
 
-	(void)netlink_ip_parse(n->subnet, &ip);
+	(void)netlink_ip_parse(subnet, &ip);
 	who = claimed(taken, &ip);
 	if (who)
 		return err_set(e, ERR_CONFLICT, "network '%s': subnet %s overlaps that of '%s'",
-			       n->name, n->subnet, who);
+			       n->name, subnet, who);
 	r = subnet_free(route, &ip);
 	if (r == -EEXIST)
 		return err_set(e, ERR_CONFLICT,
 			       "network '%s': subnet %s overlaps a route of this host", n->name,
-			       n->subnet);
+			       subnet);
 	if (r < 0) {
 		errno = -r;
 		return err_sys(e, "read the host's routes");
@@ -204,12 +212,69 @@ static int check_subnet(const struct network *n, const struct networks *taken,
 	return 0;
 }
 
+/* Host number of an IPv4 address within the network. */
+static uint32_t host_number(const struct network *n, const char *address)
+{
+	struct netlink_ip ip, net;
+	uint32_t v;
+
+	(void)netlink_ip_parse(address, &ip);
+	(void)netlink_ip_parse(n->subnet, &net);
+	memcpy(&v, ip.addr, sizeof(v));
+	return ntohl(v) & ~(~0U << (32 - net.len));
+}
+
+static void put_host(struct netlink_ip *ip, uint32_t number)
+{
+	ip->len = 128;
+	for (int i = 0; i < 4; i++)
+		ip->addr[15 - i] |= (uint8_t)(number >> 8 * i);
+}
+
+/* A unique local prefix (RFC 4193) from the network's random id, unless one was asked for. */
+static int choose_ipv6(struct network *n, const struct networks *taken, struct nlmsg_sock *route,
+		       struct arena *a, struct err *e)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct netlink_ip ip;
+	int r;
+
+	if (!n->subnet6)
+		n->subnet6 = arena_printf(a, "fd%.2s:%.4s:%.4s::/64", n->id, n->id + 2, n->id + 6);
+	r = check_subnet(n, n->subnet6, taken, route, e);
+	if (r < 0 || n->gateway6)
+		return r;
+	(void)netlink_ip_parse(n->subnet6, &ip);
+	put_host(&ip, host_number(n, n->gateway));
+	inet_ntop(AF_INET6, ip.addr, text, sizeof(text));
+	n->gateway6 = arena_dup(a, text);
+	return 0;
+}
+
+bool network_address6(const struct network *n, const char *address, struct netlink_ip *out)
+{
+	char text[INET6_ADDRSTRLEN];
+	bool taken;
+
+	(void)netlink_ip_parse(n->subnet6, out);
+	put_host(out, host_number(n, address));
+	inet_ntop(AF_INET6, out->addr, text, sizeof(text));
+	taken = streq(text, n->gateway6);
+	for (size_t i = 0; !taken && i < n->aux.n; i++) {
+		const char *eq = strchr(n->aux.v[i], '=');
+
+		taken = eq && streq(eq + 1, text);
+	}
+	return !taken;
+}
+
 int network_choose(struct network *n, const struct networks *taken, struct nlmsg_sock *route,
 		   struct arena *a, struct err *e)
 {
 	unsigned char raw[6];
 	struct netlink_ip ip;
-	int r = n->subnet ? check_subnet(n, taken, route, e) : choose_subnet(n, taken, route, a, e);
+	int r = n->subnet ? check_subnet(n, n->subnet, taken, route, e)
+			  : choose_subnet(n, taken, route, a, e);
 
 	if (r < 0)
 		return r;
@@ -221,6 +286,11 @@ int network_choose(struct network *n, const struct networks *taken, struct nlmsg
 		return err_sys(e, "getrandom");
 	n->id = arena_printf(a, "%02x%02x%02x%02x%02x%02x", raw[0], raw[1], raw[2], raw[3], raw[4],
 			     raw[5]);
+	if (n->ipv6 || n->subnet6) {
+		r = choose_ipv6(n, taken, route, a, e);
+		if (r < 0)
+			return r;
+	}
 	if (!n->bridge)
 		n->bridge = arena_printf(a, "c%un%.8s", n->index, n->id);
 	for (size_t i = 0; i < taken->n; i++)
@@ -373,7 +443,7 @@ int network_list(int root_fd, struct arena *a, struct networks *out, struct err 
 
 /* ---- the bridge ---- */
 
-static void bridge_mac(const struct network *n, uint8_t mac[6])
+void network_mac(const struct network *n, uint8_t mac[6])
 {
 	mac[0] = 0x02; /* locally administered, unicast */
 	mac[1] = 0x42;
@@ -406,13 +476,23 @@ static int configure(const struct network *n, struct nlmsg_sock *route, int inde
 		errno = -r;
 		return err_sys(e, "network '%s': route_localnet", n->name);
 	}
-	/* IPv4 only: the host shall not talk link-local IPv6 with instances.  May be absent. */
-	(void)set(n->bridge, "ipv6", "disable_ipv6", "1");
+	/* The host shall not talk link-local IPv6 with instances.  May be absent. */
+	(void)set(n->bridge, "ipv6", "addr_gen_mode", "1");
 	(void)set(n->bridge, "ipv6", "accept_ra", "0");
+	(void)set(n->bridge, "ipv6", "disable_ipv6", n->subnet6 ? "0" : "1");
 	(void)netlink_ip_parse(n->gateway, &ip);
 	(void)netlink_ip_parse(n->subnet, &net);
 	ip.len = net.len;
 	r = netlink_addr_add(route, index, &ip);
+	if ((r == 0 || r == -EEXIST) && n->subnet6) {
+		(void)netlink_ip_parse(n->gateway6, &ip);
+		(void)netlink_ip_parse(n->subnet6, &net);
+		ip.len = net.len;
+		r = netlink_addr_add(route, index, &ip);
+	}
+	if (r == -EOPNOTSUPP || r == -EACCES)
+		return err_set(e, ERR_UNSUPPORTED, "network '%s': IPv6 is off on this host",
+			       n->name);
 	if (r == 0 || r == -EEXIST)
 		r = netlink_link_up(route, index);
 	if (r < 0) {
@@ -434,7 +514,7 @@ static int bridge_make(const struct network *n, struct nlmsg_sock *route, struct
 		return err_set(e, ERR_CONFLICT,
 			       "network '%s': subnet %s overlaps a route of this host", n->name,
 			       n->subnet);
-	bridge_mac(n, mac);
+	network_mac(n, mac);
 	if (r == 0)
 		r = netlink_bridge_add(
 		    route, &(struct netlink_bridge){.name = n->bridge, .mac = mac, .mtu = n->mtu});
@@ -467,6 +547,44 @@ static int forwarding(struct nlmsg_sock *route, struct err *e)
 	return 0;
 }
 
+/* A host that forwards takes no more router advertisements, unless it is told to in so many words:
+ * its own way out shall not be lost because of us. */
+static void keep_advertisements(void)
+{
+	auto_fd int dir = open("/proc/sys/net/ipv6/conf", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int copy = dir < 0 ? -1 : fcntl(dir, F_DUPFD_CLOEXEC, 3);
+	DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	struct dirent *de;
+
+	while (d && (de = readdir(d))) {
+		auto_free char *text = NULL;
+		char path[300];
+
+		snprintf(path, sizeof(path), "%s/accept_ra", de->d_name);
+		if (de->d_name[0] != '.' && file_read(dir, path, 16, &text) > 0 && text[0] == '1')
+			(void)file_put(dir, path, "2");
+	}
+	if (d)
+		closedir(d);
+}
+
+static int forwarding6(const struct network *n, struct nlmsg_sock *route, struct err *e)
+{
+	int r = n->subnet6 ? netlink_forwarding(route, AF_INET6) : 1;
+
+	if (r == 1)
+		return 0;
+	keep_advertisements();
+	r = file_put(AT_FDCWD, "/proc/sys/net/ipv6/conf/all/forwarding", "1");
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "turn on net.ipv6.conf.all.forwarding");
+	}
+	/* It turned advertisements on again for our bridges, maybe. */
+	(void)set(n->bridge, "ipv6", "accept_ra", "0");
+	return 0;
+}
+
 int network_up(const struct network *n, struct nlmsg_sock *route, int *index, struct err *e)
 {
 	struct netlink_link l;
@@ -483,7 +601,7 @@ int network_up(const struct network *n, struct nlmsg_sock *route, int *index, st
 		errno = -r;
 		return err_sys(e, "network '%s': bridge '%s'", n->name, n->bridge);
 	}
-	bridge_mac(n, mac);
+	network_mac(n, mac);
 	if (!streq(l.kind, "bridge") || memcmp(mac, l.mac, sizeof(mac)) != 0)
 		return err_set(e, ERR_CONFLICT, "network '%s': device '%s' exists and is not ours",
 			       n->name, n->bridge);
@@ -493,6 +611,8 @@ int network_up(const struct network *n, struct nlmsg_sock *route, int *index, st
 			return r;
 	}
 	r = forwarding(route, e);
+	if (r == 0)
+		r = forwarding6(n, route, e);
 	if (r < 0)
 		return r;
 	*index = l.index;
@@ -510,7 +630,7 @@ int network_forget(int root_fd, const struct network *n, struct nlmsg_sock *rout
 	if (dir < 0)
 		return dir;
 	/* The device first: while the record is there somebody knows that it is ours. */
-	bridge_mac(n, mac);
+	network_mac(n, mac);
 	r = netlink_link_get(route, n->bridge, &l);
 	if (r == 0 && streq(l.kind, "bridge") && memcmp(mac, l.mac, sizeof(mac)) == 0)
 		r = netlink_link_del(route, l.index);
@@ -531,7 +651,7 @@ bool network_reserves_mac(const struct network *n, const uint8_t mac[6])
 	struct netlink_ip subnet, ip = {.family = AF_INET, .len = 32};
 	uint8_t own[6];
 
-	bridge_mac(n, own);
+	network_mac(n, own);
 	memcpy(ip.addr, mac + 2, 4);
 	(void)netlink_ip_parse(n->subnet, &subnet);
 	return memcmp(own, mac, sizeof(own)) == 0 ||

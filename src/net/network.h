@@ -28,20 +28,23 @@ struct err;
 
 struct network {
 	const char *name;
-	const char *id;	     /* 12 hex digits, random */
-	const char *driver;  /* "bridge" */
-	uint32_t index;	     /* of the store on this host */
-	const char *bridge;  /* device name */
-	const char *subnet;  /* "172.30.0.0/16" */
-	const char *gateway; /* "172.30.0.1": the bridge's own address */
-	uint32_t mtu;	     /* 0: the default */
-	const char *range;   /* part of the subnet that addresses are chosen from; NULL: all */
-	struct strs aux;     /* "NAME=ADDRESS": never given out */
-	struct strs labels;  /* "KEY=VALUE" */
-	struct strs options; /* "KEY=VALUE" as the user gave them */
-	bool internal;	     /* nothing leaves it, no default route */
-	bool no_icc;	     /* instances of it do not reach each other */
-	int64_t created_ns;  /* since the epoch; 0: not known */
+	const char *id;	      /* 12 hex digits, random */
+	const char *driver;   /* "bridge" */
+	uint32_t index;	      /* of the store on this host */
+	const char *bridge;   /* device name */
+	const char *subnet;   /* "172.30.0.0/16" */
+	const char *gateway;  /* "172.30.0.1": the bridge's own address */
+	uint32_t mtu;	      /* 0: the default */
+	const char *subnet6;  /* "fd12:3456:789a::/64"; NULL: IPv4 only */
+	const char *gateway6; /* the bridge's own */
+	const char *range;    /* part of the subnet that addresses are chosen from; NULL: all */
+	struct strs aux;      /* "NAME=ADDRESS": never given out */
+	struct strs labels;   /* "KEY=VALUE" */
+	struct strs options;  /* "KEY=VALUE" as the user gave them */
+	bool ipv6;	      /* asked for; in a record .subnet6 says so */
+	bool internal;	      /* nothing leaves it, no default route */
+	bool no_icc;	      /* instances of it do not reach each other */
+	int64_t created_ns;   /* since the epoch; 0: not known */
 };
 
 struct networks {
@@ -71,6 +74,11 @@ int network_up(const struct network *n, struct nlmsg_sock *route, int *index, st
  * the way. */
 int network_choose(struct network *n, const struct networks *taken, struct nlmsg_sock *route,
 		   struct arena *a, struct err *e);
+/* Of the bridge. */
+void network_mac(const struct network *n, uint8_t mac[6]);
+/* The IPv6 address that goes with an IPv4 address of the network: the same number of host.  false:
+ * it is the gateway's, or set aside. */
+bool network_address6(const struct network *n, const char *address, struct netlink_ip *out);
 /* Whether this MAC address is the bridge's, or the one made from an address of the subnet. */
 bool network_reserves_mac(const struct network *n, const uint8_t mac[6]);
 int network_write(int root_fd, const struct network *n, struct err *e);

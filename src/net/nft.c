@@ -47,6 +47,14 @@ static void field_ip(struct element *el, const char *text)
 	field(el, &in, sizeof(in));
 }
 
+static void field_ip6(struct element *el, const char *text)
+{
+	struct in6_addr in = {0};
+
+	(void)inet_pton(AF_INET6, text, &in);
+	field(el, &in, sizeof(in));
+}
+
 static void field_port(struct element *el, uint32_t port)
 {
 	uint16_t be = htons((uint16_t)port);
@@ -146,9 +154,10 @@ static void ports_message(struct buf *b, const struct attachment *at, int what, 
 		b->p[b->len = start] = '\0'; /* an empty list is an error to the kernel */
 }
 
-static void source_message(struct buf *b, const struct attachment *at, int what)
+static void source_message(struct buf *b, const struct attachment *at, int what, bool six)
 {
-	struct elements x = elements_begin(b, NFPROTO_BRIDGE, what, at->table, "ports");
+	struct elements x =
+	    elements_begin(b, NFPROTO_BRIDGE, what, at->table, six ? "ports6" : "ports");
 	char name[IFNAMSIZ] = {0};
 	struct element key = {0};
 	uint8_t mac[6] = {0};
@@ -157,7 +166,10 @@ static void source_message(struct buf *b, const struct attachment *at, int what)
 	(void)netlink_mac_parse(at->mac, mac);
 	field(&key, name, sizeof(name));
 	field(&key, mac, sizeof(mac));
-	field_ip(&key, at->address);
+	if (six)
+		field_ip6(&key, at->address6);
+	else
+		field_ip(&key, at->address);
 	put(b, &key, NULL);
 	elements_end(b, x);
 }
@@ -174,7 +186,9 @@ static int change(struct nlmsg_sock *nf, const struct attachment *at, int what)
 	auto_buf struct buf b = BUF_INIT(NLMSG_BATCH_MAX);
 
 	border(&b, NFNL_MSG_BATCH_BEGIN);
-	source_message(&b, at, what);
+	source_message(&b, at, what, false);
+	if (at->address6)
+		source_message(&b, at, what, true);
 	for (size_t i = 0; i < at->ports.n; i += ELEMENTS_MAX) {
 		ports_message(&b, at, what, false, i, ELEMENTS_MAX);
 		ports_message(&b, at, what, true, i, ELEMENTS_MAX);
@@ -198,13 +212,13 @@ static int delete_each(struct nlmsg_sock *nf, const struct attachment *at)
 {
 	int first = 0;
 
-	for (size_t i = 0; i <= at->ports.n; i++) {
+	for (size_t i = 0; i <= at->ports.n + (at->address6 != NULL); i++) {
 		auto_buf struct buf b = BUF_INIT(NLMSG_BATCH_MAX);
 		int r;
 
 		border(&b, NFNL_MSG_BATCH_BEGIN);
-		if (i == at->ports.n)
-			source_message(&b, at, NFT_MSG_DELSETELEM);
+		if (i >= at->ports.n)
+			source_message(&b, at, NFT_MSG_DELSETELEM, i > at->ports.n);
 		else
 			ports_message(&b, at, NFT_MSG_DELSETELEM,
 				      streq(at->ports.v[i].host_ip, "0.0.0.0"), i, 1);

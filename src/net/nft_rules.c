@@ -11,9 +11,13 @@
  *     What others send to 127/8 is never translated, should somebody have switched it on elsewhere.
  *  5. A source address of ours is believed from our bridges only, and there only from the port and
  *     the MAC address it was given to, in IPv4 and ARP; everything else from a port is dropped
- * (IPv6 and so router advertisements, VLAN tags, spanning tree).  The check comes before the bridge
+ * (router advertisements, VLAN tags, spanning tree).  The check comes before the bridge
  * learns. A port without an entry sends nothing: what is left over when an instance is detached is
  * mute.
+ *     IPv6 only on networks that have it, from the address that was given, and of neighbour
+ *     discovery questions only: the host knows where each instance is (net/endpoint.c) and
+ * instances reach each other through the gateway, so there is nothing to answer and nothing to lie
+ * about.
  *  6. An internal network sends to its own subnet only: no packet of it is routed elsewhere, not to
  *     the host's other addresses, not through a published port.
  *     Its gateway answers names all the same.
@@ -74,6 +78,20 @@ static void name_servers(const struct networks *nets, struct buf *b)
 	buf_puts(b, *sep == ',' ? " } }\n" : " }\n");
 }
 
+static void subnets6(const struct networks *nets, struct buf *b)
+{
+	const char *sep = " elements = {";
+
+	buf_puts(b, "\tset subnets6 { type ipv6_addr; flags interval;");
+	for (size_t i = 0; i < nets->n; i++) {
+		if (!nets->v[i].subnet6)
+			continue;
+		buf_printf(b, "%s %s", sep, nets->v[i].subnet6);
+		sep = ",";
+	}
+	buf_puts(b, *sep == ',' ? " } }\n" : " }\n");
+}
+
 static void bridges(const struct networks *nets, struct buf *b)
 {
 	buf_puts(b, "\tset bridges { type ifname; elements = {");
@@ -87,6 +105,7 @@ static void bridges(const struct networks *nets, struct buf *b)
 	for (size_t i = 0; i < nets->n; i++)
 		buf_printf(b, "%s %s", i ? "," : "", nets->v[i].subnet);
 	buf_puts(b, " } }\n");
+	subnets6(nets, b);
 }
 
 static void published(const struct attachment_list *all, bool any, struct buf *b)
@@ -126,6 +145,9 @@ static const char inet_chains[] =
     "		iifname @bridges ip saddr != @subnets drop\n"
     "		iifname @internal ip daddr != @subnets drop\n"
     "		iifname != \"lo\" iifname != @bridges ip saddr @subnets drop\n"
+    "		iifname @bridges ip6 saddr != @subnets6 drop\n"
+    "		iifname @internal ip6 daddr != @subnets6 ip6 daddr != ff00::/8 drop\n"
+    "		iifname != \"lo\" iifname != @bridges ip6 saddr @subnets6 drop\n"
     "	}\n"
     "	chain nat_in {\n"
     "		type nat hook prerouting priority -100; policy accept;\n"
@@ -148,11 +170,16 @@ static const char inet_chains[] =
     "		oifname @bridges ip saddr 127.0.0.0/8 masquerade\n"
     "		oifname @bridges ip saddr @subnets ct status dnat masquerade\n"
     "		oifname != @bridges ip saddr @subnets masquerade\n"
+    "		oifname != @bridges ip6 saddr @subnets6 masquerade\n"
     "	}\n"
     "	chain forward {\n"
     "		type filter hook forward priority 0; policy accept;\n"
     "		iifname @internal iifname . oifname != @same drop\n"
     "		oifname @bridges jump enter\n"
+    "	}\n"
+    "	chain out {\n"
+    "		type filter hook output priority 0; policy accept;\n"
+    "		oifname @bridges icmpv6 type nd-redirect drop\n"
     "	}\n"
     "	chain enter {\n"
     "		ct state established,related accept\n"
@@ -165,6 +192,10 @@ static const char bridge_chain[] = /* behind "iifname != PREFIX accept" */
     "		iifname . ether saddr . ip saddr @ports accept\n"
     "		iifname . arp saddr ether . arp saddr ip @ports iifname . ether saddr . arp saddr "
     "ip @ports accept\n"
+    "		icmpv6 type { nd-neighbor-advert, nd-router-solicit, nd-router-advert, "
+    "nd-redirect, mld-listener-query, mld-listener-report, mld-listener-reduction, "
+    "mld2-listener-report } drop\n"
+    "		iifname . ether saddr . ip6 saddr @ports6 accept\n"
     "		drop\n"
     "	}\n";
 
@@ -186,6 +217,21 @@ void nft_rules_mark(const struct networks *nets, char mark[NFT_RULES_MARK_MAX])
 		h = (h ^ (unsigned char)b.p[i]) * 0x100000001b3;
 	buf_free(&b);
 	snprintf(mark, NFT_RULES_MARK_MAX, "rules_%016" PRIx64, h);
+}
+
+static void ports6(const struct attachment_list *all, struct buf *b)
+{
+	const char *sep = " elements = {";
+
+	buf_puts(b, "\tset ports6 { type ifname . ether_addr . ipv6_addr;");
+	for (size_t i = 0; i < all->n; i++) {
+		if (!all->v[i].address6)
+			continue;
+		buf_printf(b, "%s \"%s\" . %s . %s", sep, all->v[i].device, all->v[i].mac,
+			   all->v[i].address6);
+		sep = ",";
+	}
+	buf_puts(b, *sep == ',' ? " } }\n" : " }\n");
 }
 
 void nft_rules_write(const struct networks *nets, const struct attachment_list *all, struct buf *b)
@@ -210,6 +256,7 @@ void nft_rules_write(const struct networks *nets, const struct attachment_list *
 		buf_printf(b, "%s \"%s\" . %s . %s", sep, all->v[i].device, all->v[i].mac,
 			   all->v[i].address);
 	buf_puts(b, all->n ? " } }\n" : " }\n");
+	ports6(all, b);
 	buf_printf(b,
 		   "\tchain ingress {\n"
 		   "\t\ttype filter hook prerouting priority -300; policy accept;\n"

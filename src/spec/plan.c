@@ -282,6 +282,7 @@ PUBLIC_TABLE(plan_nic_table, struct plan_nic,
 	     JB(struct plan_nic, gateway, "gateway", JBIND_STR),
 	     JB(struct plan_nic, address6, "address6", JBIND_STR),
 	     JB(struct plan_nic, gateway6, "gateway6", JBIND_STR),
+	     JB(struct plan_nic, subnet6, "subnet6", JBIND_STR),
 	     JB(struct plan_nic, tap, "tap", JBIND_STR),
 	     JB(struct plan_nic, mtu, "mtu", JBIND_I32));
 

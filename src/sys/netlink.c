@@ -500,6 +500,16 @@ int netlink_neigh_add(struct nlmsg_sock *s, int index, const struct netlink_ip *
 	return finish(s, &b, m);
 }
 
+int netlink_neigh_del(struct nlmsg_sock *s, int index, const struct netlink_ip *ip)
+{
+	auto_buf struct buf b = BUF_INIT(ONE_MAX);
+	struct ndmsg i = {.ndm_family = ip->family, .ndm_ifindex = index};
+	size_t m = nlmsg_start(&b, RTM_DELNEIGH, NLM_F_ACK, &i, sizeof(i));
+
+	nlmsg_attr(&b, NDA_DST, ip->addr, ip_size(ip->family));
+	return finish(s, &b, m);
+}
+
 /* ---- tap ---- */
 
 int netlink_tap_open(const char *name)

@@ -108,6 +108,8 @@ int netlink_link_up_ipv4(struct nlmsg_sock *s, int index);
 int netlink_neigh_add(struct nlmsg_sock *s, int index, const struct netlink_ip *ip,
 		      const uint8_t mac[6]);
 
+int netlink_neigh_del(struct nlmsg_sock *s, int index, const struct netlink_ip *ip);
+
 /* A tap device of this name in the caller's current namespace, with virtio-net headers as QEMU
  * wants them; it vanishes with the last copy of the returned descriptor.  -ENOENT no /dev/net/tun,
  * -EBUSY the name is taken. */

@@ -32,8 +32,12 @@ def sock(ns, kind=socket.SOCK_STREAM, family=socket.AF_INET, proto=0):
         return socket.socket(family, kind, proto)
 
 
+def family(addr):
+    return socket.AF_INET6 if ":" in addr else socket.AF_INET
+
+
 def listen(ns, port, addr="0.0.0.0"):
-    s = sock(ns)
+    s = sock(ns, family=family(addr))
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.bind((addr, port))
     s.listen(16)
@@ -43,7 +47,7 @@ def listen(ns, port, addr="0.0.0.0"):
 
 def connect(ns, addr, port, timeout=0.7):
     """None, or why not: 'timeout', 'refused', 'unreachable'."""
-    s = sock(ns)
+    s = sock(ns, family=family(addr))
     s.settimeout(timeout)
     try:
         s.connect((addr, port))
@@ -116,6 +120,7 @@ class Instance:
         self.info = json.loads(line)
         self.address = self.info["address"].split("/")[0]
         self.gateway = self.info["gateway"]
+        self.address6 = self.info.get("address6", "").split("/")[0]
         self.ns = os.open(f"/proc/{self.p.pid}/fd/{self.info['netns']}", os.O_RDONLY) if self.info["netns"] >= 0 else -1
         world.instances.append(self)
 
@@ -494,6 +499,100 @@ def networks_of_one_store_are_apart(env):
         same(peer.recv(2), b"on", "a connection while networks come and go")
         check("in use" in w.forget("red"), "a network in use was removed")
         peer.close()
+
+
+def udp6(src, dst, sport, dport, data):
+    src, dst = socket.inet_pton(socket.AF_INET6, src), socket.inet_pton(socket.AF_INET6, dst)
+    seg = struct.pack("!HHHH", sport, dport, 8 + len(data), 0) + data
+    seg = seg[:6] + struct.pack("!H", checksum(src + dst + struct.pack("!II", len(seg), 17) + seg)) + seg[8:]
+    return struct.pack("!IHBB", 6 << 28, len(seg), 17, 64) + src + dst + seg
+
+
+def icmp6(src, dst, kind, body, hops=255):
+    src, dst = socket.inet_pton(socket.AF_INET6, src), socket.inet_pton(socket.AF_INET6, dst)
+    seg = struct.pack("!BBH", kind, 0, 0) + body
+    seg = seg[:2] + struct.pack("!H", checksum(src + dst + struct.pack("!II", len(seg), 58) + seg)) + seg[4:]
+    return struct.pack("!IHBB", 6 << 28, len(seg), 58, hops) + src + dst + seg
+
+
+OUT6, HOST6 = "2001:db8::2", "2001:db8::1"
+
+
+@test(needs="root,netns", timeout=120)
+def ipv6_reaches_what_ipv4_does(env):
+    with Hosts(env) as w:
+        ip("addr", "add", f"{HOST6}/64", "dev", "up0", "nodad")
+        ip("addr", "add", f"{OUT6}/64", "dev", "up0", "nodad", ns=w.out)
+        ip("route", "add", "fd00::/8", "via", HOST6, ns=w.out)
+        w.network("red", "-", "v6"), w.network("blue", "-", "v6"), w.network("inner", "-", "v6", "internal"), w.network("alone", "-", "v6", "isolated"), w.network("four")
+        a, b, far, i, i2, x, y, four = (Instance(w, network=n) for n in ("red", "red", "blue", "inner", "inner", "alone", "alone", "four"))
+        s = listen(a.ns, 80, "::")
+        # The first connections at once: nobody waits for duplicate address detection or a neighbour's answer.
+        reaches(b.ns, a.address6, 80, s, "same network", peer=b.address6)
+        reaches(w.host, a.address6, 80, s, "from the host", peer=a.info["gateway6"])
+        reaches(a.ns, OUT6, 7000, listen(w.out, 7000, "::"), "outside, masqueraded", peer=HOST6)
+        reaches(a.ns, a.info["gateway6"], 7000, listen(w.host, 7000, "::"), "the host", peer=a.address6)
+        blocked(far.ns, a.address6, 80, "another network")
+        blocked(w.out, a.address6, 80, "from outside by a route to the bridge")
+        reaches(i2.ns, i.address6, 80, listen(i.ns, 80, "::"), "within an internal network", peer=i2.address6)
+        at_out = listen(w.out, 7001, "::")
+        ip("-6", "route", "add", "default", "via", i.info["gateway6"], ns=i.ns)
+        blocked(i.ns, OUT6, 7001, "out of an internal network")
+        blocked(i.ns, HOST6, 7000, "out of an internal network to the host's other address")
+        reaches(w.host, x.address6, 80, listen(x.ns, 80, "::"), "the host to an isolated one")
+        blocked(y.ns, x.address6, 80, "an isolated neighbour")
+        same(four.address6, "", "IPv4 only")
+        reaches(b.ns, OUT6, 7001, at_out, "at last", peer=HOST6)
+        # The operator's drop is final here, too.
+        subprocess.run(["nft", "-f", "-"], input="table ip6 op { chain f { type filter hook forward priority 10;\niifname \"c0n*\" tcp dport 7001 drop\n }\n}\n", text=True, check=True)
+        blocked(b.ns, OUT6, 7001, "in spite of a drop")
+        for inst in (a, b, far, i, i2, x, y, four):
+            inst.close()
+        w.instances.clear()
+        same(subprocess.run(["ip", "-6", "neigh", "show", "nud", "permanent"], capture_output=True, text=True).stdout, "", "neighbours left")
+
+
+@test(needs="root,netns", timeout=120)
+def nobody_speaks_for_another_in_ipv6(env):
+    with Hosts(env) as w:
+        w.network("red", "-", "v6")
+        a, b = Instance(w, network="red"), Instance(w, network="red")
+        me, his, gw6 = mac(a.info["mac"]), mac(b.info["mac"]), a.info["gateway6"]
+        bridge = [n for n in w.links() if n.startswith("c0n")][0]
+        gw, raw, at_b = link_mac(bridge), Raw(a.ns), Raw(b.ns)
+        u = sock(w.host, socket.SOCK_DGRAM, socket.AF_INET6)
+        u.bind(("::", 7000))
+
+        def arrives(src_mac, packet):
+            while select.select([u], [], [], 0)[0]:
+                u.recv(100)
+            raw.send(gw, src_mac, 0x86dd, packet)
+            return bool(select.select([u], [], [], 0.5)[0])
+
+        def at_peer(packet, dst=his):
+            at_b.drain()
+            raw.send(dst, me, 0x86dd, packet)
+            return at_b.seen(lambda f: f[6:12] == me and f[12:14] == b"\x86\xdd", 0.5)
+        check(arrives(me, udp6(a.address6, gw6, 1, 7000, b"x")), "the probe itself does not work")
+        for src_mac, src, what in ((me, b.address6, "another's address"), (his, a.address6, "another's MAC address"), (his, b.address6, "both of another"),
+                                   (me, "2001:db8::9", "a foreign address"), (me, "fe80::1", "a link-local address"), (me, gw6, "the gateway's address"), (me, "::", "no address")):
+            check(not arrives(src_mac, udp6(src, gw6, 1, 7000, b"x")), what)
+        # Neighbour discovery: questions pass, nothing that a neighbour could believe does.
+        target = lambda addr: b"\0" * 4 + socket.inet_pton(socket.AF_INET6, addr)
+        check(at_peer(icmp6(a.address6, b.address6, 135, target(b.address6) + b"\1\1" + me)), "the probe at the peer does not work")
+        for kind, body, what in ((136, b"\x60\0\0\0" + socket.inet_pton(socket.AF_INET6, gw6) + b"\2\1" + me, "an advertisement for the gateway"),
+                                 (134, bytes.fromhex("40000708") + b"\0" * 8, "a router advertisement"), (133, b"\0" * 4, "a router solicitation"),
+                                 (137, target(gw6) + socket.inet_pton(socket.AF_INET6, b.address6), "a redirect"), (130, b"\0" * 20, "a multicast query")):
+            check(not at_peer(icmp6(a.address6, b.address6, kind, body)), what)
+            check(not at_peer(icmp6(a.address6, "ff02::1", kind, body), mac("33:33:00:00:00:01")), f"{what}, to all")
+            # The same behind a header that hides its kind.
+            hidden = icmp6(a.address6, b.address6, kind, body)
+            hidden = hidden[:4] + struct.pack("!HB", len(hidden) - 40 + 8, 0) + hidden[7:40] + bytes([58, 0, 1, 4, 0, 0, 0, 0]) + hidden[40:]
+            check(not at_peer(hidden), f"{what}, behind a hop-by-hop header")
+        neigh = subprocess.run(["ip", "-6", "neigh", "show", "dev", bridge], capture_output=True, text=True).stdout
+        check(b.info["mac"] in neigh.split(b.address6)[1].splitlines()[0] and "PERMANENT" in neigh, neigh)
+        s = listen(b.ns, 80, "::")
+        reaches(a.ns, b.address6, 80, s, "after all that", peer=a.address6)
 
 
 @test(needs="root,netns", timeout=120)

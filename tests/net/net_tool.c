@@ -8,11 +8,11 @@
  *       "disconnect NETWORK" does that and is answered by "ok" or the error
  *   net_tool attach ... (the same)    attach and end without detaching, as a killed monitor would
  *   net_tool remove RUN ID
- *   net_tool network ROOT RUN NAME SUBNET|- [internal|isolated]     make one; prints its bridge
- *   net_tool forget ROOT RUN NAME                                   remove it
- *   net_tool sweep RUN [ID...]        those named are alive; prints how many were removed
- *   net_tool bench ROOT RUN COUNT ISOLATION [PUBLISH...]
- *       attach COUNT instances, then detach them; prints nanoseconds, one line "attach detach" each
+ *   net_tool network ROOT RUN NAME SUBNET|- [internal] [isolated] [v6]     make one; prints its
+ * bridge net_tool forget ROOT RUN NAME                                   remove it net_tool sweep
+ * RUN [ID...]        those named are alive; prints how many were removed net_tool bench ROOT RUN
+ * COUNT ISOLATION [PUBLISH...] attach COUNT instances, then detach them; prints nanoseconds, one
+ * line "attach detach" each
  */
 #include "base/arena.h"
 #include "base/auto.h"
@@ -67,7 +67,10 @@ static void print(const struct attach_result *r)
 	printf("]");
 	if (nic)
 		printf(", \"address\": \"%s\", \"mac\": \"%s\", \"gateway\": \"%s\"", nic->address,
-		       nic->mac, nic->gateway);
+		       nic->mac, nic->gateway ? nic->gateway : "");
+	if (nic && nic->address6)
+		printf(", \"address6\": \"%s\", \"gateway6\": \"%s\"", nic->address6,
+		       nic->gateway6);
 	printf("}\n");
 	fflush(stdout);
 }
@@ -175,14 +178,23 @@ static int bench(char **v)
 	return 0;
 }
 
+static bool has(char **v, const char *word)
+{
+	for (; *v; v++)
+		if (streq(*v, word))
+			return true;
+	return false;
+}
+
 static int network(char **v)
 {
 	auto_arena struct arena a = ARENA_INIT;
 	auto_fd int root = dir_open(v[0]), run = dir_open(v[1]);
 	struct network made, want = {.name = v[2],
 				     .subnet = streq(v[3], "-") ? NULL : v[3],
-				     .internal = v[4] && streq(v[4], "internal"),
-				     .no_icc = v[4] && streq(v[4], "isolated")};
+				     .ipv6 = has(v + 4, "v6"),
+				     .internal = has(v + 4, "internal"),
+				     .no_icc = has(v + 4, "isolated")};
 	struct err e = ERR_INIT;
 
 	if (manage_create(root, run, &want, &a, &made, &e) < 0)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 240
 """`network create|ls|inspect|rm|prune` and what `run` can ask of a network; who reaches whom is in matrix_test.py."""
-import re, subprocess
+import re, subprocess, urllib.request
 
-from caisson_test import check, main, same, test
+from caisson_test import check, main, same, test, wait_for
 
 T = "caisson/tiny"
 
@@ -103,7 +103,7 @@ def what_cannot_be_a_network_is_refused_before_anything_exists(env):
                         (["--subnet", "172.28.0.128/25", "x"], ["172.28.0.128/25", "'red'"]), (["--subnet", "172.16.0.0/12", "x"], ["172.16.0.0/12", "overlaps that of"]),
                         (["--subnet", "172.29.0.1/24", "x"], ["the network is 172.29.0.0/24"]), (["--subnet", "172.29.0.0", "x"], ["ADDRESS/LENGTH"]),
                         (["--subnet", "127.0.0.0/24", "x"], ["not for hosts"]), (["--subnet", "224.0.0.0/24", "x"], ["not for hosts"]),
-                        (["--subnet", "172.29.0.0/31", "x"], ["8 to 30"]), (["--subnet", "0.0.0.0/0", "x"], ["8 to 30"]), (["--subnet", "fd00::/64", "x"], ["IPv4 only"]),
+                        (["--subnet", "172.29.0.0/31", "x"], ["8 to 30"]), (["--subnet", "0.0.0.0/0", "x"], ["8 to 30"]),
                         (["--subnet", "172.29.0.0/24", "--subnet", "172.29.1.0/24", "x"], ["--subnet", "more than once"]),
                         (["--subnet", "172.29.0.0/24", "--gateway", "172.29.1.1", "x"], ["--gateway 172.29.1.1"]), (["--gateway", "172.29.0.1", "x"], ["needs --subnet"]),
                         (["--subnet", "172.29.0.0/24", "--ip-range", "172.29.1.0/28", "x"], ["--ip-range"]), (["--ip-range", "172.29.1.0/28", "x"], ["needs --subnet"]),
@@ -113,7 +113,7 @@ def what_cannot_be_a_network_is_refused_before_anything_exists(env):
                         (["--opt", "icc=maybe", "x"], ["icc", "maybe"]), (["--opt", "unheard.of=1", "x"], ["unheard.of"]), (["--label", "=x", "x"], ["--label"]),
                         (["--opt", "com.docker.network.bridge.name=a/b", "x"], ["a/b"]), (["--opt", "com.docker.network.bridge.name=caisson7", "x"], ["caisson7"]),
                         (["--opt", "com.docker.network.bridge.name=lo", "x"], ["'lo'", "not ours"]), (["--driver", "overlay", "x"], ["overlay"]),
-                        (["--ipv6", "x"], ["--ipv6", "IPv4 only"]), (["--ipam-driver", "d", "x"], ["--ipam-driver"]), (["--ipam-opt", "a=b", "x"], ["--ipam-opt"]),
+                        (["--ipam-driver", "d", "x"], ["--ipam-driver"]), (["--ipam-opt", "a=b", "x"], ["--ipam-opt"]),
                         (["--scope", "swarm", "x"], ["--scope"]), (["--ingress", "x"], ["--ingress"]), (["--config-only", "x"], ["--config-only"]), (["--config-from", "y", "x"], ["--config-from"])):
         refused(env, (1, 2), ["network", "create", *args], words)
     same((names(env), subprocess.run(["ip", "-o", "link"], capture_output=True, text=True).stdout.count("\n")), before, "what is there after all refusals")
@@ -123,9 +123,45 @@ def what_cannot_be_a_network_is_refused_before_anything_exists(env):
     env.run("create", "--name", "never", "--network", "nothing", T, "true").error(125, "no network 'nothing'")
     same(env.run("ps", "-a", "-q").ok().out, "", "instances after a refusal")
     for flags, words in ((("--ip", "10.0.0.1"), ["--ip", "bridge"]), (("--ip", "x", "--network", "red"), ["--ip", "'x'"]), (("--ip", "10.0.0.1", "--network", "none"), ["--ip", "none"]),
-                         (("--mac-address", "02:00:00:00:00:01", "--network", "host"), ["--mac-address", "host"]), (("--ip6", "fd00::1"), ["--ip6", "IPv4 only"])):
+                         (("--mac-address", "02:00:00:00:00:01", "--network", "host"), ["--mac-address", "host"]), (("--ip6", "fd00::1"), ["--ip6", "bridge"])):
         refused(env, (2, 125), ["run", "--rm", *flags, T, "true"], words)
     env.run("network", "rm", "red").ok()
+
+
+@test(needs="root,netns")
+def ipv6(env):
+    env.run("network", "create", "--ipv6", "--subnet", "172.28.4.0/24", "six").ok()
+    n = inspect(env, "six")
+    prefix = n["IPAM"]["Config"][1]["Subnet"]
+    check(n["EnableIPv6"] and re.fullmatch(r"fd[0-9a-f]{2}(:[0-9a-f]{1,4}){2}::/64", prefix), f"a prefix of its own: {prefix}")
+    env.run("network", "create", "--subnet", "fd77:1::/64", "--gateway", "fd77:1::ffff", "--subnet", "172.28.5.0/24", "--aux-address", "r=fd77:1::2", "seven").ok()
+    same(inspect(env, "seven")["IPAM"]["Config"][1], {"Subnet": "fd77:1::/64", "Gateway": "fd77:1::ffff"}, "as asked for")
+    same(env.run("network", "ls", "--filter", "name=six", "--format", "{{.IPv6}}").ok().out, "true\n", "ls")
+    env.run("run", "-d", "--name", "a", "--network", "six", T, "sleep", "1000").ok()
+    at = env.run("inspect", "a").ok().json()[0]["NetworkSettings"]["Networks"]["six"]
+    base = prefix.split("/")[0]
+    same((at["IPAddress"], at["GlobalIPv6Address"], at["IPv6Gateway"], at["GlobalIPv6PrefixLen"]), ("172.28.4.2", base + "2", base + "1", 64), "inspect")
+    same([c["IPv6Address"] for c in inspect(env, "six")["Containers"].values()], [base + "2/64"], "Containers")
+    env.run("exec", "a", "sh", "-c", "ip -6 route | grep default; grep -c ^fd /etc/hosts").ok(out=re.compile(rf"default via {base}1 .*\n1\n"))
+    # Connected with an address of one's own choice; the one that goes with .2 is set aside.
+    env.run("network", "connect", "--ip6", "fd77:1::99", "seven", "a").ok()
+    at = env.run("inspect", "a").ok().json()[0]["NetworkSettings"]["Networks"]["seven"]
+    same((at["IPAddress"], at["GlobalIPv6Address"]), ("172.28.5.3", "fd77:1::99"), "asked for")
+    env.run("exec", "a", "ip", "-6", "addr", "show", "eth1").ok(out=re.compile(r"(?s).*fd77:1::99/128.*"))
+    for flags, words in ((["--network", "seven", "--ip6", "fd77:1::99"], ["another instance"]), (["--network", "seven", "--ip6", "fd77:2::1"], ["no address"]),
+                         (["--network", "seven", "--ip6", "fd77:1::3"], ["another instance"]), (["--network", "seven", "--ip6", "fd77:1::ffff"], ["set aside"]),
+                         (["--network", "seven", "--ip6", "x"], ["'x'"]), (["--ip6", "fd77:1::5"], ["--ip6", "bridge"]),
+                         (["--network", "name=seven,ip6=fd77:1::7", "--ip6", "fd77:1::8"], ["conflicting"])):
+        refused(env, (2, 125), ["run", "--rm", *flags, T, "true"], words)
+    for flags, words in ((["--subnet", "fd77:1::/48"], ["overlaps", "seven"]), (["--subnet", "fd78::1/64"], ["bits"]), (["--subnet", "fe80::/64"], ["hosts"]), (["--subnet", "fd78::/126"], ["96"]),
+                         (["--subnet", "fd78::/64", "--gateway", "fd79::1"], ["no address"]), (["--gateway", "fd79::1"], ["needs --subnet"]), (["--subnet", "fd78::/64", "--subnet", "fd79::/64"], ["more than once"]),
+                         (["--ipv6", "--ip-range", "fd78::/80"], ["--ip-range"]), (["--subnet", "fd78::/64", "--gateway", "fd78:0::1"], ["fd78::1"])):
+        refused(env, (1, 2), ["network", "create", *flags, "bad"], words)
+    check("bad" not in names(env), "it was made all the same")
+    env.run("restart", "-t", "0", "a").ok()
+    same(env.run("inspect", "a").ok().json()[0]["NetworkSettings"]["Networks"]["seven"]["GlobalIPv6Address"], "fd77:1::99", "kept")
+    env.run("rm", "-f", "a").ok()
+    env.run("network", "rm", "six", "seven").ok()
 
 
 @test(needs="root,netns")
@@ -170,7 +206,7 @@ def an_instance_is_connected_and_disconnected(env):
                          (["--network", "red", "--network-alias", "-x"], ["--network-alias"]), (["--network", "host", "--network-alias", "x"], ["--network-alias"]),
                          (["--network", "red", "--network", "name=blue,ip=172.28.9.9"], ["172.28.9.9"])):
         refused(env, (2, 125), ["run", "--rm", *flags, T, "true"], words)
-    for flags in (["--driver-opt", "a=b"], ["--gw-priority", "1"], ["--link-local-ip", "169.254.1.1"], ["--link", "x"], ["--ip6", "fd00::1"]):
+    for flags in (["--driver-opt", "a=b"], ["--gw-priority", "1"], ["--link-local-ip", "169.254.1.1"], ["--link", "x"]):
         refused(env, (1, 2, 125), ["network", "connect", *flags, "blue", "a"], [flags[0]])
     env.run("network", "connect", "nowhere", "a").error(1, "nowhere")
     env.run("network", "connect", "red", "nobody").error(1, "nobody")
@@ -186,7 +222,7 @@ def an_instance_is_connected_and_disconnected(env):
 
 @test(needs="root,netns,qemu,kernel", timeout=120)
 def a_vm_and_a_container_share_a_network(env):
-    env.run("network", "create", "--subnet", "172.28.0.0/24", "-o", "mtu=1400", "red").ok()
+    env.run("network", "create", "--ipv6", "--subnet", "172.28.0.0/24", "-o", "mtu=1400", "red").ok()
     env.run("run", "-d", "--name", "web", "--network", "red", "--ip", "172.28.0.80", T, "sh", "-c", "mkdir -p /www; echo hello >/www/index.html; exec httpd -f -p 80 -h /www").ok()
     env.run("network", "create", "--subnet", "172.28.1.0/24", "--internal", "blue").ok()
     env.run("run", "-d", "--name", "db", "--network", "blue", T, "sh", "-c", "mkdir -p /www; echo rows >/www/index.html; exec httpd -f -p 80 -h /www").ok()
@@ -195,7 +231,16 @@ def a_vm_and_a_container_share_a_network(env):
     for want in ("172.28.0.81/24", "02:00:00:00:00:81", "mtu 1400", "hello", "default via 172.28.0.1 dev eth1", "rows", "\n2\n"):
         check(want in r.out, f"{want} is not in {r.out}")
     # A card cannot come to a VM that runs; to one that does not, it can.
-    env.run("run", "-d", "--isolation", "vm", "--name", "v", "--network", "red", T, "sleep", "1000").ok()
+    env.run("run", "-d", "--isolation", "vm", "--name", "v", "--network", "red", T, "sh", "-c", "mkdir -p /www; echo six >/www/index.html; exec httpd -f -p [::]:80 -h /www").ok()
+    at = env.run("inspect", "-f", "{{.NetworkSettings.Networks.red.GlobalIPv6Address}}", "v").ok().out.strip()
+    check(at.startswith("fd"), f"address {at}")
+
+    def page():
+        try:
+            return urllib.request.urlopen(f"http://[{at}]/", timeout=5).read()
+        except OSError:
+            return None
+    same(wait_for(page, 30, "the VM answers by IPv6"), b"six\n", "page")
     refused(env, (1, 2), ["network", "connect", "blue", "v"], ["'v'", "vm that runs", "microvm"])
     refused(env, (1, 2), ["network", "disconnect", "red", "v"], ["'v'", "vm that runs"])
     env.run("stop", "-t", "0", "v").ok()
