@@ -342,4 +342,22 @@ def the_store_is_served_and_copied(env):
     same(q.finish().code, 0, "exit code")
 
 
+@test(needs="rootless")
+def pods_volumes_and_image_mounts_of_a_user(env):
+    env.run("pod", "create", "--name", "up", "-p", "127.0.0.1::80", "-v", "upv:/s").ok()
+    env.run("run", "-d", "--name", "upa", "--pod", "up", T, "sh", "-c", "echo page >/s/index.html; exec httpd -f -h /s").ok()
+    env.run("run", "-d", "--name", "upb", "--pod", "up", T, "sleep", "1000").ok()
+    ns = lambda n: env.run("exec", n, "sh", "-c", "for n in net ipc uts; do readlink /proc/self/ns/$n; done; hostname").ok().out
+    same(ns("upa"), ns("upb"), "shared")
+    wait_for(lambda: env.run("exec", "upb", "wget", "-qO-", "http://127.0.0.1/").out == "page\n", what="the neighbour's server")
+    port = env.run("port", "up", "80").ok().out.strip().rsplit(":", 1)[1]
+    wait_for(lambda: subprocess.run(["busybox", "wget", "-qO-", f"http://127.0.0.1:{port}/"], capture_output=True).stdout == b"page\n", what="the published port")
+    env.run("pod", "rm", "-f", "-t", "0", "up").ok()
+    env.run("volume", "export", "-o", env.tmp / "upv.tar", "upv").ok()
+    env.run("volume", "create", "upw").ok()
+    env.run("volume", "import", "upw", env.tmp / "upv.tar").ok()
+    env.run("run", "--rm", "-v", "upw:/s", "--mount", f"type=image,source={T},target=/img", T, "sh", "-c", "cat /s/index.html; ls /img/bin | grep -x sh").ok(out="page\nsh\n")
+    env.run("volume", "rm", "upv", "upw").ok()
+
+
 main(user=True)
