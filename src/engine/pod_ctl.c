@@ -162,6 +162,9 @@ static int each(struct session *s, const struct lookup *pod, const struct lookup
 {
 	int ret = 0;
 
+	/* A machine stands still with all that is in it. */
+	if (pod->i.isolation == PLAN_VM && (verb == POD_CTL_PAUSE || verb == POD_CTL_UNPAUSE))
+		return one(s, pod, verb, how, e);
 	for (size_t i = 0; i <= members->n; i++) {
 		/* A frozen machine hears nothing: it goes last, and comes back first. */
 		size_t at = verb == POD_CTL_UNPAUSE ? i - 1 : i;
@@ -299,7 +302,8 @@ const char *pod_ctl_status(const struct lookup *pod, const struct lookups *membe
 		paused += members->v[i].state.status == INSTANCE_PAUSED;
 		created += members->v[i].state.status == INSTANCE_CREATED;
 	}
-	if (members->n && paused == members->n)
+	if ((members->n && paused == members->n) ||
+	    (pod->i.isolation == PLAN_VM && pod->state.status == INSTANCE_PAUSED))
 		return "Paused";
 	if (run && run == all)
 		return "Running";

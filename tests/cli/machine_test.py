@@ -78,6 +78,10 @@ def a_pod_that_is_one_machine(env):
     port = env.run("port", "vp", "80").ok().out.strip().rsplit(":", 1)[1]
     wait_for(lambda: env.run("run", "--rm", "--network", "host", T, "wget", "-qO-", f"http://127.0.0.1:{port}/").out == "page\n", what="the published port")
     same(env.run("pod", "inspect", "-f", "{{.State}} {{.Isolation}} {{.NumContainers}}", "vp").ok().out, "Running vm 3\n", "pod")
+    env.run("pod", "pause", "vp").ok()
+    same(env.run("pod", "inspect", "-f", "{{.State}}", "vp").ok().out, "Paused\n", "paused")
+    env.run("pod", "unpause", "vp").ok()
+    env.run("exec", "side", "true").ok()
     env.run("pod", "stop", "-t", "0", "vp").ok()
     same(env.run("ps", "-q").ok().out, "", "running")
     env.run("pod", "start", "vp").ok()
