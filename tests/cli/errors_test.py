@@ -165,7 +165,7 @@ def a_full_disk_while_something_is_made(env):
         env.root, env.run_root = small / "root", small / "run"
         env.run("run", "--rm", T, "true").ok()
         # What is removed behind the command would make room again.
-        wait_for(lambda: not os.listdir(env.root / "instances"), what="the end of the first one")
+        wait_for(lambda: not os.listdir(env.root / "instances") and not os.listdir(env.run_root / "net/attached"), what="the end of the first one")
         filler = small / "filler"
         fill(filler)
         env.run("run", "--rm", T, "true").error(125, "no space left")
