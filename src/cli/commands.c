@@ -77,6 +77,11 @@
 	X(pod_exists)                                                                              \
 	X(pod_rm)                                                                                  \
 	X(pod_prune)                                                                               \
+	X(kernel_ls)                                                                               \
+	X(kernel_add)                                                                              \
+	X(kernel_build)                                                                            \
+	X(kernel_default)                                                                          \
+	X(kernel_rm)                                                                               \
 	X(store_info)                                                                              \
 	X(store_convert)                                                                           \
 	X(network_create)                                                                          \

@@ -106,7 +106,7 @@ static int ask_monitor(struct session *s, struct arena *a, struct host *h, struc
 {
 	const char *path = arena_printf(a, "%s/caisson-monitor", s->libexec);
 	const char *cache = arena_printf(a, "%s/cache/vm", s->root);
-	const char *argv[] = {"caisson-monitor",	 "--probe", cache,
+	const char *argv[] = {"caisson-monitor",	 "--probe", cache, "--root", s->root,
 			      s->data ? "--data" : NULL, s->data,   NULL};
 	auto_free char *text = NULL;
 	int out[2], status = 0;

@@ -63,10 +63,10 @@ static void signal_ignore(int sig)
 	sigaction(sig, &sa, NULL);
 }
 
-static int probe(const char *dir, const char *data, struct err *e)
+static int probe(const char *dir, const char *root, const char *data, struct err *e)
 {
 	auto_buf struct buf b = BUF_INIT(8192);
-	int r = hostinfo_write(dir, data, &b, e);
+	int r = hostinfo_write(dir, root, data, &b, e);
 
 	if (r < 0)
 		return r;
@@ -116,7 +116,7 @@ int main(int argc, char **argv)
 	int r = opt_parse(opts, argc, argv, OPT_FIRST, &a, &e);
 
 	if (r >= 0)
-		r = a.probe	? probe(a.probe, a.data, &e)
+		r = a.probe	? probe(a.probe, a.root, a.data, &e)
 		    : a.cleanup ? cgrecord_clean(a.run_root, a.cleanup, &e)
 				: run(&a, &e);
 	/* The engine hears of errors on its connection; this is for people and for the probe. */

@@ -542,7 +542,8 @@ static int run_machine(struct machine *m, const struct plan *p, bool cold, struc
 	const struct server_setup *set = m->server->setup;
 	const char *send[] = {compiled_filter(p, a), NULL};
 	struct vm_files files = {
-	    .kernel_dirs = hostinfo_kernel_dirs(set->data, a),
+	    .kernel_dirs = hostinfo_kernel_dirs(set->root, set->data, a),
+	    .kernel = hostinfo_kernel(set->root, a),
 	    .send = send,
 	    .agent = arena_printf(a, "%s/caisson-guest", set->libexec),
 	    .guestmem = arena_printf(a, "%s/caisson-guestmem.so", set->libexec),

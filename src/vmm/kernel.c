@@ -3,7 +3,6 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/str.h"
-#include "fmt/jbind.h"
 #include "sys/file.h"
 
 #include <dirent.h>
@@ -12,53 +11,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KERNEL_JSON_MAX 65536
-
-struct info {
-	int64_t format;
-	const char *version, *sha256;
-	bool acpi;
-	struct kernel_modules modules;
-};
-
-static const struct jbind modules_table = {
-    .size = sizeof(struct kernel_modules),
-    .fields =
-	(const struct jbind_field[]){JB(struct kernel_modules, boot, "boot", JBIND_STRS),
-				     JB(struct kernel_modules, late, "late", JBIND_STRS),
-				     JB(struct kernel_modules, net, "net", JBIND_STRS),
-				     JB(struct kernel_modules, share, "share", JBIND_STRS), JB_END},
-};
-static const struct jbind info_table = {
-    .size = sizeof(struct info),
-    .fields =
-	(const struct jbind_field[]){
-	    JB(struct info, format, "format", JBIND_INT, .flags = JBIND_REQUIRED),
-	    JB(struct info, version, "version", JBIND_STR, .flags = JBIND_REQUIRED),
-	    JB(struct info, sha256, "sha256", JBIND_STR, .flags = JBIND_REQUIRED),
-	    JB(struct info, acpi, "acpi", JBIND_BOOL),
-	    JB(struct info, modules, "modules", JBIND_OBJ, .sub = &modules_table), JB_END},
-};
-
 static int load(const char *dir, const char *version, struct arena *a, struct kernel *out,
 		struct err *e)
 {
 	const char *path = arena_printf(a, "%s/%s/kernel.json", dir, version);
 	auto_free char *text = NULL;
-	struct info info = {0};
-	ssize_t n = file_read(AT_FDCWD, path, KERNEL_JSON_MAX, &text);
+	struct guest_kernel_info info;
+	ssize_t n = file_read(AT_FDCWD, path, GUEST_KERNEL_JSON_MAX, &text);
 	int r;
 
 	if (n < 0) {
 		errno = (int)-n;
 		return err_sys(e, "guest kernel: %s", path);
 	}
-	r = jbind_parse(&info_table, text, (size_t)n, &info, a, path, e);
+	r = guest_kernel_parse(text, (size_t)n, a, path, &info, e);
 	if (r < 0)
 		return r;
-	if (info.format != 1)
-		return err_set(e, ERR_UNSUPPORTED, "%s: format %lld, expected 1", path,
-			       (long long)info.format);
 	*out = (struct kernel){
 	    .dir = arena_printf(a, "%s/%s", dir, version),
 	    .version = info.version,

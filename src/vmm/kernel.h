@@ -9,14 +9,11 @@
 #define VMM_KERNEL_H
 
 #include "base/arena.h"
+#include "fmt/guest_kernel.h"
 
 #include <stdbool.h>
 
 struct err;
-
-struct kernel_modules { /* file names below <dir>/modules, in load order */
-	struct strs boot, late, net, share;
-};
 
 struct kernel {
 	const char *dir;
@@ -24,10 +21,10 @@ struct kernel {
 	const char *vmlinux; /* path */
 	const char *sha256;  /* of vmlinux, as the preparing tool computed it */
 	bool acpi; /* finds its virtio-mmio devices through ACPI only (distribution kernels) */
-	struct kernel_modules modules;
+	struct guest_kernel_modules modules; /* below <dir>/modules */
 };
 
-/* The kernel in `version` (NULL: the newest) below the first of dirs that has any.  Strings live
+/* The kernel in `version` (NULL: the newest of the first of dirs that has any).  Strings live
  * in a.  Errors: ERR_NOT_FOUND with what to run, ERR_CORRUPT a broken kernel.json. */
 int kernel_find(const char *const *dirs, const char *version, struct arena *a, struct kernel *out,
 		struct err *e);

@@ -234,7 +234,7 @@ static int boot_files(struct vm *vm, const struct vm_files *files, struct machin
 	if (!vmlinux || !initrd) {
 		struct initramfs_parts parts = {.kernel = &k, .agent = files->agent};
 
-		r = kernel_find(files->kernel_dirs, NULL, &vm->arena, &k, e);
+		r = kernel_find(files->kernel_dirs, files->kernel, &vm->arena, &k, e);
 		if (r < 0)
 			return r;
 		r = initramfs_get(&parts, files->cache_dir, &vm->arena, &initrd, e);

@@ -35,6 +35,7 @@ struct vm;
 struct vm_files {
 	const char *const *kernel_dirs; /* NULL-terminated, searched in order; see vmm/kernel.h.
 					   Unused when the plan names kernel and initrd itself. */
+	const char *kernel;		/* the one of this name; NULL: the newest */
 	const char *agent;		/* path of the static caisson-guest */
 	const char *cache_dir;		/* made when missing: initramfs images, probe result */
 	const char *guestmem;		/* path of caisson-guestmem.so; NULL: no templates */

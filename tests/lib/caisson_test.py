@@ -68,6 +68,9 @@ NEEDS = {
     "userns": lambda: subprocess.run(["unshare", "--user", "true"], capture_output=True).returncode == 0,
     "qemu": lambda: which("qemu-system-x86_64"),
     "kernel": have_kernel,
+    "compiler": lambda: which("make", "gcc", "flex", "bison", "bc", "xz", "strip", "tar"),
+    # Minutes of compiling, so no test makes it: `caisson kernel build`, then a copy of its directory here.
+    "smallkernel": lambda: (BUILD / "small-kernel/kernel.json").exists(),
     "registry": lambda: which("docker-registry", "skopeo", "umoci"),
     "mirror": lambda: which("mmdebstrap"),
     "strace": lambda: which("strace"),
