@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "engine/dockerinfo.h"
 #include "httpd/exchange.h"
 
 #include <stdbool.h>
@@ -15,8 +16,8 @@ struct err;
 struct lookup;
 struct session;
 
-#define APICALL_VERSION	    "1.47"
-#define APICALL_VERSION_MIN "1.24"
+#define APICALL_VERSION	    DOCKERINFO_API
+#define APICALL_VERSION_MIN DOCKERINFO_API_MIN
 #define APICALL_BODY_MAX    (1u << 20)
 #define APICALL_ANSWER_MAX  (64u << 20)
 

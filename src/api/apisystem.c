@@ -5,6 +5,7 @@
 #include "api/apiroute.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "engine/dockerinfo.h"
 #include "engine/eventlog.h"
 #include "engine/image_ctl.h"
 #include "engine/info.h"
@@ -14,7 +15,6 @@
 #include "engine/volume_ctl.h"
 
 #include <string.h>
-#include <sys/utsname.h>
 #include <time.h>
 
 int apisystem_ping(struct apicall *c, struct err *e)
@@ -26,87 +26,15 @@ int apisystem_ping(struct apicall *c, struct err *e)
 	return exchange_send(c->x, 200, "text/plain; charset=utf-8", "OK", 2, e);
 }
 
-/* As Go calls it. */
-static const char *arch(const struct utsname *u)
-{
-	return streq(u->machine, "x86_64")    ? "amd64"
-	       : streq(u->machine, "aarch64") ? "arm64"
-					      : u->machine;
-}
-
 int apisystem_version(struct apicall *c, struct err *e)
 {
 	auto_buf struct buf b = BUF_INIT(APICALL_ANSWER_MAX);
 	struct members w = {.b = &b};
-	struct utsname u = {0};
 
-	uname(&u);
 	buf_puts(&b, "{");
-	members_str(&w, "Version", CAISSON_VERSION);
-	members_str(&w, "ApiVersion", APICALL_VERSION);
-	members_str(&w, "MinAPIVersion", APICALL_VERSION_MIN);
-	members_str(&w, "Os", "linux");
-	members_str(&w, "Arch", arch(&u));
-	members_str(&w, "KernelVersion", u.release);
-	members_str(&w, "GitCommit", "");
-	members_str(&w, "GoVersion", "");
-	members_str(&w, "BuildTime", "");
-	members_array(&w, "Components");
-	members_item(&w);
-	members_str(&w, "Name", "Engine");
-	members_str(&w, "Version", CAISSON_VERSION);
-	members_open(&w, "Details");
-	members_str(&w, "ApiVersion", APICALL_VERSION);
-	members_str(&w, "MinAPIVersion", APICALL_VERSION_MIN);
-	members_str(&w, "Os", "linux");
-	members_str(&w, "Arch", arch(&u));
-	members_str(&w, "KernelVersion", u.release);
-	members_close(&w);
-	members_close(&w);
-	members_end(&w);
-	members_open(&w, "Platform");
-	members_str(&w, "Name", "caisson");
-	members_close(&w);
+	dockerinfo_version(&w);
 	buf_puts(&b, "}");
 	return apicall_json(c, 200, &b, e);
-}
-
-static void walls(struct members *w, const struct info *i, struct arena *a)
-{
-	struct strs names = {0};
-
-	if (i->container.usable)
-		arena_strs_add(a, &names, "caisson");
-	if (i->vm.usable)
-		arena_strs_add(a, &names, "caisson-vm");
-	members_open(w, "Runtimes");
-	for (size_t k = 0; k < names.n; k++) {
-		members_open(w, names.v[k]);
-		members_str(w, "path", "caisson");
-		members_close(w);
-	}
-	members_close(w);
-	members_str(w, "DefaultRuntime", "caisson");
-	/* Ours: what HostConfig.Isolation may be, and why not. */
-	members_open(w, "Isolations");
-	members_str(w, "container", i->container.usable ? "usable" : i->container.why);
-	members_str(w, "vm", i->vm.usable ? i->vm.accel : i->vm.why);
-	members_close(w);
-}
-
-/* Which limits can be set: what the clients warn about where it is false. */
-static void limits(struct members *w, const struct info *i)
-{
-	static const struct {
-		const char *name, *controller;
-	} all[] = {{"MemoryLimit", "memory"}, {"SwapLimit", "memory"}, {"OomKillDisable", "memory"},
-		   {"CpuCfsPeriod", "cpu"},   {"CpuCfsQuota", "cpu"},  {"CPUShares", "cpu"},
-		   {"CPUSet", "cpuset"},      {"PidsLimit", "pids"}};
-
-	for (size_t k = 0; k < sizeof(all) / sizeof(*all); k++)
-		members_yes(w, all[k].name,
-			    i->rootless ? strstr(i->rootless->limits, all[k].controller) != NULL
-					: !streq(i->cgroup, "none"));
 }
 
 int apisystem_info(struct apicall *c, struct err *e)
@@ -114,40 +42,12 @@ int apisystem_info(struct apicall *c, struct err *e)
 	auto_buf struct buf b = BUF_INIT(APICALL_ANSWER_MAX);
 	struct members w = {.b = &b};
 	struct info i;
-	int64_t n;
 	int r = info_gather(c->s, c->a, &i, e);
 
 	if (r < 0)
 		return r;
-	n = i.instances.running + i.instances.paused + i.instances.stopped;
 	buf_puts(&b, "{");
-	members_num(&w, "Containers", n);
-	members_num(&w, "ContainersRunning", i.instances.running);
-	members_num(&w, "ContainersPaused", i.instances.paused);
-	members_num(&w, "ContainersStopped", i.instances.stopped);
-	members_num(&w, "Images", i.images);
-	members_str(&w, "Driver", "overlayfs");
-	members_raw(&w, "DriverStatus", "[]");
-	members_str(&w, "DockerRootDir", i.root);
-	members_str(&w, "KernelVersion", i.kernel);
-	members_str(&w, "OperatingSystem", i.os);
-	members_str(&w, "OSType", "linux");
-	members_str(&w, "Architecture", i.machine);
-	members_num(&w, "NCPU", i.cpus);
-	members_num(&w, "MemTotal", (int64_t)i.memory_bytes);
-	members_str(&w, "CgroupDriver", "cgroupfs");
-	members_str(&w, "CgroupVersion", streq(i.cgroup, "v2") ? "2" : "1");
-	members_str(&w, "ServerVersion", i.version);
-	members_str(&w, "LoggingDriver", "json-file");
-	members_raw(&w, "Plugins",
-		    "{\"Volume\":[\"local\"],\"Network\":[\"bridge\",\"host\",\"none\"],\"Log\":"
-		    "[\"json-file\"]}");
-	members_raw(&w, "Swarm", "{\"LocalNodeState\":\"inactive\"}");
-	members_list(&w, "SecurityOptions", &i.security, "[]");
-	members_list(&w, "Warnings", &i.warnings, "[]");
-	limits(&w, &i);
-	members_yes(&w, "IPv4Forwarding", i.nftables);
-	walls(&w, &i, c->a);
+	dockerinfo_info(&w, &i, c->a);
 	buf_puts(&b, "}");
 	return apicall_json(c, 200, &b, e);
 }

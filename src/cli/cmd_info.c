@@ -2,22 +2,25 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/opt.h"
+#include "base/str.h"
 #include "cli/cmd.h"
+#include "cli/template.h"
+#include "engine/dockerinfo.h"
 #include "engine/info.h"
+#include "engine/members.h"
+#include "fmt/json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 struct info_args {
-	int format;
+	const char *format;
 };
 
-enum { TEXT, JSON };
-static const char *const formats[] = {"text", "json", NULL};
-
 static const struct opt info_opts[] = {
-    OPT(struct info_args, format, .name = "format", .type = OPT_ENUM, .arg = "text|json",
-	.values = formats, .help = "how to print it"),
+    OPT(struct info_args, format, .name = "format", .letter = 'f', .type = OPT_STR,
+	.arg = "text|json|TEMPLATE", .preset = "text",
+	.help = "a template holds what json prints: our own members and docker's"),
     OPT_END,
 };
 
@@ -77,19 +80,33 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 {
 	const struct info_args *a = args;
 	auto_arena struct arena arena = ARENA_INIT;
-	auto_buf struct buf out = BUF_INIT(1 << 20);
+	auto_buf struct buf out = BUF_INIT(1 << 20), text = BUF_INIT(1 << 20);
+	auto_json struct json *j = NULL;
+	struct members w = {.b = &out, .comma = true};
 	struct info i = {0};
 	int r = info_gather(s, &arena, &i, e);
 
 	if (r < 0)
 		return r;
-	if (a->format == TEXT) {
+	if (streq(a->format, "text")) {
 		print_text(&i);
 		return 0;
 	}
+	/* Ours begin with a small letter, docker's with a large one: one object has both. */
 	jbind_write(&info_table, &i, &out);
-	printf("%s\n", out.p);
-	return 0;
+	out.len -= out.len && out.p[out.len - 1] == '}';
+	dockerinfo_info(&w, &i, &arena);
+	buf_puts(&out, "}");
+	if (streq(a->format, "json")) {
+		puts(out.p);
+		return 0;
+	}
+	r = json_parse(out.p, out.len, "info", &j, e);
+	if (r == 0)
+		r = template_print(a->format, j, &text, e);
+	if (r == 0)
+		puts(text.p ? text.p : "");
+	return r;
 }
 
 extern const struct cmd cmd_info;

@@ -5,15 +5,19 @@
 #include "cli/each.h"
 #include "engine/conn.h"
 #include "engine/lookup.h"
+#include "engine/request.h"
 #include "engine/restart.h"
 
 struct restart_args {
 	int64_t time;
+	const char *signal;
 };
 
 #define OWN -2
 
 static const struct opt restart_opts[] = {
+    OPT(struct restart_args, signal, .name = "signal", .letter = 's', .type = OPT_STR,
+	.arg = "SIGNAL", .help = "signal to send first, instead of the instance's own"),
     OPT(struct restart_args, time, .name = "time", .letter = 't', .type = OPT_INT, .arg = "SECONDS",
 	.min = OWN, .max = 1 << 30, .preset = "-2",
 	.help = "time before SIGKILL, -1 for never, -2 for the instance's own"),
@@ -32,6 +36,13 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 
 	if (a->time != OWN)
 		how.timeout_ms = (struct jbind_optint){true, a->time < 0 ? -1 : a->time * 1000};
+	if (a->signal) {
+		int sig = request_signal(a->signal, e);
+
+		if (sig < 0)
+			return sig;
+		how.signal = sig;
+	}
 	return each_instance(s, argc, argv, one, &how);
 }
 

@@ -72,7 +72,8 @@ static int check_memory(const struct request *q, struct err *e)
 		return err_set(e, ERR_USAGE, "--memory-reservation is at least 6m");
 	if (q->memory_bytes && q->memory_reservation > q->memory_bytes)
 		return err_set(e, ERR_USAGE, "--memory-reservation is above --memory");
-	if (q->memory_swap && !q->memory_bytes)
+	/* -1, no limit, is what holds without one. */
+	if (q->memory_swap > 0 && !q->memory_bytes)
 		return err_set(e, ERR_USAGE, "--memory-swap needs --memory: it limits their sum");
 	if (q->memory_swap > 0 && (uint64_t)q->memory_swap < q->memory_bytes)
 		return err_set(e, ERR_USAGE,
@@ -94,7 +95,7 @@ static int memory(const struct request *q, struct arena *a, struct plan_resource
 	m = out->memory = arena_alloc(a, sizeof(*m));
 	m->limit = some((int64_t)q->memory_bytes);
 	m->reservation = some((int64_t)q->memory_reservation);
-	m->swap = some(q->memory_swap);
+	m->swap = some(q->memory_bytes ? q->memory_swap : 0);
 	m->swappiness = q->swappiness;
 	m->disable_oom_killer = q->oom_kill_disable;
 	return 0;

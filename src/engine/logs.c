@@ -20,6 +20,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define LINE_MAX_   (128u << 10) /* 16 KiB of text, each byte at most 6 in JSON, and the rest */
 #define LOOK_AGE_MS 1000	 /* in case the monitor was killed: nothing is written then */
@@ -68,6 +69,19 @@ static bool goes_on(int dir, int run_fd, const char *id)
 	       (instance_alive(run_fd, id) && faccessat(dir, "exit.json", F_OK, 0) < 0);
 }
 
+/* Milliseconds until nothing that is written is asked for any more; 0: it is so now. */
+static int time_left(const struct logs_query *q)
+{
+	struct timespec t;
+	int64_t ms;
+
+	if (!q->until_ns)
+		return LOOK_AGE_MS;
+	clock_gettime(CLOCK_REALTIME, &t);
+	ms = (q->until_ns - ((int64_t)t.tv_sec * 1000000000 + t.tv_nsec) + 999999) / 1000000;
+	return ms < 0 ? 0 : ms < LOOK_AGE_MS ? (int)ms : LOOK_AGE_MS;
+}
+
 static int follow(struct journal_reader *j, const struct logs_query *q, int watch, int run_fd,
 		  const char *id, struct err *e)
 {
@@ -77,12 +91,13 @@ static int follow(struct journal_reader *j, const struct logs_query *q, int watc
 
 	while (ret == 0) {
 		/* Asked before reading: what was written before the end is then read after it. */
-		bool more = goes_on(j->dir_fd, run_fd, id);
+		int left = time_left(q);
+		bool more = left && goes_on(j->dir_fd, run_fd, id);
 
 		ret = journal_read_on(j);
 		if (!more || ret < 0)
 			break;
-		if (poll(fds, 2, LOOK_AGE_MS) < 0 && errno != EINTR)
+		if (poll(fds, 2, left) < 0 && errno != EINTR)
 			return err_sys(e, "poll");
 		if (fds[1].revents)
 			break;

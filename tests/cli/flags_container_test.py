@@ -12,6 +12,7 @@ NEEDS = "root,netns"
 
 @test(needs=NEEDS)
 def memory_in_all_its_kinds(env):
+    env.run("run", "--rm", "--memory-swap", "-1", T, "true").ok()
     env.run("run", "-d", "--name", "mem", "--memory", "64m", "--memory-reservation", "32m", "--memory-swap", "128m", T, "sleep", "1000").ok()
     path = "/caisson/" + inspect(env, "mem")["Id"]
     same(cgroup_file("memory", path, "memory.limit_in_bytes", "memory.max"), str(64 << 20), "limit")

@@ -29,8 +29,16 @@ def counts_follow_images_and_instances(env):
 
 
 @test
-def an_unknown_format_is_refused(env):
-    env.run("info", "--format", "yaml").error(2, "--format", "yaml")
+def templates_find_our_members_and_dockers(env):
+    env.run("info", "--format", "{{nonsense .}}").error(2, "nonsense")
+    i = env.run("system", "info", "-f", "json").ok().json()
+    same((i["ServerVersion"], i["NCPU"]), (i["version"], i["cpus"]), "docker's members and ours")
+    check(i["DockerRootDir"] == str(env.root) and {"MemoryLimit", "Runtimes", "SecurityOptions"} <= set(i), i)
+    env.run("info", "-f", "{{.ServerVersion}} {{.kernel}} {{.NCPU}}").ok(out=f"{i['version']} {i['kernel']} {i['cpus']}\n")
+    v = env.run("version", "-f", "json").ok().json()
+    same((v["Client"]["Version"], v["Server"]["Version"]), (i["version"],) * 2, "versions")
+    env.run("version", "--format", "{{.Client.Version}} {{.Server.ApiVersion}} {{.Server.Os}}").ok(out=f"{i['version']} {v['Server']['ApiVersion']} linux\n")
+    env.run("version", "--format", "{{nonsense .}}").error(2, "nonsense")
 
 
 main()

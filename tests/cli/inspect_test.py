@@ -72,4 +72,26 @@ def a_terminal_shows_control_characters_and_does_not_obey(env):
     env.run("rm", "esc").ok()
 
 
+@test(needs="root")
+def inspect_finds_whatever_has_the_name(env):
+    env.run("create", "--name", "thing", T, "true").ok()
+    env.run("volume", "create", "thing").ok()
+    env.run("volume", "create", "only").ok()
+    i = env.run("inspect", "-f", "{{.Id}}", "thing").ok().out
+    same(len(i), 65, "the instance comes first")
+    same(env.run("inspect", "--type", "volume", "-f", "{{.Name}}", "thing").ok().out, "thing\n")
+    same(env.run("inspect", "-f", "{{.Name}}", "only", "bridge").ok().out, "only\nbridge\n")
+    same(env.run("inspect", "-f", "{{.Id}}", T).ok().out, env.run("image", "inspect", "-f", "{{.Id}}", T).ok().out, "an image")
+    env.run("inspect", "--type", "image", "thing").expect(1, out="[]\n")
+    env.run("inspect", "--type", "container", T).expect(1, out="[]\n")
+    env.run("inspect", "nothing-at-all").expect(1, out="[]\n")
+    env.run("inspect", "--type", "task", "thing").error(2, "--type", "task")
+    doc = env.run("inspect", "-s", "thing").ok().json()[0]
+    check(doc["SizeRootFs"] > 0 and doc["SizeRootFs"] >= doc["SizeRw"], doc)
+    check("SizeRw" not in env.run("inspect", "thing").ok().json()[0], "only with --size")
+    env.run("image", "inspect", "-f", "{{nonsense .}}", T).error(2, "nonsense")
+    env.run("rm", "thing").ok()
+    env.run("volume", "rm", "thing", "only").ok()
+
+
 main()

@@ -110,4 +110,16 @@ def several_clients_see_the_same(env):
     env.run("rm", "m").ok()
 
 
+@test(needs="root")
+def a_follower_ends_when_its_time_is_over(env):
+    """Of an instance that runs on; a clock is what is asked for here."""
+    env.run("run", "-d", "--name", "u", "--network", "none", TINY, "sh", "-c", "echo one; exec sleep 1000").ok()
+    wait_for(lambda: env.run("logs", "u").out == "one\n", what="it is written")
+    env.run("logs", "-f", "--until", "0s", "u", timeout=30).ok(out="one\n")
+    soon = time.time() + 1.5
+    env.run("logs", "-f", "--until", f"{soon:.3f}", "u", timeout=30).ok(out="one\n")
+    check(time.time() >= soon, "it followed until then")
+    env.run("rm", "-f", "u").ok()
+
+
 main()

@@ -107,4 +107,14 @@ def the_callers_limits_and_end_do_not_reach_it(env):
         session.rmdir()
 
 
+@test(needs="root")
+def restart_sends_the_signal_that_is_asked_for(env):
+    env.run("run", "-d", "--name", "g", "--network", "none", TINY, "sh", "-c", "trap 'echo usr1; exit' USR1; echo ready; while :; do sleep 0.05; done").ok()
+    wait_for(lambda: env.run("logs", "g").out == "ready\n", what="its trap is set")
+    env.run("restart", "-s", "USR1", "g").ok()
+    wait_for(lambda: env.run("logs", "g").out == "ready\nusr1\nready\n", what="ended by that signal and started again")
+    env.run("restart", "-s", "NOSUCH", "g").error(2, "NOSUCH")
+    env.run("rm", "-f", "g").ok()
+
+
 main()
