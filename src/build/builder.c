@@ -386,6 +386,7 @@ static int open_from(void *ctx, const char *name, struct filefind_root *out, str
 static int failed(struct build *b, const struct dockerfile_instr *in, int code, struct err *e)
 {
 	b->out->code = code;
+	b->out->number = b->number;
 	return err_set(e, ERR_SYSTEM, "'%.200s' ended with code %d", in->source, code);
 }
 
@@ -510,7 +511,7 @@ static int work_build(void *ctx, size_t stage, int up, struct stagework_failure 
 	}
 	if (r >= 0)
 		r = build_stage(b, stage, e);
-	*why = (struct stagework_failure){b->out->line, b->out->code};
+	*why = (struct stagework_failure){b->out->line, b->out->code, b->out->number};
 	return r;
 }
 
@@ -562,6 +563,7 @@ static int build_stages(struct build *b, struct err *e)
 	if (r < 0) {
 		b->out->line = why.line;
 		b->out->code = why.code;
+		b->out->number = why.number;
 		stepsweep(b->s, b->store); /* of stages that were ended by another's failure */
 	}
 	return r;
@@ -730,6 +732,7 @@ int builder_run(struct session *s, const struct builder_opts *o, struct arena *a
 				  .network = o->network ? o->network : "bridge",
 				  .hosts = o->hosts,
 				  .secrets = o->secrets,
+				  .ssh = o->ssh,
 				  .memory_bytes = o->memory_bytes,
 				  .nano_cpus = o->nano_cpus,
 				  .shm_bytes = o->shm_bytes};

@@ -45,7 +45,7 @@ struct builder_opts {
 	struct strs tags;     /* names */
 	struct strs args;     /* NAME=VALUE or NAME */
 	struct strs labels;   /* KEY=VALUE */
-	struct strs hosts, secrets;
+	struct strs hosts, secrets, ssh; /* secrets: ID=PATH, ssh: ID=SOCKET */
 	const char *target, *platform, *network, *codec;
 	bool no_cache, pull, check, reproducible;
 	uint64_t memory_bytes, shm_bytes;
@@ -64,6 +64,7 @@ struct builder_result {
 	const char
 	    *excerpt; /* lines of the Dockerfile around it, marked; NULL when there is none */
 	int code;
+	unsigned int number; /* of the step */
 };
 
 /* Everything in *out lives in a.  On failure out->line and out->excerpt say where, if they are set.

@@ -29,6 +29,9 @@
 
 enum runmount_sharing { SHARING_SHARED, SHARING_LOCKED, SHARING_PRIVATE };
 
+/* Where an agent's socket is for a step, as docker's builder puts it. */
+#define SSH_SOCKET "/run/buildkit/ssh_agent.0"
+
 /* ---- reading the flag ---- */
 
 static int field_bool(const char *value, bool *out)
@@ -57,9 +60,9 @@ static int field_number(const char *value, int base, uint32_t max, uint32_t *out
 
 static int field_type(const char *value, int *out)
 {
-	static const char *const names[] = {"bind", "cache", "tmpfs", "secret"};
+	static const char *const names[] = {"bind", "cache", "tmpfs", "secret", "ssh"};
 
-	for (int i = 0; value && i < 4; i++)
+	for (int i = 0; value && i < 5; i++)
 		if (streq(value, names[i])) {
 			*out = i;
 			return 0;
@@ -134,10 +137,6 @@ static int read_fields(struct runmount *m, const char *text, struct arena *a, bo
 			*value++ = 0;
 		for (char *c = key; *c; c++)
 			*c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
-		if (value && streq(key, "type") && streq(value, "ssh"))
-			return err_set(
-			    e, ERR_UNSUPPORTED,
-			    "RUN --mount=%.200s: no ssh agent is passed on to build steps", text);
 		r = read_field(m, key, value, writable);
 		if (r == -ENOENT)
 			return err_set(e, ERR_USAGE, "RUN --mount=%.200s: '%.32s' is not known",
@@ -161,8 +160,10 @@ static int check_fields(struct runmount *m, const char *text, struct err *e)
 		odd = m->from ? "from" : "source";
 	if (m->type != RUNMOUNT_TMPFS && m->size)
 		odd = "size";
-	if (m->type != RUNMOUNT_SECRET && (m->required || m->env))
-		odd = m->env ? "env" : "required";
+	if (m->type != RUNMOUNT_SECRET && m->type != RUNMOUNT_SSH && m->required)
+		odd = "required";
+	if (m->type != RUNMOUNT_SECRET && m->env)
+		odd = "env";
 	if (m->type != RUNMOUNT_CACHE && m->sharing)
 		odd = "sharing";
 	if (odd)
@@ -172,6 +173,10 @@ static int check_fields(struct runmount *m, const char *text, struct err *e)
 		return err_set(
 		    e, ERR_UNSUPPORTED,
 		    "RUN --mount=%.200s: a cache that begins with files is not supported", text);
+	if (m->type == RUNMOUNT_SSH && (m->mode != 0600 || m->uid || m->gid))
+		return err_set(e, ERR_UNSUPPORTED,
+			       "RUN --mount=%.200s: the agent's socket keeps its owner and mode",
+			       text);
 	if (m->type == RUNMOUNT_SECRET && m->mode != 0400)
 		return err_set(e, ERR_UNSUPPORTED,
 			       "RUN --mount=%.200s: a secret keeps its own file's mode", text);
@@ -189,6 +194,10 @@ static int complete(struct runmount *m, const struct step_state *st, const char 
 		m->target = m->id ? arena_printf(a, "/run/secrets/%s", m->id) : NULL;
 	if (m->type == RUNMOUNT_SECRET && !m->id)
 		return err_set(e, ERR_USAGE, "RUN --mount=%.200s: want id=NAME", text);
+	if (m->type == RUNMOUNT_SSH && !m->id)
+		m->id = "default";
+	if (m->type == RUNMOUNT_SSH && !m->target)
+		m->target = SSH_SOCKET;
 	if (!m->target && !m->env)
 		return err_set(e, ERR_USAGE, "RUN --mount=%.200s: want target=PATH", text);
 	if (m->target && strchr(m->target, ','))
@@ -211,7 +220,7 @@ static int read_mount(struct runmount *m, struct step_state *st, const char *tex
 	if (r >= 0)
 		r = read_fields(m, word, a, &writable, e);
 	if (!m->mode)
-		m->mode = m->type == RUNMOUNT_SECRET ? 0400 : 0755;
+		m->mode = m->type == RUNMOUNT_SECRET ? 0400 : m->type == RUNMOUNT_SSH ? 0600 : 0755;
 	if (r >= 0)
 		r = check_fields(m, word, e);
 	/* A bind is read-only unless it says otherwise, a cache the other way round. */
@@ -244,11 +253,12 @@ static int digest_files(struct runmount *m, struct step_env *env, struct arena *
 	return r < 0 ? r : filefind_digest(&root, &files, m->sum, e);
 }
 
-/* The user's file behind --secret ID=PATH. */
-static int find_secret(struct runmount *m, const struct step_env *env, struct err *e)
+/* The user's file behind --secret ID=PATH, or socket behind --ssh ID=PATH. */
+static int find_given(struct runmount *m, const struct strs *given, const char *option,
+		      struct err *e)
 {
-	for (size_t i = 0; i < env->secrets.n; i++) {
-		const char *path = str_after(env->secrets.v[i], m->id);
+	for (size_t i = 0; i < given->n; i++) {
+		const char *path = str_after(given->v[i], m->id);
 
 		if (path && *path == '=') {
 			m->path = path + 1;
@@ -256,8 +266,9 @@ static int find_secret(struct runmount *m, const struct step_env *env, struct er
 		}
 	}
 	if (m->required)
-		return err_set(e, ERR_NOT_FOUND,
-			       "no secret '%.64s': give --secret id=%.64s,src=FILE", m->id, m->id);
+		return err_set(e, ERR_NOT_FOUND, "no %s '%.64s': give --%s", option, m->id,
+			       m->type == RUNMOUNT_SSH ? "ssh ID[=SOCKET]"
+						       : "secret id=ID,src=FILE");
 	return 0;
 }
 
@@ -278,9 +289,12 @@ int runmount_prepare(struct runmounts *m, struct step_env *env, struct step_stat
 		if (r >= 0 && one->type == RUNMOUNT_BIND)
 			r = digest_files(one, env, a, e);
 		if (r >= 0 && one->type == RUNMOUNT_SECRET)
-			r = find_secret(one, env, e);
+			r = find_given(one, &env->secrets, "secret", e);
+		if (r >= 0 && one->type == RUNMOUNT_SSH)
+			r = find_given(one, &env->ssh, "ssh agent", e);
 		/* A secret that is not there and not required is no mount. */
-		if (r >= 0 && (one->type != RUNMOUNT_SECRET || one->path))
+		if (r >= 0 &&
+		    ((one->type != RUNMOUNT_SECRET && one->type != RUNMOUNT_SSH) || one->path))
 			m->n++;
 	}
 	return r;
@@ -407,6 +421,8 @@ static int make_one(struct runmounts *m, size_t i, struct request *q, struct are
 		r = open_cache(m, one, a, e);
 	else if (one->env)
 		r = secret_variable(one, q, a, e);
+	if (one->type == RUNMOUNT_SSH)
+		arena_strs_add(a, &q->env, arena_printf(a, "SSH_AUTH_SOCK=%s", one->target));
 	if (r >= 0 && one->target)
 		bind(q, one->path, one->target, one->readonly || one->type == RUNMOUNT_SECRET, a);
 	return r;

@@ -18,7 +18,7 @@ struct sha256;
 
 #define RUNMOUNT_MAX 64
 
-enum runmount_type { RUNMOUNT_BIND, RUNMOUNT_CACHE, RUNMOUNT_TMPFS, RUNMOUNT_SECRET };
+enum runmount_type { RUNMOUNT_BIND, RUNMOUNT_CACHE, RUNMOUNT_TMPFS, RUNMOUNT_SECRET, RUNMOUNT_SSH };
 
 struct runmount {
 	int type;

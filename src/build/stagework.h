@@ -23,6 +23,7 @@ struct stages;
 /* Why a stage failed, for the report. */
 struct stagework_failure {
 	int line, code;
+	unsigned int number; /* of the step */
 };
 
 struct stagework {

@@ -50,6 +50,7 @@ struct step_env {
 	const char *codec, *network;
 	struct strs hosts;   /* NAME:ADDRESS */
 	struct strs secrets; /* ID=PATH */
+	struct strs ssh;     /* ID=SOCKET */
 	uint64_t memory_bytes;
 	int64_t nano_cpus;
 	uint64_t shm_bytes;

@@ -6,6 +6,7 @@
 #include "base/opt.h"
 #include "base/str.h"
 #include "build/builder.h"
+#include "build/buildout.h"
 #include "cli/cmd.h"
 #include "engine/session.h"
 #include "fmt/reference.h"
@@ -17,14 +18,15 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum progress { PROGRESS_AUTO, PROGRESS_PLAIN, PROGRESS_QUIET };
 static const char *const progress_names[] = {"auto", "plain", "quiet", NULL};
 static const char *const codec_names[] = {"none", "gzip", "zstd", NULL};
 
 struct build_args {
-	const char *file, *target, *platform, *network, *iidfile;
-	struct opt_list tag, build_arg, build_context, label, add_host, secret;
+	const char *file, *target, *platform, *network, *iidfile, *metadata;
+	struct opt_list tag, build_arg, build_context, label, add_host, secret, ssh, output;
 	bool no_cache, pull, check, reproducible, quiet;
 	int progress, codec;
 	uint64_t memory, shm;
@@ -57,9 +59,13 @@ static const struct opt opts[] = {
     LIST(label, "label", 0, "KEY=VALUE", "a label for the image"),
     OPT(struct build_args, memory, .name = "memory", .letter = 'm', .type = OPT_BYTES,
 	.arg = "SIZE", .help = "memory limit of each step"),
+    OPT(struct build_args, metadata, .name = "metadata-file", .type = OPT_STR, .arg = "FILE",
+	.complete = "file", .help = "write the image's digests and names there, as JSON"),
     STR(network, "network", 0, "NET",
 	"network of the steps: bridge (also called default), none or host"),
     BOOL(no_cache, "no-cache", "do every step again"),
+    LIST(output, "output", 'o', "TYPE",
+	 "also write it: type=oci|docker|tar,dest=FILE or type=local,dest=DIR"),
     STR(platform, "platform", 0, "OS/ARCH", "what to build for; only the host's own is possible"),
     OPT(struct build_args, progress, .name = "progress", .type = OPT_ENUM, .values = progress_names,
 	.arg = "auto|plain|quiet", .preset = "auto", .help = "what is shown meanwhile, on stderr"),
@@ -71,6 +77,7 @@ static const struct opt opts[] = {
     LIST(secret, "secret", 0, "id=ID[,src=FILE]", "a file for RUN --mount=type=secret"),
     OPT(struct build_args, shm, .name = "shm-size", .type = OPT_BYTES, .arg = "SIZE",
 	.help = "size of /dev/shm of the steps"),
+    LIST(ssh, "ssh", 0, "ID[=SOCKET]", "an ssh agent for RUN --mount=type=ssh"),
     LIST(tag, "tag", 't', "NAME[:TAG]", "a name for the image"),
     STR(target, "target", 0, "STAGE", "build this stage and what it needs"),
     OPT_END,
@@ -78,9 +85,17 @@ static const struct opt opts[] = {
 
 /* ---- what is shown ---- */
 
+#define TAIL  2048 /* of a step's output, shown again when it fails */
+#define TAILS 32   /* more steps than are ever built at once */
+
 struct view {
 	bool quiet, middle;  /* middle: the last line of output has no end yet */
 	unsigned int number; /* whose it is: stages are built at the same time */
+	struct tail {
+		unsigned int number; /* 0: free */
+		size_t len;
+		char text[TAIL];
+	} tails[TAILS]; /* of steps that are under way */
 	const char *file;
 };
 
@@ -108,10 +123,63 @@ static void show_output(struct view *v, const struct builder_event *ev)
 	}
 }
 
+static struct tail *tail_of(struct view *v, unsigned int number)
+{
+	for (size_t i = 0; i < TAILS; i++)
+		if (v->tails[i].number == number)
+			return &v->tails[i];
+	return NULL;
+}
+
+static void keep_tail(struct view *v, const struct builder_event *ev)
+{
+	struct tail *t = tail_of(v, ev->number);
+	size_t n = ev->len < TAIL ? ev->len : TAIL;
+
+	if (ev->kind == BUILDER_DONE && t)
+		*t = (struct tail){0};
+	if (ev->kind != BUILDER_OUTPUT || !(t = t ? t : tail_of(v, 0)))
+		return;
+	t->number = ev->number;
+	if (t->len + n > TAIL) {
+		memmove(t->text, t->text + t->len + n - TAIL, TAIL - n);
+		t->len = TAIL - n;
+	}
+	memcpy(t->text + t->len, ev->text + ev->len - n, n);
+	t->len += n;
+}
+
+/* The last whole lines that a step wrote before it failed: with --quiet nothing of them was to be
+ * seen, and those of other stages may stand between them. */
+static void show_tail(struct view *v, unsigned int number)
+{
+	const struct tail *t = tail_of(v, number);
+	auto_arena struct arena a = ARENA_INIT;
+	auto_buf struct buf line = BUF_INIT(4 * TAIL);
+	const char *p, *end;
+
+	if (!t || !number)
+		return;
+	p = t->text;
+	end = p + t->len;
+	if (t->len == TAIL && memchr(p, '\n', TAIL - 1))
+		p = (const char *)memchr(p, '\n', TAIL - 1) + 1;
+	fprintf(stderr, "the last lines of step #%u:\n", number);
+	while (p < end) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p)), *stop = nl ? nl : end;
+
+		line.len = 0;
+		utf8_visible(&line, arena_dupn(&a, p, (size_t)(stop - p)));
+		fprintf(stderr, "    %.*s\n", (int)line.len, line.p);
+		p = nl ? nl + 1 : end;
+	}
+}
+
 static void show(const struct builder_event *ev, void *arg)
 {
 	struct view *v = arg;
 
+	keep_tail(v, ev);
 	if (v->quiet && ev->kind != BUILDER_WARNING)
 		return;
 	if (ev->kind == BUILDER_OUTPUT) {
@@ -170,8 +238,47 @@ static int read_secret(const char *text, struct arena *a, struct strs *out, stru
 	return 0;
 }
 
-static int read_opts(const struct build_args *b, const char *context, struct arena *a,
-		     struct builder_opts *o, struct err *e)
+/* "default" is $SSH_AUTH_SOCK's agent. */
+static int read_ssh(const char *text, char *const *environment, struct arena *a, struct strs *out,
+		    struct err *e)
+{
+	const char *value = strchr(text, '='), *socket = value ? value + 1 : NULL;
+	struct stat st;
+
+	for (; !socket && *environment; environment++)
+		socket = str_after(*environment, "SSH_AUTH_SOCK=");
+	if (!socket || !*socket || *text == '=')
+		return err_set(e, ERR_USAGE,
+			       "--ssh '%s': want ID=SOCKET, or an agent in $SSH_AUTH_SOCK", text);
+	if (stat(socket, &st) < 0)
+		return err_sys(e, "--ssh '%s': '%s'", text, socket);
+	if (!S_ISSOCK(st.st_mode))
+		return err_set(e, ERR_UNSUPPORTED,
+			       "--ssh '%s': '%s' is no agent's socket; add keys to an agent", text,
+			       socket);
+	socket = realpath(socket, NULL);
+	if (!socket)
+		return err_sys(e, "--ssh '%s'", text);
+	arena_strs_add(a, out,
+		       arena_printf(a, "%.*s=%s",
+				    (int)(value ? (size_t)(value - text) : strlen(text)), text,
+				    socket));
+	free((char *)(uintptr_t)socket);
+	return 0;
+}
+
+static int read_outputs(const struct build_args *b, struct arena *a, struct buildout *out,
+			struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < b->output.n; i++)
+		r = buildout_parse(b->output.v[i], a, &out[i], e);
+	return r;
+}
+
+static int read_opts(const struct build_args *b, const char *context, char *const *environment,
+		     struct arena *a, struct builder_opts *o, struct err *e)
 {
 	int r = 0;
 
@@ -206,6 +313,8 @@ static int read_opts(const struct build_args *b, const char *context, struct are
 				       b->build_context.v[i]);
 	for (size_t i = 0; r >= 0 && i < b->secret.n; i++)
 		r = read_secret(b->secret.v[i], a, &o->secrets, e);
+	for (size_t i = 0; r >= 0 && i < b->ssh.n; i++)
+		r = read_ssh(b->ssh.v[i], environment, a, &o->ssh, e);
 	return r;
 }
 
@@ -224,8 +333,8 @@ static int write_id(const char *file, const char *id, struct err *e)
 	return errno ? err_sys(e, "--iidfile '%s'", file) : 0;
 }
 
-static int report(const struct build_args *b, const struct builder_result *out, struct arena *a,
-		  struct err *e)
+static int report(const struct build_args *b, const struct builder_result *out, bool to_stdout,
+		  struct arena *a, struct err *e)
 {
 	int r;
 
@@ -239,7 +348,14 @@ static int report(const struct build_args *b, const struct builder_result *out, 
 		if (r < 0)
 			return r;
 	}
-	printf("%s\n", out->id);
+	if (b->metadata) {
+		r = buildout_metadata(b->metadata, out, e);
+		if (r < 0)
+			return r;
+	}
+	/* Where an output goes to stdout, the id would only be in its way. */
+	if (!to_stdout)
+		printf("%s\n", out->id);
 	for (size_t i = 0; !b->quiet && b->progress != PROGRESS_QUIET && i < out->names.n; i++)
 		fprintf(stderr, "named %s\n", reference_familiar(a, out->names.v[i]));
 	return 0;
@@ -252,17 +368,27 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	struct view view = {.quiet = b->quiet || b->progress == PROGRESS_QUIET};
 	struct builder_result out = {0};
 	struct builder_opts o;
-	int r = read_opts(b, argv[0], &a, &o, e);
+	struct buildout *outputs = arena_array(&a, b->output.n + 1, sizeof(*outputs));
+	bool to_stdout = false;
+	int r = read_opts(b, argv[0], s->environment, &a, &o, e);
 
 	(void)argc;
+	if (r >= 0)
+		r = read_outputs(b, &a, outputs, e);
 	if (r < 0)
 		return r;
 	o.arg = &view;
 	r = builder_run(s, &o, &a, &out, e);
 	if (view.middle)
 		fputc('\n', stderr);
+	for (size_t i = 0; r >= 0 && !b->check && i < b->output.n; i++) {
+		to_stdout |= outputs[i].dest && streq(outputs[i].dest, "-");
+		r = buildout_write(s, &outputs[i], &out, e);
+	}
 	if (r >= 0)
-		return report(b, &out, &a, e);
+		return report(b, &out, to_stdout, &a, e);
+	if (out.code)
+		show_tail(&view, out.number);
 	if (out.excerpt)
 		fprintf(stderr, "%s", out.excerpt);
 	/* What is wrong in a file is no wrong use of the command: 1, not 2. */

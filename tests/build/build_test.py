@@ -2,23 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 600
 """caisson build: instructions, the cache, what must not get into an image, errors."""
-import io, json, os, pathlib, shutil, signal, subprocess, tarfile, time
+import io, json, os, pathlib, signal, subprocess, tarfile, time
 
+from build_context import context
 from caisson_test import BUILD, Failed, check, main, same, test, wait_for
 
 TINY = "FROM caisson/tiny\n"
-
-
-def context(env, dockerfile, files=None, name="ctx"):
-    d = env.tmp / name
-    shutil.rmtree(d, ignore_errors=True)
-    d.mkdir()
-    (d / "Dockerfile").write_text(dockerfile)
-    for n, content in (files or {}).items():
-        p = d / n
-        p.parent.mkdir(parents=True, exist_ok=True)
-        p.write_text(content)
-    return d
 
 
 def build(env, dockerfile, *opts, files=None, tag="t", **kw):
@@ -257,7 +246,7 @@ ERRORS = {
     "insecure": (TINY + "RUN --security=insecure x\n", 1, ["Dockerfile:2", "default wall"]),
     "host_network": (TINY + "RUN --network=host x\n", 1, ["Dockerfile:2", "--network=host"]),
     "device": (TINY + "RUN --device=x y\n", 1, ["Dockerfile:2", "no devices"]),
-    "ssh": (TINY + "RUN --mount=type=ssh y\n", 1, ["Dockerfile:2", "no ssh agent"]),
+    "ssh": (TINY + "RUN --mount=type=ssh,mode=0666 y\n", 1, ["Dockerfile:2", "keeps its owner and mode"]),
     "file_in_the_way": (TINY + "RUN mkdir /d\nCOPY d /d/\nCOPY a /d/s\nCOPY s /d\n", 1, ["Dockerfile:5"]),
 }
 

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 600
 """Stages at the same time, builds killed at random points, and what of a machine must not show in an image."""
-import os, pathlib, random, re, shutil, signal, subprocess, time
+import os, pathlib, random, re, signal, subprocess, time
 
+from build_context import context
 from caisson_test import check, main, same, test, wait_for
 
 # A hundred take a minute; a release is tried with so many.
@@ -11,17 +12,6 @@ KILLS = int(os.environ.get("CAISSON_BUILD_KILLS", 30))
 
 # Each waits for the other, through a cache directory that both have.
 MEET = "RUN --mount=type=cache,target=/c,id={id} touch /c/{me}; n=0; until test -e /c/{other}; do n=$((n+1)); test $n -lt 600 || exit 9; sleep 0.1; done; echo {me} > /{me}\n"
-
-
-def context(env, dockerfile, files=None, name="ctx"):
-    d = env.tmp / name
-    shutil.rmtree(d, ignore_errors=True)
-    d.mkdir()
-    (d / "Dockerfile").write_text(dockerfile)
-    for n, content in (files or {}).items():
-        (d / n).parent.mkdir(parents=True, exist_ok=True)
-        (d / n).write_text(content)
-    return d
 
 
 def branches(id="k"):
