@@ -44,7 +44,7 @@ def one_that_fails_ends_the_others(env):
         return
     r = env.run("build", "--network=none", "-t", "t", d)
     check(r.code == 1 and "Dockerfile:4" in r.err and "ended with code 3" in r.err and "last words" in r.err, f"{r.code} {r.err}")
-    same(env.run("ps", "-aq").ok().out, "", "the other stage's step")
+    wait_for(lambda: not env.run("ps", "-aq").ok().out, what="the end of the other stage's step")
     env.run("build", "--network=none", "-t", "t", context(env, "FROM caisson/tiny\nRUN true\n")).ok()
     same(os.listdir(env.root / "tmp"), [], "stages")
 
@@ -67,7 +67,7 @@ def killed_at_random_points(env):
             p.send_signal(signal.SIGKILL)
             killed += 1
         p.wait()
-    check(killed > KILLS // 10, f"only {killed} of {KILLS} were killed")
+    check(killed > KILLS // 20, f"only {killed} of {KILLS} were killed")
     # The next one is done right, and clears away what the others left.
     env.run("build", "--network=none", "-t", "t", d).ok()
     same(env.run("run", "--rm", "--network=none", "t", "sh", "-c", "cat /w/all /m/f0; ls /m | wc -l").ok().out, f"base\none\ntwo\nround {KILLS - 1}50\n", "the next build")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 180
 """What takes space, what goes, and that nothing goes which is used: system df, image prune, system prune."""
-import hashlib, json, os, pathlib, shutil, subprocess, tarfile, time
+import hashlib, json, os, pathlib, shutil, subprocess, tarfile
 
 from caisson_test import Failed, check, main, same, test, wait_for
 from oci_image import Layout, busybox_layer, push, registry, tar
@@ -123,14 +123,10 @@ def nothing_that_is_used_goes(env):
 @test(needs="root")
 def prune_beside_pull_and_run(env):
     lay = two_images(env)
-    stop = time.monotonic() + 4
-    n = 0
-    while time.monotonic() < stop:
+    for _ in range(12):
         pulls = [env.start("pull", "-q", f"oci:{lay.path}:one"), env.start("run", "--rm", "caisson/tiny", "true"), env.start("system", "prune", "-a", "-f")]
         for p in pulls:
             p.finish().ok()
-        n += 1
-    check(n > 2, n)
     env.run("pull", "-q", f"oci:{lay.path}:one").ok()
     env.run("run", "--rm", "pair:one", "cat", "/etc/passwd").ok()
     empty(env)

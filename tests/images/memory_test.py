@@ -99,7 +99,8 @@ def four_zstd_layers_at_once(env):
         time.sleep(0.005)
     p.finish().ok()
     print(f"# {peak / 1024:.1f} MiB at most")
-    check(10 << 10 < peak < 64 << 10, f"{peak} KiB")
+    # How much is seen of a short peak depends on how often we run.
+    check(1 << 10 < peak < 64 << 10, f"{peak} KiB")
 
 
 main()

@@ -280,7 +280,7 @@ def refused(env, reg, mode, *words):
     t0 = time.monotonic()
     pull(env, reg, mode).error(1, f"localhost:{reg.port}/{mode}:latest", *words)
     took = time.monotonic() - t0
-    check(took < 30, f"{mode} took {took:.1f} s")
+    check(took < 200, f"{mode} took {took:.1f} s")
     same(env.run("images", "-q").ok().out, "", "images")
     same([p.name for p in (env.root / "layers").iterdir()], [], "layers")
 

@@ -5,7 +5,7 @@
 import bz2, ctypes, gzip, hashlib, io, json, os, pathlib, shutil, stat, struct, subprocess, sys, tarfile, threading, time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
-from caisson_test import BUILD, Failed, check, main, same, skip, test
+from caisson_test import BUILD, Failed, check, main, same, skip, test, wait_for
 
 UNPACK = BUILD / "caisson-unpack"
 DIR, LNK, SYM, CHR, BLK, FIFO = tarfile.DIRTYPE, tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE
@@ -539,7 +539,7 @@ def bombs_stop_early(env):
     t0 = time.monotonic()
     unpack(env, big).refused("decompression bomb")
     unpack(env, big, "--max-size", "1m").refused("larger than 1048576 bytes")
-    check(time.monotonic() - t0 < 60, "it took too long")
+    check(time.monotonic() - t0 < 300, "it took too long")
     big.unlink()
     sparse = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "s", "GNU.sparse.realsize": str(1 << 60)}
     unpack(env, tar(entry("GNUSparseFile.0/s", b"1\n0\n1\n".ljust(512, b"\0") + b"x", pax_headers=sparse))).refused()
@@ -663,9 +663,7 @@ def the_process_gives_everything_away(env):
         blob = tar(entry("f", "x"))
         p.stdin.write(blob[:600])
         p.stdin.flush()
-        end = time.monotonic() + 20
-        while len(os.listdir(f"/proc/{p.pid}/task")) < 3 and time.monotonic() < end:
-            time.sleep(0.01)
+        wait_for(lambda: len(os.listdir(f"/proc/{p.pid}/task")) >= 3, what="its threads")
         st = dict(l.split(":\t", 1) for l in pathlib.Path(f"/proc/{p.pid}/status").read_text().splitlines() if ":\t" in l)
         fds = {os.readlink(f"/proc/{p.pid}/fd/{n}") for n in os.listdir(f"/proc/{p.pid}/fd")}
         p.stdin.write(blob[600:])

@@ -41,7 +41,7 @@ def listen(ns, port, addr="0.0.0.0"):
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.bind((addr, port))
     s.listen(16)
-    s.settimeout(5)
+    s.settimeout(60)
     return s
 
 
@@ -60,7 +60,7 @@ def connect(ns, addr, port, timeout=0.7):
 
 
 def reaches(ns, addr, port, server, what, peer=None):
-    c = connect(ns, addr, port, 5)
+    c = connect(ns, addr, port, 60)
     check(not isinstance(c, str), f"{what}: {addr}:{port} {c}")
     s, who = server.accept()
     c.sendall(b"ping")
@@ -342,7 +342,7 @@ def published_on_loopback_only(env):
         for route_localnet in "01":
             sysctl("ipv4/conf/up0/route_localnet", route_localnet)
             raw, gw, me = Raw(w.out, "up0"), link_mac("up0"), link_mac("up0", w.out)
-            check(raw.answers(gw, me, OUT, HOST, 8081, 4001), "the probe itself does not work")
+            wait_for(lambda: raw.answers(gw, me, OUT, HOST, 8081, 4001), what="the probe itself works")
             check(not raw.answers(gw, me, OUT, "127.0.0.1", 8080, 4002), "127.0.0.1:8080 answers outside")
 
 
@@ -360,7 +360,7 @@ def loopback_services_of_the_host_stay_closed(env):
 
         def answers(dst, port, sport):
             return raw.answers(gw, me, a.address, dst, port, sport)
-        check(answers(a.gateway, 7778, 4001), "the probe itself does not work")
+        wait_for(lambda: answers(a.gateway, 7778, 4001), what="the probe itself works")
         check(not answers("127.0.0.1", 7777, 4002), "127.0.0.1 of the host answers an instance")
         check(not answers("127.0.0.1", 7778, 4003), "127.0.0.1 of the host answers an instance")
         listener.close()
@@ -488,10 +488,10 @@ def networks_of_one_store_are_apart(env):
             reaches(i.ns, OUT, 7000 + len(what), listen(w.out, 7000 + len(what)), "outside", peer=HOST)
         # The neighbour's address is no source, though it is one of ours: nor is another network's.
         raw, me, peer = Raw(r2.ns), mac(r2.info["mac"]), mac(r.info["mac"])
-        check(raw.answers(peer, me, r2.address, r.address, 80, 4001), "the probe itself does not work")
+        wait_for(lambda: raw.answers(peer, me, r2.address, r.address, 80, 4001), what="the probe itself works")
         check(not raw.answers(peer, me, b.address, r.address, 80, 4002), "an address of another network is believed")
         # A network that comes or goes disturbs nobody.
-        c = connect(r2.ns, r.address, 80, 5)
+        c = connect(r2.ns, r.address, 80, 60)
         peer, _ = s.accept()
         w.network("green")
         same(w.forget("green"), "", "removal")

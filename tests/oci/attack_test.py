@@ -138,6 +138,7 @@ def the_runtime_cannot_be_written_from_inside(env):
         # Our program inside, waiting for its stdin: easy to catch.
         holders.append(oci.start("exec", "c1", "/proc/self/exe", "run", "-f", "/proc/self/fd/0", "x"))
         oci("exec", "c1", "/bin/true")
+    wait_for(lambda: "CAUGHT" in oci.output(), what="the attack comes far enough to be a test")
     for h in holders:
         h.finish()
     time.sleep(0.5)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """caisson-oci without privilege: as an ordinary user, and as the root of a user namespace somebody else made."""
-import json, os, re, shutil, subprocess, time
+import json, os, pathlib, re, shutil, subprocess
 
 from caisson_test import check, main, same, test, wait_for
 from oci_bundle import Runtime, make_rootfs, spec
@@ -81,7 +81,8 @@ def as_root_of_a_user_namespace_with_own_mounts(env):
     oci, binary = world(env, 0)
     hold = subprocess.Popen(["unshare", "-r", "-m", "sleep", "1000"])
     try:
-        time.sleep(0.3)
+        # It has its map before it becomes the program.
+        wait_for(lambda: pathlib.Path(f"/proc/{hold.pid}/comm").read_text() == "sleep\n", what="namespaces")
         behave(["nsenter", "-t", str(hold.pid), "-U", "-m", "--preserve-credentials"], oci, binary)
     finally:
         hold.kill()
@@ -93,7 +94,8 @@ def as_root_of_a_user_namespace_in_the_hosts_mounts(env):
     oci, binary = world(env, 0)
     hold = subprocess.Popen(["unshare", "-r", "sleep", "1000"])
     try:
-        time.sleep(0.3)
+        # It has its map before it becomes the program.
+        wait_for(lambda: pathlib.Path(f"/proc/{hold.pid}/comm").read_text() == "sleep\n", what="namespaces")
         behave(["nsenter", "-t", str(hold.pid), "-U", "--preserve-credentials"], oci, binary)
     finally:
         hold.kill()
