@@ -174,8 +174,10 @@ int runwords_make(const struct request *request, struct arena *a, struct strs *o
 
 	plug(&copy);
 	/* Its namespaces are others', by id. */
-	if (q->pod || q->uts_mode || q->pod_share.n || q->pod_bare)
-		return err_set(e, ERR_UNSUPPORTED, "a pod and what is in one are not made anew");
+	if (q->pod || q->uts_mode || q->pod_share.n || q->pod_bare || q->machine ||
+	    q->machine_share.n)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "what is in a pod or a machine, or is a pod, is not made anew");
 	if (q->entrypoint.n > 1)
 		return err_set(e, ERR_UNSUPPORTED,
 			       "its entry point has %zu words, and --entrypoint says one",
@@ -191,6 +193,8 @@ int runwords_make(const struct request *request, struct arena *a, struct strs *o
 		add(&words[i], (const char *)q + words[i].off, a, out);
 	if (q->isolation == PLAN_VM)
 		arena_strs_add(a, out, "--isolation=vm");
+	if (q->vm_cold)
+		arena_strs_add(a, out, "--vm-template=off");
 	if (q->cgroupns_host)
 		arena_strs_add(a, out, "--cgroupns=host");
 	if (q->uts_host)
