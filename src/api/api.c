@@ -5,6 +5,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "engine/lookup.h"
 #include "engine/session.h"
 #include "fmt/passwd.h"
 #include "httpd/httpd.h"
@@ -160,6 +161,8 @@ static int handle(struct exchange *x, void *arg, struct err *e)
 	int r;
 
 	head(x);
+	if (!api->s->lookups)
+		api->s->lookups = lookup_cache_new();
 	if (!is_local(&x->request))
 		return apicall_refuse(&c, 403, "requests of web pages are refused (Host, Origin)",
 				      e);

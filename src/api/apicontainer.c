@@ -87,13 +87,18 @@ static void row(struct apicall *c, struct members *w, const struct lookup *l, in
 		bool size)
 {
 	struct strs names = {0};
-	struct request q = {0};
-	const char *command = "";
+	const char *command = "", *network = l->network;
 
 	for (size_t i = 0; i < l->i.command.n; i++)
 		command = arena_printf(c->a, "%s%s%s", command, i ? " " : "", l->i.command.v[i]);
 	arena_strs_add(c->a, &names, arena_printf(c->a, "/%s", l->i.name));
-	jbind_parse(&request_table, l->i.request, strlen(l->i.request), &q, c->a, "request", NULL);
+	if (!network) {
+		struct request q = {0};
+
+		jbind_parse(&request_table, l->i.request, strlen(l->i.request), &q, c->a, "request",
+			    NULL);
+		network = q.network ? q.network : "bridge";
+	}
 	members_str(w, "Id", l->i.id);
 	members_list(w, "Names", &names, "[]");
 	members_str(w, "Image", l->i.image);
@@ -105,12 +110,12 @@ static void row(struct apicall *c, struct members *w, const struct lookup *l, in
 	members_str(w, "State", lookup_status(l));
 	members_str(w, "Status", lookup_status_text(l, now, c->a));
 	members_open(w, "HostConfig");
-	members_str(w, "NetworkMode", q.network ? q.network : "bridge");
+	members_str(w, "NetworkMode", network);
 	members_str(w, "Isolation", l->i.isolation == PLAN_VM ? "vm" : "container");
 	members_close(w);
 	members_open(w, "NetworkSettings");
 	members_open(w, "Networks");
-	members_open(w, q.network ? q.network : "bridge");
+	members_open(w, network);
 	members_str(w, "IPAddress", l->state.address);
 	members_close(w);
 	members_close(w);

@@ -6,11 +6,13 @@
 #include "spec/record.h"
 
 struct err;
+struct lookup_cache;
 struct session;
 
 struct lookup {
 	struct instance i;
 	struct instance_state state;
+	const char *network; /* the first of its request, if that was read already; else NULL */
 };
 struct lookups {
 	struct lookup *v;
@@ -22,6 +24,12 @@ int lookup_find(struct session *s, const char *what, struct arena *a, struct loo
 		struct err *e);
 /* Every instance, newest first. */
 int lookup_all(struct session *s, struct arena *a, struct lookups *out, struct err *e);
+
+/* What lookup_all() has read of instances that do not run, for the next time: theirs is whatever
+ * lies in one directory, whose time changes with every file that comes, goes or is replaced there.
+ * Set as session.lookups.  What lookup_all() gives with one lives until its next call. */
+struct lookup_cache *lookup_cache_new(void);
+void lookup_cache_free(struct lookup_cache *c);
 
 extern const char *const *const lookup_status_names; /* NULL-terminated */
 /* "created", "running", "paused", "restarting", "exited". */

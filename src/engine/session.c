@@ -3,6 +3,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "engine/lookup.h"
 #include "engine/rootless.h"
 #include "store/store.h"
 #include "sys/fd.h"
@@ -39,6 +40,7 @@ void session_done(struct session *s)
 		store_close(s->store);
 	if (s->users_fd)
 		close(s->users_fd);
+	lookup_cache_free(s->lookups);
 	free(s->root);
 	free(s->run_root);
 	free(s->libexec);

@@ -7,6 +7,7 @@
 #define ENGINE_SESSION_H
 
 struct err;
+struct lookup_cache;
 struct store;
 
 /* Heap strings, owned by the session. */
@@ -20,6 +21,7 @@ struct session {
 	char **environment;	/* borrowed: the caller's */
 	struct store *store;	/* opened by session_store() */
 	int users_fd;		/* lock on the user namespace (rootless.h); 0: none */
+	struct lookup_cache *lookups; /* of who asks again and again; NULL: none */
 };
 
 /* Before anything is opened: an ordinary user's command goes into its namespaces, for a file that

@@ -237,6 +237,39 @@ def a_life(env):
 
 
 @test(needs="root")
+def one_connection_sees_every_change(env):
+    """A connection remembers what it read of instances that do not run: never longer than it is true."""
+    with Serve(env) as s:
+        c = Unix(s.path)
+        def rows():
+            c.request("GET", "/containers/json?all=1")
+            return {x["Names"][0]: (x["State"], x["HostConfig"]["NetworkMode"]) for x in json.loads(c.getresponse().read())}
+        ids = [s.made(Cmd=["sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.05; done"], HostConfig={"NetworkMode": "none"}) for _ in range(3)]
+        for n, i in enumerate(ids):
+            s.json("POST", f"/containers/{i}/rename?name=n{n}", want=204)
+        same(rows(), {f"/n{n}": ("created", "none") for n in range(3)}, "three")
+        for again in range(2):      # fresh, and old enough to be remembered
+            if again:
+                time.sleep(1.2)
+                rows()
+            same(rows(), {f"/n{n}": ("exited" if again and n == 1 else "created", "none") for n in range(3)}, "what it remembers")
+            s.json("POST", f"/containers/{ids[0]}/rename?name=other", want=204)
+            check("/other" in rows() and "/n0" not in rows(), f"a new name: {rows()}")
+            s.json("POST", f"/containers/{ids[0]}/rename?name=n0", want=204)
+            s.json("POST", f"/containers/{ids[1]}/start", want=204)
+            same(rows()["/n1"][0], "running", "started")
+            s.json("POST", f"/containers/{ids[1]}/stop", want=204)
+            same(rows()["/n1"][0], "exited", "stopped")
+        extra = s.made()
+        same(len(rows()), 4, "one more")
+        for i in (extra, ids[2]):
+            s.json("DELETE", f"/containers/{i}", want=204)
+        same(sorted(rows()), ["/n0", "/n1"], "two less")
+        c.close()
+        s.json("POST", "/containers/prune")
+
+
+@test(needs="root")
 def files(env):
     with Serve(env) as s:
         i = s.made(Cmd=["sh", "-c", "echo x > /made; sleep 100"])
