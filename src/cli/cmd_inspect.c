@@ -5,6 +5,7 @@
 #include "base/opt.h"
 #include "base/str.h"
 #include "cli/cmd.h"
+#include "cli/each.h"
 #include "cli/pretty.h"
 #include "engine/describe.h"
 #include "engine/image_ctl.h"
@@ -117,7 +118,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 		if (r >= 0)
 			r = pretty_one(&text, a->format, !shown, &out, &why);
 		if (r < 0) {
-			fprintf(stderr, "caisson: %s\n", why.msg);
+			each_failed(&why);
 			failed = 1;
 		} else {
 			shown++;

@@ -23,7 +23,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 		struct err why = ERR_INIT;
 
 		if (kernel_ctl_remove(s, argv[i], &why) < 0) {
-			fprintf(stderr, "caisson: %s\n", why.msg);
+			each_failed(&why);
 			failed = 1;
 		} else {
 			each_print(argv[i]);

@@ -44,7 +44,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 
 		if (one(s, argv[i], ra->force, &why) < 0) {
 			fflush(stdout);
-			fprintf(stderr, "caisson: %s\n", why.msg);
+			each_failed(&why);
 			failed = 1;
 		}
 	}

@@ -5,6 +5,7 @@
 #include "base/opt.h"
 #include "base/str.h"
 #include "cli/cmd.h"
+#include "cli/each.h"
 #include "cli/timearg.h"
 #include "engine/logs.h"
 #include "engine/lookup.h"
@@ -94,7 +95,7 @@ static int follow(struct session *s, const struct pod_logs_args *la, const struc
 			_exit(1);
 		r = show(s, la, &l->v[i], q, &e);
 		if (r < 0)
-			fprintf(stderr, "caisson: %s\n", e.msg);
+			each_failed(&e);
 		_exit(r != 0);
 	}
 	while (wait(&status) > 0 || errno == EINTR)

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/opt.h"
 #include "cli/cmd.h"
+#include "cli/each.h"
 #include "engine/image_ctl.h"
 #include "engine/session.h"
 
@@ -45,7 +46,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 		if (remove_one(s, argv[i], ra->force, &why) >= 0)
 			continue;
 		if (failed)
-			fprintf(stderr, "caisson: %s\n", e->msg);
+			each_failed(e);
 		failed = err_set(e, (enum err_kind)why.kind, "%s", why.msg);
 	}
 	return failed;

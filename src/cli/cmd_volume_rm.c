@@ -27,7 +27,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 		struct err why = ERR_INIT;
 
 		if (volume_ctl_remove(s, argv[i], ra->force, &why) < 0) {
-			fprintf(stderr, "caisson: %s\n", why.msg);
+			each_failed(&why);
 			failed = 1;
 		} else {
 			each_print(argv[i]);

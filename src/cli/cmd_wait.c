@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/opt.h"
 #include "cli/cmd.h"
+#include "cli/each.h"
 #include "engine/lookup.h"
 #include "engine/wait.h"
 
@@ -42,7 +43,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 		struct err why = ERR_INIT;
 
 		if (wait_one(s, argv[i], a->condition, &why) < 0) {
-			fprintf(stderr, "caisson: %s\n", why.msg);
+			each_failed(&why);
 			failed = 1;
 		}
 		fflush(stdout);

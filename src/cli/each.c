@@ -18,6 +18,14 @@ void each_print(const char *text)
 	puts(b.p);
 }
 
+void each_failed(const struct err *e)
+{
+	auto_buf struct buf b = BUF_INIT(1 << 16);
+
+	utf8_visible(&b, e->msg);
+	fprintf(stderr, "caisson: %s\n", b.p);
+}
+
 /* Gone before or while fn looked at it: a monitor that clears up, or another command, was faster.
  */
 static bool absent(struct session *s, const char *what, struct arena *a)
@@ -39,7 +47,7 @@ static int one(struct session *s, const char *what, bool absent_ok,
 	if (r == 0)
 		r = fn(s, &l, arg, &e);
 	if (r < 0) {
-		fprintf(stderr, "caisson: %s\n", e.msg);
+		each_failed(&e);
 		return absent_ok && r == -ENOENT && absent(s, what, &a) ? 0 : r;
 	}
 	each_print(what);

@@ -24,4 +24,8 @@ int each_instance_there(struct session *s, int argc, char **argv,
 /* A name, id or text of somebody's on one line of a terminal: control characters shown as \xNN. */
 void each_print(const char *text);
 
+/* An error of one of several, on stderr as main() shows the last one: a name that was typed may
+ * hold what a terminal obeys. */
+void each_failed(const struct err *e);
+
 #endif

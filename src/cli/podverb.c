@@ -77,7 +77,7 @@ int podverb_run(struct session *s, const struct podverb *v, int argc, char **arg
 		struct err why = ERR_INIT;
 
 		if (one(s, v, names.v[i], &why) < 0) {
-			fprintf(stderr, "caisson: %s\n", why.msg);
+			each_failed(&why);
 			failed = 1;
 		} else {
 			each_print(names.v[i]);

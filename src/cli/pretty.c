@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "cli/each.h"
 #include "cli/template.h"
 #include "fmt/json.h"
 #include "fmt/utf8.h"
@@ -102,7 +103,7 @@ int pretty_each(struct session *s, int argc, char **argv, const char *format,
 		if (r == 0)
 			r = pretty_one(&text, format, !shown, &out, &why);
 		if (r < 0) {
-			fprintf(stderr, "caisson: %s\n", why.msg);
+			each_failed(&why);
 			failed = 1;
 		} else {
 			shown++;

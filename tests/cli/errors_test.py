@@ -224,4 +224,16 @@ def the_command_line_killed_at_any_step_leaves_nothing(env):
     env.run("run", "--rm", T, "true").ok()
 
 
+@test(needs="root")
+def what_a_terminal_obeys_is_escaped_in_every_error(env):
+    """One line each, also where several are worked on."""
+    for name in ("a\x1b[31m", "a\nb"):
+        for words in (["stop"], ["start"], ["kill"], ["restart"], ["rm"], ["rmi"], ["inspect"], ["wait"], ["pause"], ["update", "--memory", "8m"], ["volume", "rm"],
+                      ["volume", "inspect"], ["network", "rm"], ["network", "inspect"], ["pod", "stop"], ["pod", "inspect"], ["logs"], ["exec"], ["port"], ["top"]):
+            r = env.run(*words, name, *(["true"] if words == ["exec"] else []))
+            check(r.code, f"{words}: exit 0")
+            check(re.fullmatch(r"caisson: [\x20-\x7e]+\n", r.err), f"{words}: {r.err!r}")
+            check("\\x1b[31m" in r.err or "\\x0a" in r.err or name not in r.err, f"{words}: {r.err!r}")
+
+
 main()
