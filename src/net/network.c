@@ -239,8 +239,12 @@ static int choose_ipv6(struct network *n, const struct networks *taken, struct n
 	struct netlink_ip ip;
 	int r;
 
-	if (!n->subnet6)
-		n->subnet6 = arena_printf(a, "fd%.2s:%.4s:%.4s::/64", n->id, n->id + 2, n->id + 6);
+	if (!n->subnet6) {
+		(void)netlink_ip_parse(
+		    arena_printf(a, "fd%.2s:%.4s:%.4s::", n->id, n->id + 2, n->id + 6), &ip);
+		inet_ntop(AF_INET6, ip.addr, text, sizeof(text));
+		n->subnet6 = arena_printf(a, "%s/64", text);
+	}
 	r = check_subnet(n, n->subnet6, taken, route, e);
 	if (r < 0 || n->gateway6)
 		return r;
