@@ -31,6 +31,7 @@
 	X(rename)                                                                                  \
 	X(inspect)                                                                                 \
 	X(generate_systemd)                                                                        \
+	X(generate_kube)                                                                           \
 	X(container_prune)                                                                         \
 	X(images)                                                                                  \
 	X(history)                                                                                 \
@@ -72,6 +73,8 @@
 	X(pod_kill)                                                                                \
 	X(pod_pause)                                                                               \
 	X(pod_unpause)                                                                             \
+	X(kube_play)                                                                               \
+	X(kube_down)                                                                               \
 	X(pod_logs)                                                                                \
 	X(pod_inspect)                                                                             \
 	X(pod_exists)                                                                              \

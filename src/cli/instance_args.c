@@ -253,6 +253,7 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 	    .log_driver = i->log_driver,
 	    .log_opts = strs_of(&i->log_opt),
 	    .health_cmd = i->health_cmd,
+	    .health_on_failure = i->health_on_failure,
 	    .no_healthcheck = i->no_healthcheck,
 	    .health_interval_ns = i->health_interval,
 	    .health_timeout_ns = i->health_timeout,

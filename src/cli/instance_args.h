@@ -26,8 +26,9 @@ struct instance_args {
 	    init, privileged;
 	const char *name, *hostname, *domainname, *workdir, *user, *ip, *ip6, *mac_address,
 	    *platform, *cidfile;
-	const char *entrypoint, *stop_signal, *restart, *health_cmd, *log_driver, *cgroup_parent,
-	    *cpuset_cpus, *cpuset_mems, *uts, *userns, *runtime, *pid, *ipc, *pod, *in;
+	const char *entrypoint, *stop_signal, *restart, *health_cmd, *health_on_failure,
+	    *log_driver, *cgroup_parent, *cpuset_cpus, *cpuset_mems, *uts, *userns, *runtime, *pid,
+	    *ipc, *pod, *in;
 	int isolation, pull; /* pull: enum image_pull_policy */
 	int cgroupns, volume_driver, vm_template;
 	uint64_t memory, shm, memory_reservation, memory_swap; /* swap: UINT64_MAX is no limit */

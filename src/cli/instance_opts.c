@@ -77,6 +77,8 @@ const struct opt instance_opts_table[] = {
     LIST(group_add, "group-add", "GROUP", "one more group for the process, by name or id"),
     STR(health_cmd, "health-cmd", "COMMAND", "ask by this whether it is well, in a shell"),
     TIME(health_interval, "health-interval", "between two checks, 30s by default"),
+    STR(health_on_failure, "health-on-failure", "ACTION",
+	"what happens when it becomes unhealthy: none, kill or stop"),
     INT(health_retries, "health-retries", 0, 1000000, NULL,
 	"failures in a row that make it unhealthy, 3 by default"),
     TIME(health_start_interval, "health-start-interval",

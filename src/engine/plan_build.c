@@ -445,6 +445,7 @@ static void caisson(struct build *b)
 	c->labels = i->labels;
 	c->restart = b->q->restart;
 	c->health = b->health;
+	c->unhealthy = b->q->health_on_failure;
 	c->state_dir = arena_printf(b->a, "%s/instances/%s", b->in->root, i->id);
 	c->run_dir = arena_printf(b->a, "%s/instances/%s", b->in->run_root, i->id);
 	c->rootfs = *b->in->rootfs;

@@ -284,7 +284,7 @@ int pod_join(struct session *s, struct request *q, struct arena *a, struct err *
 		q->pid_mode = other;
 	if (!q->machine && has(&pod.pod_share, "uts"))
 		q->uts_mode = other;
-	if (l.i.mounts.n) {
+	if (l.i.mounts.n && !q->pod_own_mounts) {
 		struct strs from = {0};
 
 		arena_strs_add(a, &from, l.i.id);

@@ -33,6 +33,7 @@ static const struct jbind_field fields[] = {
     F(pod, JBIND_STR),
     F(pod_share, JBIND_STRS),
     F(pod_bare, JBIND_BOOL),
+    F(pod_own_mounts, JBIND_BOOL),
     F(machine, JBIND_STR),
     F(machine_share, JBIND_STRS),
     F(args, JBIND_STRS),
@@ -112,6 +113,7 @@ static const struct jbind_field fields[] = {
     F(log_opts, JBIND_STRS),
     F(health_cmd, JBIND_STR),
     F(health_test, JBIND_STRS),
+    F(health_on_failure, JBIND_STR),
     F(no_healthcheck, JBIND_BOOL),
     F(health_interval_ns, JBIND_INT),
     F(health_timeout_ns, JBIND_INT),
@@ -361,6 +363,18 @@ static int check_userns(const struct request *q, struct err *e)
 	return 0;
 }
 
+static int check_unhealthy(const char *action, struct err *e)
+{
+	if (!action || streq(action, "kill") || streq(action, "stop") || streq(action, "none"))
+		return 0;
+	return streq(action, "restart")
+		   ? err_set(e, ERR_UNSUPPORTED,
+			     "--health-on-failure restart is not possible: say kill, and --restart "
+			     "always")
+		   : err_set(e, ERR_USAGE, "--health-on-failure is none, kill or stop, not '%.40s'",
+			     action);
+}
+
 static int check_log(const struct request *q, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
@@ -391,8 +405,10 @@ int request_check(const struct request *q, struct err *e)
 		return err_set(e, ERR_USAGE, "--vm-template is for --isolation vm");
 	if ((r = check_log(q, e)) < 0)
 		return r;
+	if ((r = check_unhealthy(q->health_on_failure, e)) < 0)
+		return r;
 	if (q->no_healthcheck &&
-	    (q->health_cmd || q->health_interval_ns || q->health_timeout_ns ||
+	    (q->health_cmd || q->health_on_failure || q->health_interval_ns || q->health_timeout_ns ||
 	     q->health_start_period_ns || q->health_start_interval_ns || q->health_retries))
 		return err_set(e, ERR_USAGE,
 			       "conflicting options: --no-healthcheck and --health-*");

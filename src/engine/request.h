@@ -27,6 +27,7 @@ struct request {
 	struct strs machine_share; /* of a pod's member in it: what it shares with the machine */
 	const char *machine;	   /* name or id of the VM in which it runs as a container */
 	bool pod_bare;		   /* of a pod: a record only, nothing of it runs */
+	bool pod_own_mounts; /* of a member: the pod's mounts are for those that ask for them */
 
 	struct strs args, env; /* env: KEY=VALUE, complete */
 	struct strs entrypoint;
@@ -85,6 +86,7 @@ struct request {
 	struct strs log_opts;		 /* KEY=VALUE */
 	const char *health_cmd;		 /* for a shell; NULL: the image's */
 	struct strs health_test;	 /* as an image says it ("CMD", ...), in its place */
+	const char *health_on_failure;	 /* "kill", "stop"; NULL: nothing */
 	bool no_healthcheck;
 	int64_t health_interval_ns, health_timeout_ns, health_start_period_ns,
 	    health_start_interval_ns, health_retries; /* 0: not said */

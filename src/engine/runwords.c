@@ -90,6 +90,7 @@ static const struct word {
     W(log_driver, "log-driver", STR),
     W(log_opts, "log-opt", LIST),
     W(health_cmd, "health-cmd", STR),
+    W(health_on_failure, "health-on-failure", STR),
     W(no_healthcheck, "no-healthcheck", FLAG),
     W(health_interval_ns, "health-interval", TIME),
     W(health_timeout_ns, "health-timeout", TIME),
@@ -174,8 +175,8 @@ int runwords_make(const struct request *request, struct arena *a, struct strs *o
 
 	plug(&copy);
 	/* Its namespaces are others', by id. */
-	if (q->pod || q->uts_mode || q->pod_share.n || q->pod_bare || q->machine ||
-	    q->machine_share.n)
+	if (q->pod || q->uts_mode || q->pod_share.n || q->pod_bare || q->pod_own_mounts ||
+	    q->machine || q->machine_share.n)
 		return err_set(e, ERR_UNSUPPORTED,
 			       "what is in a pod or a machine, or is a pod, is not made anew");
 	if (q->entrypoint.n > 1)

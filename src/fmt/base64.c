@@ -15,7 +15,7 @@ static int digit(char c)
 	return p ? (int)(p - table) : -1;
 }
 
-const char *base64_decode(const char *s, struct arena *a)
+const char *base64_bytes(const char *s, struct arena *a, size_t *out_len)
 {
 	size_t len = strlen(s), n = 0, pad = 0;
 	char *out = arena_alloc(a, len / 4 * 3 + 1);
@@ -39,7 +39,16 @@ const char *base64_decode(const char *s, struct arena *a)
 	}
 	n -= pad;
 	out[n] = '\0';
-	return strlen(out) == n ? out : NULL;
+	*out_len = n;
+	return out;
+}
+
+const char *base64_decode(const char *s, struct arena *a)
+{
+	size_t n = 0;
+	const char *out = base64_bytes(s, a, &n);
+
+	return out && strlen(out) == n ? out : NULL;
 }
 
 void base64_print(struct buf *out, const void *data, size_t n)

@@ -361,6 +361,59 @@ int jbind_parse(const struct jbind *t, const char *text, size_t len, void *out, 
 	return r < 0 ? r : jbind_read(t, j, out, a, what, e);
 }
 
+/* ---- what a table does not know ---- */
+
+struct unknown {
+	const struct jbind *t;
+	const struct where *w;
+	void (*fn)(const char *path, void *arg);
+	void *arg;
+};
+
+static void look_inside(const struct unknown *up, const struct jbind_field *f, const struct json *j,
+			const struct where *w);
+
+static int look_at(const char *key, struct json *value, void *arg)
+{
+	const struct unknown *u = arg;
+	struct where at = {.up = u->w, .key = key};
+	auto_buf struct buf path = BUF_INIT(1024);
+
+	for (const struct jbind_field *f = u->t->fields; f->key; f++)
+		if (streq(f->key, key)) {
+			look_inside(u, f, value, &at);
+			return 0;
+		}
+	path_print(&at, &path);
+	u->fn(path.p, u->arg);
+	return 0;
+}
+
+static void look_inside(const struct unknown *up, const struct jbind_field *f, const struct json *j,
+			const struct where *w)
+{
+	struct unknown u = {.t = f->sub, .w = w, .fn = up->fn, .arg = up->arg};
+
+	if ((f->type == JBIND_OBJ || f->type == JBIND_PTR) && json_is_object(j))
+		json_each(j, look_at, &u);
+	for (size_t i = 0; f->type == JBIND_LIST && i < json_length(j) && json_is_array(j); i++) {
+		struct where at = {.up = w, .index = i};
+
+		u.w = &at;
+		if (json_is_object(json_at(j, i)))
+			json_each(json_at(j, i), look_at, &u);
+	}
+}
+
+void jbind_unknown(const struct jbind *t, const struct json *j,
+		   void (*fn)(const char *path, void *arg), void *arg)
+{
+	struct unknown u = {.t = t, .fn = fn, .arg = arg};
+
+	if (json_is_object(j))
+		json_each(j, look_at, &u);
+}
+
 static bool is_empty(const struct jbind_field *f, const void *p)
 {
 	switch ((enum jbind_type)f->type) {

@@ -94,6 +94,11 @@ int jbind_read(const struct jbind *t, const struct json *j, void *out, struct ar
 int jbind_parse(const struct jbind *t, const char *text, size_t len, void *out, struct arena *a,
 		const char *what, struct err *e);
 
+/* Call fn with the path ("spec.containers[0].lifecycle") of each member that the table, or one that
+ * it names, does not know.  What is not of the table's shape is passed over. */
+void jbind_unknown(const struct jbind *t, const struct json *j,
+		   void (*fn)(const char *path, void *arg), void *arg);
+
 /* Compact JSON object. */
 void jbind_write(const struct jbind *t, const void *in, struct buf *out);
 

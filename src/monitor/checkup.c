@@ -2,6 +2,7 @@
 #include "monitor/checkup.h"
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/str.h"
 #include "base/err.h"
 #include "fmt/timestamp.h"
 #include "monitor/server.h"
@@ -55,6 +56,10 @@ void checkup_init(struct checkup *c, struct server *s, const struct plan *p)
 	for (size_t i = 0; i < h->test.n; i++)
 		arena_strs_add(&c->arena, &c->config.test, arena_dup(&c->arena, h->test.v[i]));
 	health_defaults(&c->config);
+	if (p->caisson->unhealthy)
+		c->unhealthy = streq(p->caisson->unhealthy, "kill")   ? CHECKUP_KILL
+			       : streq(p->caisson->unhealthy, "stop") ? CHECKUP_STOP
+								      : CHECKUP_LEAVE;
 }
 
 /* ---- health.json ---- */
@@ -112,6 +117,21 @@ static void become(struct checkup *c, enum health_status status)
 	teller_event(&c->server->teller, action, NULL, NULL);
 }
 
+/* Its end comes later, by the loop. */
+static void unhealthy(struct checkup *c)
+{
+	struct server *s = c->server;
+	bool news = c->status != HEALTH_UNHEALTHY;
+
+	become(c, HEALTH_UNHEALTHY);
+	if (news && c->unhealthy == CHECKUP_KILL)
+		s->ops->kill(s, NULL);
+	if (news && c->unhealthy == CHECKUP_STOP) {
+		s->stop_asked = true;
+		server_stop(s, s->stop_number, s->stop_timeout_ms, NULL);
+	}
+}
+
 static void judge(struct checkup *c, int64_t code)
 {
 	if (code == 0) {
@@ -120,7 +140,7 @@ static void judge(struct checkup *c, int64_t code)
 	} else if (!in_start_period(c)) {
 		c->streak++;
 		if (c->streak >= c->config.retries)
-			become(c, HEALTH_UNHEALTHY);
+			unhealthy(c);
 	}
 }
 

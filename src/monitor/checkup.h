@@ -31,6 +31,7 @@ struct checkup {
 	struct server *server;
 	struct arena arena;
 	struct health config; /* .test.n == 0: there is none */
+	enum { CHECKUP_LEAVE, CHECKUP_KILL, CHECKUP_STOP } unhealthy;
 	struct watch timer, limit;
 	struct proc *probe; /* the one that runs */
 	char *output;	    /* of it, heap */

@@ -374,6 +374,7 @@ struct plan_caisson {
 	struct strs labels;    /* KEY=VALUE, likewise */
 	bool default_pids;     /* nobody asked for the pids limit: none where none can be set */
 	struct health *health; /* NULL: none */
+	const char *unhealthy; /* then: "kill", "stop"; NULL: nothing is done */
 	struct logconf log;
 	const char *restart;		   /* as of policy_parse() */
 	int64_t restarts, restart_wait_ms; /* how often it was, and the wait before this run */
