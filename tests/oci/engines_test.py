@@ -5,7 +5,7 @@ One list of behaviours for all three; an engine is a class that knows the words 
 """
 import concurrent.futures, hashlib, io, json, os, pathlib, re, shutil, signal, subprocess, tarfile
 
-from caisson_test import BUILD, NEEDS, Failed, Tty, check, main, same, test, wait_for, which
+from caisson_test import BUILD, NEEDS, TOP, Failed, Tty, check, main, same, test, wait_for, which
 
 RUNTIME = BUILD / "caisson-oci"
 IMAGE = "docker.io/library/tiny:latest"
@@ -322,6 +322,19 @@ def all_of(cls, env, behaviours=BEHAVIOURS):
 @test(needs="root,containerd", timeout=300)
 def under_containerd(env):
     all_of(Containerd, env)
+
+
+@test(needs="root,containerd")
+def containerd_takes_the_runtime_class_of_the_documentation(env):
+    text = (TOP / "docs/containerd.md").read_text()
+    f = env.tmp / "config.toml"
+    f.write_text(re.search(r"```toml\n(.*?)```", text, re.S)[1])
+    dump = good(["containerd", "--config", f, "config", "dump"])
+    section = re.search(r'runtimes\.caisson\]\n(.*?)runtimes\.caisson\.options\]\n\s*(\S[^\n]*)', dump, re.S)
+    check(section, "no runtime 'caisson' in what containerd understood")
+    for words in ('pod_annotations = ["io.caisson.isolation"]', 'runtime_type = "io.containerd.runc.v2"'):
+        check(words in section[1], f"containerd did not take {words}")
+    same(section[2], 'BinaryName = "/usr/local/bin/caisson-oci"')
 
 
 @test(needs="root,podman", timeout=300)
