@@ -232,7 +232,9 @@ def watches(p=None):
         d = f"/proc/{pid}"
         try:
             watch = any("inotify" in os.readlink(f"{d}/fd/{n}") for n in os.listdir(f"{d}/fd"))
-            return watch and "poll" in pathlib.Path(f"{d}/wchan").read_text()
+            sleeps = pathlib.Path(f"{d}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+            # Some kernels do not say where.
+            return watch and sleeps and re.search("poll|^0?$", pathlib.Path(f"{d}/wchan").read_text())
         except OSError:
             return False
 
