@@ -111,7 +111,9 @@ int layer_stage(struct stage *st, const char *diff_id, enum layer_form form, str
 		return err_sys(e, "cannot write to the store");
 	if (form == LAYER_EROFS)
 		fd = openat(stage_fd(st), n.s, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	else if (mkdirat(stage_fd(st), n.s, 0755) < 0 && errno != EEXIST)
+	else if ((fd = path_remove(stage_fd(st), n.s)) < 0) /* of an attempt that failed */
+		errno = -fd;
+	else if (mkdirat(stage_fd(st), n.s, 0755) < 0)
 		fd = -1;
 	else
 		fd = openat(stage_fd(st), n.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -120,8 +122,14 @@ int layer_stage(struct stage *st, const char *diff_id, enum layer_form form, str
 
 int layer_identify(struct stage *st, const char *diff_id, enum layer_form form, struct err *e)
 {
-	if (renameat(stage_fd(st), staged_name(NULL, (int)form).s, stage_fd(st),
-		     staged_name(diff_id, (int)form).s) < 0)
+	/* The same layer may have been made in this stage before, and stayed here because the store
+	 * had it; a file would be replaced, a directory is not. */
+	int r =
+	    form == LAYER_DIR ? path_remove(stage_fd(st), staged_name(diff_id, (int)form).s) : 0;
+
+	errno = -r;
+	if (r < 0 || renameat(stage_fd(st), staged_name(NULL, (int)form).s, stage_fd(st),
+			      staged_name(diff_id, (int)form).s) < 0)
 		return err_sys(e, "layer %.19s", diff_id);
 	return 0;
 }
