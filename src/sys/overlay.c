@@ -7,9 +7,11 @@
 #include "sys/mountfd.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 static void words(struct arena *a, struct strs *out, const char *list)
 {
@@ -57,6 +59,44 @@ static int stack_open(struct stack *s, const struct overlay_spec *o, struct err 
 	if (ret == 0 && o->upper)
 		ret = stack_add(s, o->upper, "writable layer", e);
 	return ret < 0 || !o->upper ? ret : stack_add(s, o->work, "work directory", e);
+}
+
+/* Where EINVAL means the file system of the upper directory: another overlay is never taken, one
+ * that looks names up again only with whiteouts by rename, xattrs and d_type (since Linux 5.7;
+ * before, not at all), which of these few have. */
+static const char *never_upper(int fd)
+{
+	static const struct {
+		unsigned long magic;
+		const char *name;
+	} known[] = {
+	    {OVERLAYFS_SUPER_MAGIC, "overlay"}, {NFS_SUPER_MAGIC, "NFS"},
+	    {FUSE_SUPER_MAGIC, "FUSE"},		{V9FS_MAGIC, "9p"},
+	    {CIFS_SUPER_MAGIC, "SMB"},		{SMB2_SUPER_MAGIC, "SMB"},
+	};
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return NULL;
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if ((unsigned long)fs.f_type == known[i].magic)
+			return known[i].name;
+	return NULL;
+}
+
+/* The kernel's own reason goes to its log, which an ordinary user may not read. */
+static int refused(const struct overlay_spec *o, const struct stack *s, struct err *e)
+{
+	int saved = errno;
+	const char *name = saved == EINVAL && o->upper ? never_upper(s->fd[o->lower->n]) : NULL;
+
+	if (name)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "'%s': the kernel's overlay takes no writable layer on this file "
+			       "system (%s)",
+			       o->upper, name);
+	errno = saved;
+	return err_sys(e, "overlay of %zu layers", o->lower->n);
 }
 
 /* One value per layer: "lowerdir+". */
@@ -109,7 +149,7 @@ int overlay_one_string(const struct overlay_spec *o, struct err *e)
 		return err_sys(e, "place for the overlay");
 	if (mkdirat(place, "m", 0700) < 0 || fchdir(place) < 0 ||
 	    mount("overlay", "m", "overlay", 0, opts.p) < 0)
-		return err_sys(e, "overlay of %zu layers", n);
+		return refused(o, &s, e);
 	at = mountfd_clone(AT_FDCWD, "m", false);
 	if (at < 0) {
 		errno = -at;

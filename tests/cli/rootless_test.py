@@ -243,6 +243,28 @@ def without_ranges_there_is_one_id_and_info_says_so(env):
 
 
 @test(needs="rootless")
+def a_file_system_that_can_hold_no_writable_layer_is_named(env):
+    """Here an overlay, as in a container; the layers themselves may lie there, and a root in memory needs no more."""
+    d = env.tmp / "over"
+    for name in ("lower", "upper", "work", "at"):
+        (d / name).mkdir(parents=True)
+    with as_root():
+        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", f"lowerdir={d}/lower,upperdir={d}/upper,workdir={d}/work", d / "at"], check=True)
+
+    def one(*args):
+        return subprocess.run([env.binary, "--root", d / "at/root", "--run-root", d / "run", *args], capture_output=True, text=True, env=env.os_env, stdin=subprocess.DEVNULL)
+    try:
+        r = one("run", "--name", "no", "--network", "none", T, "true")
+        same(r.returncode, 125, "exit code")
+        check(f"{d}/at/root/instances/" in r.stderr and "takes no writable layer on this file system (overlay)" in r.stderr, r.stderr)
+        r = one("run", "--rm", "--read-only", "--network", "none", T, "echo", "reads")
+        same((r.returncode, r.stdout, r.stderr), (0, "reads\n", ""), "run --read-only")
+    finally:
+        with as_root():
+            subprocess.run(["umount", "-l", d / "at"], check=True)
+
+
+@test(needs="rootless")
 def a_run_root_that_others_may_write_is_refused(env):
     d = env.tmp / "open"
     d.mkdir()
