@@ -28,7 +28,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+#define END_TRIES 12000 /* a minute */
 
 /* The cgroup of an instance whose monitor did not live to remove it.  The runtime is not ours to
  * call (layers.txt): its program does it. */
@@ -225,12 +228,29 @@ static int check_pod(struct session *s, const struct instance *i, unsigned int f
 	return r;
 }
 
-int remove_instance(struct session *s, const struct instance *i, unsigned int flags, struct err *e)
+/* Its end may come meanwhile, and one that only just started hears nobody yet: asked until it has
+ * heard, waited for until it is gone. */
+static int end_now(struct session *s, const char *id, struct err *e)
 {
 	struct control_stop now = {.signal = SIGKILL, .discard = true};
+	int run = store_run_fd(s->store);
+
+	for (int n = 0; instance_alive(run, id); n++) {
+		struct err ignored = ERR_INIT;
+
+		if (n == END_TRIES)
+			return err_set(e, ERR_TIMEOUT, "instance %.12s does not end", id);
+		if (conn_stop(s, id, &now, &ignored) >= 0)
+			break;
+		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+	}
+	return instance_run_wait(run, id, e);
+}
+
+int remove_instance(struct session *s, const struct instance *i, unsigned int flags, struct err *e)
+{
 	struct store *store;
 	auto_fd int lock = -1;
-	struct err gone = ERR_INIT;
 	int r = session_store(s, &store, e);
 
 	if (r < 0)
@@ -253,9 +273,7 @@ int remove_instance(struct session *s, const struct instance *i, unsigned int fl
 				       "cannot remove instance '%s': it is running; stop it before "
 				       "removing, or use --force",
 				       i->name);
-		/* Its end may have come meanwhile; the wait below is what counts. */
-		conn_stop(s, i->id, &now, &gone);
-		r = instance_run_wait(store_run_fd(store), i->id, e);
+		r = end_now(s, i->id, e);
 		if (r < 0)
 			return r;
 	}

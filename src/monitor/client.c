@@ -349,6 +349,12 @@ static int on_stop(struct client *c, const struct wire_frame *f, struct err *e)
 		return r;
 	if (q.signal < 1 || q.signal > 64)
 		return err_set(e, ERR_USAGE, "malformed signal");
+	if (!s->started && q.discard) {
+		/* It is to go while its machine still boots: the answer is the connection's end. */
+		s->stop_asked = true;
+		s->loop.stop = true;
+		return 0;
+	}
 	if (!s->started)
 		return err_set(e, ERR_CONFLICT, "the instance is not running");
 	s->stop_asked = true;

@@ -281,6 +281,16 @@ def ps_shows_what_runs_and_with_a_what_ended(env):
 
 
 @case
+def what_only_just_starts_is_removed_by_force(env):
+    name = name_of(env, "starts")
+    p = env.start("run", "--name", name, T, "sleep", "1000")
+    wait_for(lambda: env.run("inspect", name).code == 0, what="its record")
+    env.run("rm", "-f", name).ok()
+    check(p.finish().code in (125, 137), "exit code of run")
+    check(env.run("inspect", name).code == 1, "it is still there")
+
+
+@case
 def names_are_unique(env):
     name = detached(env, "name", "sleep", "100")
     env.run("run", "--rm", "--name", name, T, "true").error(125, name)
