@@ -2,7 +2,7 @@
 # timeout: 300
 """push to the distribution's docker-registry, with skopeo as witness, and to registries that refuse, wander and lie:
 the digest there is the digest here, or there is one clear error in bounded time, and credentials stay at home."""
-import hashlib, http.server, json, os, re, subprocess, threading, time, urllib.parse
+import hashlib, http.server, itertools, json, os, re, subprocess, threading, time, urllib.parse
 
 from caisson_test import Failed, check, main, same, test
 from oci_image import Layout, busybox_layer, digest, registry, tar
@@ -117,6 +117,7 @@ class Registry(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.port, self.lock = self.server_address[1], threading.Lock()
         self.seen, self.count, self.blobs, self.sessions, self.manifests = [], {}, {}, {}, {}
+        self.numbers = itertools.count()
         self.realm, self.want_password, self.other_port = None, False, None
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -135,7 +136,7 @@ class Registry(http.server.ThreadingHTTPServer):
             return h.reply(200 if ref in self.blobs else 404)
         with self.lock:
             if h.command == "POST":
-                ref = str(len(self.sessions))
+                ref = str(next(self.numbers))      # never one of a session that has ended
                 self.sessions[ref] = b""
                 return h.reply(202, [("Location", f"/v2/{repo}/blobs/up-{ref}?state=x")])
             sid = ref[3:]
