@@ -470,9 +470,7 @@ int network_ctl_remove(struct session *s, const struct network *n, struct err *e
 
 int network_ctl_fix(struct session *s, struct request *q, struct arena *a, struct err *e)
 {
-	const char *internal = NULL;
 	struct attach_endpoint *v;
-	bool leads_out = false;
 	size_t n;
 	int r = netspec_all(q, a, &v, &n, e);
 
@@ -480,16 +478,12 @@ int network_ctl_fix(struct session *s, struct request *q, struct arena *a, struc
 		struct network net;
 
 		if (streq(v[i].network, NETWORK_DEFAULT) || streq(v[i].network, "host") ||
-		    streq(v[i].network, "none") || join_other(v[i].network)) {
-			leads_out = true;
+		    streq(v[i].network, "none") || join_other(v[i].network))
 			continue;
-		}
 		r = network_ctl_find(s, v[i].network, a, &net, e);
 		if (r < 0)
 			return r;
 		v[i].network = net.name;
-		leads_out |= !net.internal;
-		internal = net.internal ? net.name : internal;
 		for (size_t k = 0; k < i; k++)
 			if (streq(v[i].network, v[k].network))
 				return err_set(e, ERR_USAGE, "--network '%s' is said twice",
@@ -497,9 +491,6 @@ int network_ctl_fix(struct session *s, struct request *q, struct arena *a, struc
 	}
 	if (r < 0)
 		return r;
-	if (!leads_out && internal && (q->publish.n || q->publish_all))
-		return err_set(e, ERR_USAGE, "network '%s' is internal: no port of it is published",
-			       internal);
 	if (!q->unplugged && (q->network || q->networks.n))
 		netspec_set(q, v, n, a);
 	return 0;

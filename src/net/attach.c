@@ -152,7 +152,7 @@ struct work {
 	size_t main; /* the first that is not internal; n: none */
 };
 
-static int networks(struct work *k, size_t n_ports, struct err *e)
+static int networks(struct work *k, struct err *e)
 {
 	int r = 0;
 
@@ -166,9 +166,6 @@ static int networks(struct work *k, size_t n_ports, struct err *e)
 		if (r == 0 && !k->v[i].net.internal && k->main == k->n)
 			k->main = i;
 	}
-	if (r == 0 && n_ports && k->main == k->n)
-		r = err_set(e, ERR_USAGE, "network '%s' is internal: no port of it is published",
-			    k->v[0].net.name);
 	return r;
 }
 
@@ -180,7 +177,7 @@ static int locked_part(struct work *k, size_t n_ports, int *fds, size_t *n_fds, 
 
 	if (lock < 0)
 		return lock;
-	r = networks(k, n_ports, e);
+	r = networks(k, e);
 	if (r == 0)
 		r = way_out(w, e);
 	if (r == 0)

@@ -14,6 +14,7 @@ services:
     command: ["sh", "-c", "[ -e /data/row ] || echo first > /data/row; echo db is ready; exec httpd -f -p 5432 -h /data"]
     volumes: ["rows:/data"]
     networks: {back: {aliases: [database]}}
+    ports: ["127.0.0.1:8081:5432"]
     healthcheck: {test: ["CMD", "wget", "-qO-", "http://127.0.0.1:5432/row"], interval: 1s, retries: 30}
   web:
     image: caisson/tiny
@@ -37,7 +38,7 @@ services:
     stop_grace_period: 1s
 networks:
   front: {}
-  back: {}
+  back: {internal: true}
 volumes:
   rows: {}
 """
@@ -55,6 +56,12 @@ class Compose:
         if r.returncode != code:
             check(False, f"docker-compose {args}: {r.returncode}, want {code}: {r.stdout} {r.stderr}")
         return r.stdout + r.stderr
+
+
+def published(s, service):
+    d = s.json("GET", f"/containers/project_{service}_1/json")
+    check(d["HostConfig"]["PortBindings"], "it does not say what it was made with")
+    return [f"{b['HostIp']}:{b['HostPort']}" for v in d["NetworkSettings"]["Ports"].values() for b in v or []]
 
 
 def page():
@@ -76,6 +83,9 @@ def a_project(env):
         wait_for(lambda: page() == "first", 30, "the page, by way of the database")
         d = s.json("GET", "/containers/project_web_1/json")
         same(sorted(d["NetworkSettings"]["Networks"]), ["project_back", "project_front"], "networks of web")
+        # back is internal: web's port is published by way of front, db's is not, which is no error.
+        same(published(s, "web"), ["127.0.0.1:8080"], "what is published of web")
+        same(published(s, "db"), [], "what is published of db")
         c("exec", "-T", "db", "sh", "-c", "echo second > /data/row")
         same(page(), "second", "the page after a change")
         c("up", "-d", "--scale", "worker=3")
@@ -87,6 +97,9 @@ def a_project(env):
         wait_for(lambda: page() == "second", 30, "the page after a restart: the volume kept it")
         c("up", "-d", "--scale", "worker=1")
         same(running(), ["/project_db_1", "/project_web_1", "/project_worker_1"], "what runs, scaled down")
+        s.json("POST", "/networks/project_front/connect", {"Container": "project_db_1"})
+        s.json("POST", "/containers/project_db_1/restart?t=1", want=204)
+        same(published(s, "db"), ["127.0.0.1:8081"], "what is published of db, on a network that leads out")
         c("down", "-t", "1")
         same(s.json("GET", "/containers/json?all=1"), [], "instances after down")
         same([v["Name"] for v in s.json("GET", "/volumes")["Volumes"]], ["project_rows"], "volumes after down")
