@@ -100,6 +100,7 @@ int apiexec_create(struct apicall *c, struct err *e)
 	auto_buf struct buf body = BUF_INIT(APICALL_BODY_MAX), b = BUF_INIT(4096);
 	auto_fd int dir = apistream_dir(c->s, e);
 	unsigned char random[ID_LEN / 2];
+	struct apistream unused;
 	struct apibody_exec x;
 	char id[ID_LEN + 1];
 	struct lookup l;
@@ -113,8 +114,9 @@ int apiexec_create(struct apicall *c, struct err *e)
 		return r;
 	if (l.state.status != INSTANCE_RUNNING)
 		return err_set(e, ERR_CONFLICT, "container %s is not running", l.i.name);
-	if (x.detach_keys && *x.detach_keys)
-		return err_set(e, ERR_UNSUPPORTED, "DetachKeys is not there yet");
+	r = apistream_keys(&unused, x.detach_keys, e);
+	if (r < 0)
+		return r;
 	if (getrandom(random, sizeof(random), 0) != sizeof(random))
 		return err_sys(e, "getrandom");
 	for (size_t i = 0; i < sizeof(random); i++)
@@ -163,6 +165,7 @@ static int follow(struct apicall *c, int dir, struct apibody_exec *x, struct con
 			      .out = x->out,
 			      .err = x->err,
 			      .raw = x->tty,
+			      .stay = true,
 			      .reply = -1};
 	struct err why = ERR_INIT;
 	char name[96];
@@ -171,7 +174,9 @@ static int follow(struct apicall *c, int dir, struct apibody_exec *x, struct con
 	file_of(c->id, ".size", name);
 	unlinkat(dir, name, 0);
 	sizes = p.sizes = sock_listen(dir, name, 0600);
-	r = apistream_hijack(c->x, &p, e);
+	r = apistream_keys(&p, x->detach_keys, e);
+	if (r == 0)
+		r = apistream_hijack(c->x, &p, e);
 	if (r == 0)
 		r = apistream_pump(&p, &why);
 	unlinkat(dir, name, 0);
@@ -252,7 +257,7 @@ int apiexec_inspect(struct apicall *c, struct err *e)
 	members_yes(&w, "OpenStderr", x.err);
 	members_yes(&w, "CanRemove", false);
 	members_str(&w, "ContainerID", x.container);
-	members_str(&w, "DetachKeys", "");
+	members_str(&w, "DetachKeys", x.detach_keys);
 	members_num(&w, "Pid", x.pid);
 	buf_puts(&b, "}\n");
 	return apicall_json(c, 200, &b, e);

@@ -40,7 +40,7 @@ const struct apiroute apiroute_table[] = {
     {POST, C "/rename", "name", apicontainer_rename, "rename"},
     {POST, C "/resize", "h w", apicontainer_resize, "size of its terminal"},
     {DEL, C, "v force link", apicontainer_remove, "remove"},
-    {POST, C "/attach", ATTACH, apistream_attach, "its stdio on this connection"},
+    {POST, C "/attach", ATTACH " detachKeys", apistream_attach, "its stdio on this connection"},
     {GET, C "/logs", LOGS, apistream_logs, "what it wrote"},
     {GET, C "/changes", "", apifile_changes, "what it changed of its image"},
     {GET, C "/export", "", apifile_export, "all its files as an archive"},

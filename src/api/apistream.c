@@ -54,6 +54,11 @@ int apistream_dir(struct session *s, struct err *e)
 	return fd < 0 ? err_sys(e, "%s", path) : fd;
 }
 
+int apistream_keys(struct apistream *p, const char *said, struct err *e)
+{
+	return detachkeys_parse(said && *said ? said : DETACHKEYS_DEFAULT, &p->keys, e);
+}
+
 int apistream_hijack(struct exchange *x, struct apistream *p, struct err *e)
 {
 	struct exchange_early early = {0};
@@ -96,7 +101,7 @@ static void output(struct apistream *p, const struct wire_frame *f)
 	unsigned char h[FRAME];
 	bool err = f->type == WIRE_STDERR;
 
-	if (!f->len || !(err ? p->err : p->out))
+	if (!f->len || p->client < 0 || !(err ? p->err : p->out))
 		return;
 	if (!p->head_taken)
 		await_head(p);
@@ -155,11 +160,21 @@ static int on_conn(struct apistream *p, struct err *e)
 	return r;
 }
 
+/* A terminal does not end with who types: docker's client leaves by its keys in this way, too. */
+static int end_of_stdin(struct apistream *p, struct err *e)
+{
+	bool tell = p->in && p->in_open && !p->raw;
+
+	p->in_open = false;
+	return tell ? conn_send(p->conn, WIRE_STDIN, p->stream, NULL, 0, e) : 0;
+}
+
 static int on_client(struct apistream *p, struct err *e)
 {
-	char data[CHUNK];
+	char data[CHUNK], kept[CHUNK + DETACHKEYS_MAX];
 	const char *from = data;
-	size_t room = p->window < CHUNK ? p->window : CHUNK;
+	/* Keys that were kept back may have to be passed on with it. */
+	size_t room = (p->window < CHUNK ? p->window : CHUNK) - p->keys.at, len;
 	ssize_t n;
 
 	if (p->early_len) {
@@ -173,14 +188,20 @@ static int on_client(struct apistream *p, struct err *e)
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return 0;
 	if (n <= 0) {
-		p->in_open = false;
-		return p->in ? conn_send(p->conn, WIRE_STDIN, p->stream, NULL, 0, e) : 0;
+		return end_of_stdin(p, e);
 	}
 	/* Nobody asked for stdin: what comes is dropped, as docker does. */
 	if (!p->in)
 		return 0;
-	p->window -= (size_t)n;
-	return conn_send(p->conn, WIRE_STDIN, p->stream, from, (size_t)n, e);
+	len = (size_t)n;
+	if (p->raw) {
+		p->gone = detachkeys_scan(&p->keys, from, len, kept, &len);
+		from = kept;
+	}
+	if (!len)
+		return 0;
+	p->window -= len;
+	return conn_send(p->conn, WIRE_STDIN, p->stream, from, len, e);
 }
 
 static int on_size(struct apistream *p, struct err *e)
@@ -200,7 +221,7 @@ static int on_size(struct apistream *p, struct err *e)
 static int turn(struct apistream *p, struct err *e)
 {
 	/* Until it runs nothing is read: stdin has nowhere to go. */
-	bool in = p->in_open && p->window && !p->started;
+	bool in = p->in_open && p->window > p->keys.at && !p->started;
 	struct pollfd fds[] = {{.fd = p->conn->fd, .events = POLLIN},
 			       {.fd = p->client, .events = in ? POLLIN : 0},
 			       {.fd = p->sizes, .events = POLLIN}};
@@ -220,14 +241,26 @@ static int turn(struct apistream *p, struct err *e)
 	return r;
 }
 
+static int let_go(struct apistream *p, struct err *e)
+{
+	shutdown(p->client, SHUT_RDWR);
+	p->client = -1;
+	p->gone = false;
+	p->early_len = 0;
+	return end_of_stdin(p, e);
+}
+
 int apistream_pump(struct apistream *p, struct err *e)
 {
 	int r = 0;
 
 	p->in_open = true;
 	p->window = CONTROL_STDIN_WINDOW;
-	while (r == 0 && !p->exited && !p->gone)
+	while (r == 0 && !p->exited && !p->gone) {
 		r = turn(p, e);
+		if (r == 0 && p->gone && p->stay)
+			r = let_go(p, e);
+	}
 	if (r < 0)
 		tell_started(p, e);
 	return r < 0 ? r : p->exited;
@@ -334,6 +367,8 @@ int apistream_attach(struct apicall *c, struct err *e)
 	struct lookup l;
 	int r = apicall_instance(c, &l, e);
 
+	if (r == 0)
+		r = apistream_keys(&p, apicall_query(c, "detachKeys"), e);
 	if (r < 0)
 		return r;
 	if (!apicall_yes(c, "stream") || apicall_yes(c, "logs"))

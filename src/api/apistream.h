@@ -11,6 +11,7 @@
 #define API_APISTREAM_H
 
 #include "engine/conn.h"
+#include "engine/detachkeys.h"
 
 #include <stdbool.h>
 
@@ -23,6 +24,8 @@ struct apistream {
 	struct conn *conn;
 	uint32_t stream;
 	bool in, out, err, raw; /* raw: a terminal, one stream without frames */
+	bool stay; /* go on until the process ends when the client has gone, for its code */
+	struct detachkeys keys; /* in what a terminal's client types; they end its stream */
 	int client;		/* borrowed */
 	const char *early;	/* what came with the request */
 	size_t early_len;
@@ -39,7 +42,8 @@ struct apistream {
 	int status;
 };
 
-/* Until the process ends (1, .status as wait(2) gives it) or the client has gone (0). */
+/* Until the process ends (1, .status as wait(2) gives it) or the client has gone or detached (0).
+ */
 int apistream_pump(struct apistream *p, struct err *e);
 
 /* Start, through whoever waits attached. */
@@ -48,6 +52,8 @@ int apistream_start(struct session *s, const struct instance *i, struct err *e);
 /* The directory of sockets and execs below the run root. */
 int apistream_dir(struct session *s, struct err *e);
 void apistream_size(unsigned char out[4], unsigned int rows, unsigned int columns);
+/* NULL, "": docker's own.  ERR_USAGE. */
+int apistream_keys(struct apistream *p, const char *said, struct err *e);
 /* Answer a request with the connection itself. */
 int apistream_hijack(struct exchange *x, struct apistream *p, struct err *e);
 

@@ -2,12 +2,11 @@
 #include "cli/relay.h"
 #include "base/auto.h"
 #include "base/err.h"
-#include "base/str.h"
 #include "engine/conn.h"
+#include "engine/detachkeys.h"
 #include "spec/trace.h"
 #include "sys/fd.h"
 
-#include <ctype.h>
 #include <endian.h>
 #include <poll.h>
 #include <signal.h>
@@ -16,9 +15,7 @@
 #include <sys/signalfd.h>
 #include <termios.h>
 
-#define CHUNK	    (32u << 10)
-#define DETACH_MAX  16
-#define DETACH_KEYS "ctrl-p,ctrl-q"
+#define CHUNK (32u << 10)
 
 struct pump {
 	struct relay *r;
@@ -26,8 +23,7 @@ struct pump {
 	bool raw;
 	bool in_open, out_gone;
 	size_t window; /* bytes we may still send */
-	char keys[DETACH_MAX];
-	size_t key_count, key_at; /* how many of the keys were typed in a row */
+	struct detachkeys keys;
 	int status;
 	bool exited, detached;
 };
@@ -88,68 +84,13 @@ static int send_size(struct pump *p)
 	return conn_send(p->r->conn, WIRE_RESIZE, p->r->stream, b, sizeof(b), NULL);
 }
 
-/* ---- detach keys: "a", "ctrl-p" or "ctrl-[", separated by commas ---- */
-
-static int parse_key(const char *s, size_t n, char *out)
-{
-	const char *rest = str_after(s, "ctrl-");
-
-	if (n == 1) {
-		*out = *s;
-		return 0;
-	}
-	if (!rest || n != 6)
-		return -EINVAL;
-	if (isalpha((unsigned char)*rest) || (*rest && strchr("@[\\]^_", *rest))) {
-		*out = (char)(*rest & 0x1f);
-		return 0;
-	}
-	return -EINVAL;
-}
-
-static int parse_keys(struct pump *p, struct err *e)
-{
-	const char *s = p->r->detach_keys ? p->r->detach_keys : DETACH_KEYS, *all = s;
-
-	while (*s) {
-		size_t n = strcspn(s, ",");
-
-		if (p->key_count == DETACH_MAX || parse_key(s, n, &p->keys[p->key_count++]) < 0)
-			return err_set(e, ERR_USAGE,
-				       "--detach-keys wants keys such as ctrl-p,ctrl-q, not '%s'",
-				       all);
-		s += n + (s[n] == ',');
-	}
-	return 0;
-}
-
-/* Take the keys out of what was typed: *len becomes what is to be sent from out.  Keys that began
- * the sequence and were not gone on with are sent after all. */
-static bool scan_keys(struct pump *p, const char *in, size_t n, char *out, size_t *len)
-{
-	*len = 0;
-	for (size_t i = 0; i < n; i++) {
-		if (p->key_count && in[i] == p->keys[p->key_at]) {
-			if (++p->key_at == p->key_count)
-				return true;
-			continue;
-		}
-		memcpy(out + *len, p->keys, p->key_at);
-		*len += p->key_at;
-		p->key_at = p->key_count && in[i] == p->keys[0] ? 1 : 0;
-		if (!p->key_at)
-			out[(*len)++] = in[i];
-	}
-	return false;
-}
-
 /* ---- the three directions ---- */
 
 static int on_stdin(struct pump *p, struct err *e)
 {
-	char data[CHUNK], kept[CHUNK + DETACH_MAX];
+	char data[CHUNK], kept[CHUNK + DETACHKEYS_MAX];
 	size_t room = p->window < CHUNK ? p->window : CHUNK, len;
-	ssize_t n = read(STDIN_FILENO, data, room > DETACH_MAX ? room - DETACH_MAX : room);
+	ssize_t n = read(STDIN_FILENO, data, room > DETACHKEYS_MAX ? room - DETACHKEYS_MAX : room);
 	const char *from = data;
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
@@ -160,7 +101,7 @@ static int on_stdin(struct pump *p, struct err *e)
 	}
 	len = (size_t)n;
 	if (p->raw) {
-		p->detached = scan_keys(p, data, len, kept, &len);
+		p->detached = detachkeys_scan(&p->keys, data, len, kept, &len);
 		from = kept;
 	}
 	if (!len)
@@ -275,7 +216,7 @@ static int turn(struct pump *p, struct err *e)
 	struct pollfd fds[] = {
 	    {.fd = p->r->conn->fd, .events = POLLIN},
 	    {.fd = p->r->signals, .events = POLLIN},
-	    {.fd = p->in_open && p->window > DETACH_MAX ? STDIN_FILENO : -1, .events = POLLIN},
+	    {.fd = p->in_open && p->window > DETACHKEYS_MAX ? STDIN_FILENO : -1, .events = POLLIN},
 	};
 	int r = 0;
 
@@ -294,7 +235,7 @@ static int turn(struct pump *p, struct err *e)
 int relay_run(struct relay *r, int *status, struct err *e)
 {
 	struct pump p = {.r = r, .in_open = r->in, .window = CONTROL_STDIN_WINDOW};
-	int n = parse_keys(&p, e);
+	int n = detachkeys_parse(r->detach_keys ? r->detach_keys : DETACHKEYS_DEFAULT, &p.keys, e);
 
 	if (n < 0)
 		return n;

@@ -385,6 +385,94 @@ def docker_terminals(env):
         s.docker("rm", "t")
 
 
+def raw_stream(s, path, body=None):
+    """The stdio of a process by hand: the connection behind the head, and what reads from it until it says so."""
+    c = socket.socket(socket.AF_UNIX)
+    c.connect(str(s.path))
+    c.settimeout(60)
+    data = json.dumps(body).encode() if body else b""
+    c.sendall(f"POST {path} HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data)
+    got = b""
+    def until(what):
+        nonlocal got
+        while what not in got:
+            piece = c.recv(65536)
+            check(piece, f"{path} ended before {what!r}: {got!r}")
+            got += piece
+        before, _, got = got.partition(what)
+        return before + what
+    check(b" 101 " in until(b"\r\n\r\n"), "the head")
+    return c, until
+
+
+def rest_of(c):
+    data = b""
+    while piece := c.recv(65536):
+        data += piece
+    return data
+
+
+@test(needs="root")
+def detach_keys(env):
+    """The stream ends, the process does not hear of it and goes on; what only begins like the keys is typed."""
+    with Serve(env) as s:
+        i = s.made(Cmd=["sh"], Tty=True, OpenStdin=True)
+        for bad in ("ctrl-1", "ab", "a,", "ctrl-P"):
+            s.error("POST", f"/containers/{i}/attach?stream=1&stdin=1&stdout=1&detachKeys={bad}", 400, "Invalid detach keys", bad)
+        s.json("POST", f"/containers/{i}/start", want=204)
+        attach = f"/containers/{i}/attach?stream=1&stdin=1&stdout=1&stderr=1"
+        for keys, typed in (("", b"\x10\x11"), ("&detachKeys=x,DEL", b"x\x7f"), ("&detachKeys=ctrl-]", b"\x1d")):
+            c, until = raw_stream(s, attach + keys)
+            c.sendall(b"echo a$((1+1))\n")
+            until(b"a2")
+            c.sendall(typed + b"exit\n")
+            rest_of(c)
+            c.close()
+            same(s.json("GET", f"/containers/{i}/json")["State"]["Running"], True, f"runs after {keys}")
+        c, until = raw_stream(s, attach + "&detachKeys=x,y")
+        c.sendall(b"echo $((1+1))x")
+        c.sendall(b"xz\n")
+        until(b"2xxz")
+        c.close()
+        s.error("POST", f"/containers/{i}/exec", 400, "Invalid detach keys", body={"Cmd": ["sh"], "DetachKeys": "ctrl-"})
+        x = s.json("POST", f"/containers/{i}/exec", {"Cmd": ["sh", "-c", "echo here; read a; until [ -e /go ]; do sleep 0.1; done; exit 5"], "Tty": True, "AttachStdin": True, "AttachStdout": True, "DetachKeys": "q,w"}, want=201)["Id"]
+        same(s.json("GET", f"/exec/{x}/json")["DetachKeys"], "q,w", "keys of the exec")
+        c, until = raw_stream(s, f"/exec/{x}/start", {"Tty": True})
+        until(b"here")
+        c.sendall(b"\nq")
+        c.sendall(b"w")
+        rest_of(c)
+        c.close()
+        d = s.json("GET", f"/exec/{x}/json")
+        same((d["Running"], d["ExitCode"]), (True, None), "the exec after its client detached")
+        y = s.json("POST", f"/containers/{i}/exec", {"Cmd": ["touch", "/go"], "AttachStdout": True}, want=201)["Id"]
+        s.ask("POST", f"/exec/{y}/start", {})
+        same(wait_for(lambda: s.json("GET", f"/exec/{x}/json")["ExitCode"], 30, "the end of the exec"), 5, "its code")
+        s.json("DELETE", f"/containers/{i}?force=1", want=204)
+
+
+@test(needs="root,docker")
+def docker_detaches(env):
+    with Serve(env) as s:
+        t = Tty(["docker", "run", "-it", "--name", "t", "caisson/tiny", "sh"], s.dockerenv())
+        t.until("# ")
+        t.send("\x10\x11")
+        same(t.finish().code, 0, "docker run after the keys")
+        t = Tty(["docker", "attach", "--detach-keys", "ctrl-x,q", "t"], s.dockerenv())
+        t.send("echo a$((1+1))\n")
+        t.until("a2")
+        t.send("\x18q")
+        check(t.finish().code in (0, 1), "docker attach after the keys")
+        t = Tty(["docker", "exec", "-it", "--detach-keys", "ctrl-y", "t", "sh", "-c", "trap '' HUP; echo here; until [ -e /go ]; do sleep 0.1; done; echo out > /said"], s.dockerenv())
+        t.until("here")
+        t.send("\x19")
+        t.finish()
+        same(s.json("GET", "/containers/t/json")["State"]["Running"], True, "the container")
+        s.docker("exec", "t", "touch", "/go")
+        wait_for(lambda: s.docker("exec", "t", "sh", "-c", "cat /said || true")[0] == "out\n", 30, "the exec to go on")
+        s.docker("rm", "-f", "t")
+
+
 @test(needs="root,python-docker")
 def python_client(env):
     import docker
