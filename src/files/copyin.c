@@ -4,6 +4,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "fmt/limits.h"
 #include "fmt/tar_name.h"
 #include "fmt/tarread.h"
 #include "sys/fd.h"
@@ -278,8 +279,12 @@ static int put_file(struct copyin *c, const struct tarread_entry *t, int dir, co
 		    const char *path)
 {
 	auto_fd int fd = -1;
-	int r = make_room(c, dir, base, path);
+	int r;
 
+	if (t->size > LIMIT_FILE_BYTES)
+		return err_set(c->e, ERR_LIMIT, "'%.200s': a file of more than %llu bytes", path,
+			       (unsigned long long)LIMIT_FILE_BYTES);
+	r = make_room(c, dir, base, path);
 	if (r < 0)
 		return r;
 	/* Exclusive: a link that appears under this name meanwhile is not followed. */

@@ -78,7 +78,7 @@ def followers_that_come_and_go(env):
     with Serve(env) as s:
         before = resident_kib(s.p.pid)
         def churn():
-            for n in range(125):
+            for n in range(2500):
                 c = dial(s)
                 c.sendall(b"GET /events HTTP/1.1\r\nHost: docker\r\n\r\n")
                 if n % 3:
