@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/apistream.h"
 #include "api/apicall.h"
+#include "api/apifollow.h"
 #include "api/apiroute.h"
 #include "base/auto.h"
 #include "base/err.h"
@@ -21,6 +22,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -131,12 +133,16 @@ static int on_frame(struct apistream *p, const struct wire_frame *f, struct err 
 	}
 	if (f->type == WIRE_ERR &&
 	    (f->stream == p->stream || (p->started && f->stream == p->started_stream))) {
+		if (p->others && !p->started)
+			apifollow_pass(p->others, f);
 		r = wire_err(f, e);
 		tell_started(p, e);
 		return r;
 	}
 	if (f->stream != p->stream)
 		return 0;
+	if (p->others && f->type != WIRE_WINDOW)
+		apifollow_pass(p->others, f);
 	if (f->len == sizeof(v))
 		memcpy(&v, f->data, sizeof(v));
 	if (f->type == WIRE_STDOUT || f->type == WIRE_STDERR)
@@ -150,14 +156,21 @@ static int on_frame(struct apistream *p, const struct wire_frame *f, struct err 
 	return 0;
 }
 
-static int on_conn(struct apistream *p, struct err *e)
+static int frames(struct apistream *p, struct err *e)
 {
 	struct wire_frame f;
-	int r = conn_read(p->conn, e);
+	int r = 0;
 
 	while (r >= 0 && !p->exited && (r = wire_next(&p->conn->reader, &f, e)) > 0)
 		r = on_frame(p, &f, e);
 	return r;
+}
+
+static int on_conn(struct apistream *p, struct err *e)
+{
+	int r = conn_read(p->conn, e);
+
+	return r < 0 ? r : frames(p, e);
 }
 
 /* A terminal does not end with who types: docker's client leaves by its keys in this way, too. */
@@ -222,14 +235,19 @@ static int turn(struct apistream *p, struct err *e)
 {
 	/* Until it runs nothing is read: stdin has nowhere to go. */
 	bool in = p->in_open && p->window > p->keys.at && !p->started;
-	struct pollfd fds[] = {{.fd = p->conn->fd, .events = POLLIN},
-			       {.fd = p->client, .events = in ? POLLIN : 0},
-			       {.fd = p->sizes, .events = POLLIN}};
+	struct pollfd fds[3 + APIFOLLOW_MAX] = {{.fd = p->conn->fd, .events = POLLIN},
+						{.fd = p->client, .events = in ? POLLIN : 0},
+						{.fd = p->sizes, .events = POLLIN}};
+	size_t n =
+	    p->others ? apifollow_poll(p->others, p->window >= APIFOLLOW_WINDOW, fds + 3) : 0;
 	int r = 0;
 
-	if (poll(fds, 3, in && p->early_len ? 0 : -1) < 0)
+	if (poll(fds, 3 + n, in && p->early_len ? 0 : -1) < 0)
 		return errno == EINTR ? 0 : err_sys(e, "poll");
-	if (fds[0].revents)
+	/* First: what comes from the process may be the end of one of them. */
+	if (p->others && !p->started)
+		r = apifollow_typed(p->others, fds + 3, p->conn->fd, &p->window, e);
+	if (r == 0 && fds[0].revents)
 		r = on_conn(p, e);
 	if (r == 0 && fds[2].revents)
 		r = on_size(p, e);
@@ -250,15 +268,22 @@ static int let_go(struct apistream *p, struct err *e)
 	return end_of_stdin(p, e);
 }
 
+/* Its client has gone, and so have those it went on for. */
+static bool deserted(const struct apistream *p)
+{
+	return p->client < 0 && !p->stay && !(p->others && p->others->n);
+}
+
 int apistream_pump(struct apistream *p, struct err *e)
 {
-	int r = 0;
+	int r;
 
 	p->in_open = true;
-	p->window = CONTROL_STDIN_WINDOW;
-	while (r == 0 && !p->exited && !p->gone) {
+	p->window = p->window ? p->window : CONTROL_STDIN_WINDOW;
+	r = frames(p, e); /* what came together with an earlier answer */
+	while (r == 0 && !p->exited && !p->gone && !deserted(p)) {
 		r = turn(p, e);
-		if (r == 0 && p->gone && p->stay)
+		if (r == 0 && p->gone && (p->stay || (p->others && p->others->n)))
 			r = let_go(p, e);
 	}
 	if (r < 0)
@@ -266,152 +291,11 @@ int apistream_pump(struct apistream *p, struct err *e)
 	return r < 0 ? r : p->exited;
 }
 
-/* ---- attach ---- */
-
-static void meeting(const char *id, char out[96])
-{
-	snprintf(out, 96, "attach-%.64s", id);
-}
-
-/* The one who starts hears what became of it. */
-static void reply(struct apistream *p, const struct err *why)
-{
-	fd_write_all(p->reply, why, sizeof(*why));
-	close(p->reply);
-	p->reply = -1;
-}
-
-/* Until somebody starts it (a connection) or the client has gone (-1). */
-static int wait_for_start(int meet, int client)
-{
-	struct pollfd fds[] = {{.fd = meet, .events = POLLIN}, {.fd = client}};
-
-	while (poll(fds, 2, -1) >= 0 || errno == EINTR) {
-		if (fds[1].revents & (POLLHUP | POLLERR))
-			return -1;
-		if (fds[0].revents)
-			return accept4(meet, NULL, NULL, SOCK_CLOEXEC);
-	}
-	return -1;
-}
-
-static int attach_start(struct apicall *c, struct apistream *p, const struct instance *i, int meet,
-			struct err *e)
-{
-	struct start_opts o = {.attach = true, .in = p->in, .no_out = !p->out, .no_err = !p->err};
-	int r;
-
-	p->reply = wait_for_start(meet, p->client);
-	if (p->reply < 0)
-		return 0;
-	p->started = reply;
-	p->started_stream = 0;
-	p->stream = START_STREAM;
-	r = restart_begin(c->s, i, &o, p->conn, e);
-	if (r < 0) {
-		tell_started(p, e);
-		return r;
-	}
-	return apistream_pump(p, e);
-}
-
-static int attach_later(struct apicall *c, struct apistream *p, const struct instance *i,
-			struct err *e)
-{
-	auto_fd int dir = apistream_dir(c->s, e), meet = -1, other = -1;
-	char name[96];
-	int r;
-
-	if (dir < 0)
-		return dir;
-	meeting(i->id, name);
-	other = sock_connect(dir, name);
-	if (other >= 0)
-		return err_set(e, ERR_CONFLICT,
-			       "'%s' does not run, and another client waits attached to it",
-			       i->name);
-	unlinkat(dir, name, 0);
-	meet = sock_listen(dir, name, 0600);
-	if (meet < 0)
-		return err_set(e, ERR_SYSTEM, "attach: %s", strerror(-meet));
-	r = apistream_hijack(c->x, p, e);
-	if (r == 0)
-		r = attach_start(c, p, i, meet, e);
-	unlinkat(dir, name, 0);
-	return r;
-}
-
-static int attach_now(struct apicall *c, struct apistream *p, const struct instance *i,
-		      struct err *e)
-{
-	struct control_attach at = {.in = p->in, .out = p->out, .err = p->err};
-	int r = conn_open(c->s, i->id, p->conn, e);
-
-	p->stream = 1;
-	if (r == 0)
-		r = conn_send_json(p->conn, WIRE_ATTACH, p->stream, &control_attach_table, &at, e);
-	if (r == 0)
-		r = apistream_hijack(c->x, p, e);
-	return r < 0 ? r : apistream_pump(p, e);
-}
-
-int apistream_attach(struct apicall *c, struct err *e)
-{
-	auto_conn struct conn m = CONN_INIT;
-	struct apistream p = {.conn = &m,
-			      .in = apicall_yes(c, "stdin"),
-			      .out = apicall_yes(c, "stdout"),
-			      .err = apicall_yes(c, "stderr"),
-			      .reply = -1,
-			      .sizes = -1};
-	struct lookup l;
-	int r = apicall_instance(c, &l, e);
-
-	if (r == 0)
-		r = apistream_keys(&p, apicall_query(c, "detachKeys"), e);
-	if (r < 0)
-		return r;
-	if (!apicall_yes(c, "stream") || apicall_yes(c, "logs"))
-		return err_set(e, ERR_UNSUPPORTED,
-			       "attach without stream=1 or with logs=1 is not possible: there is "
-			       "/containers/{}/logs");
-	if (l.state.status == INSTANCE_PAUSED)
-		return err_set(e, ERR_CONFLICT,
-			       "container %s is paused, unpause the container "
-			       "before attach",
-			       l.i.name);
-	p.raw = restart_has_tty(&l.i);
-	return l.state.status == INSTANCE_RUNNING ? attach_now(c, &p, &l.i, e)
-						  : attach_later(c, &p, &l.i, e);
-}
-
-int apistream_start(struct session *s, const struct instance *i, struct err *e)
-{
-	auto_fd int dir = apistream_dir(s, e), fd = -1;
-	struct pollfd p = {.events = POLLIN};
-	struct err why = ERR_INIT;
-	char name[96];
-	ssize_t n = 0;
-
-	if (dir < 0)
-		return dir;
-	meeting(i->id, name);
-	fd = p.fd = sock_connect(dir, name);
-	if (fd >= 0 && poll(&p, 1, REPLY_WAIT) > 0)
-		n = recv(fd, &why, sizeof(why), MSG_WAITALL);
-	/* Nobody is attached, or left meanwhile. */
-	if (n != sizeof(why))
-		return restart_start(s, i, e);
-	if (why.kind == ERR_NONE || why.kind >= ERR_KIND_MAX_)
-		return 0;
-	why.msg[sizeof(why.msg) - 1] = '\0';
-	return err_set(e, why.kind, "%s", why.msg);
-}
-
 /* ---- logs ---- */
 
 struct logs {
 	struct apicall *c;
+	const struct apistream *to; /* NULL: the answer */
 	bool out, err, raw, times;
 };
 
@@ -431,7 +315,282 @@ static int line(const struct logline *l, const char *text, size_t len, void *arg
 		buf_puts(&b, " ");
 	}
 	buf_add(&b, text, len);
-	return exchange_write(g->c->x, b.p, b.len, NULL);
+	return g->to ? fd_write_all(g->to->client, b.p, b.len)
+		     : exchange_write(g->c->x, b.p, b.len, NULL);
+}
+
+/* The connection is the client's, and what was written before is on it. */
+static int hand_over(struct apicall *c, struct apistream *p, const struct instance *i,
+		     struct err *e)
+{
+	struct logs g = {.c = c, .to = p, .out = p->out, .err = p->err, .raw = p->raw};
+	struct logs_query q = {.tail = -1, .wake_fd = -1};
+	int r = p->client < 0 ? apistream_hijack(c->x, p, e) : 0;
+
+	if (r < 0 || !p->logs)
+		return r;
+	p->logs = false;
+	await_head(p);
+	return logs_read(c->s, i, &q, line, &g, e);
+}
+
+/* ---- attach ---- */
+
+static void meeting(const char *id, char out[96])
+{
+	snprintf(out, 96, "attach-%.64s", id);
+}
+
+/* Whoever comes from here on finds that it runs. */
+static void part(struct apistream *p)
+{
+	if (p->meet < 0)
+		return;
+	flock(p->meet_dir, LOCK_EX);
+	unlinkat(p->meet_dir, p->meet_name, 0);
+	fd_close(p->meet);
+	flock(p->meet_dir, LOCK_UN);
+	p->meet = -1;
+}
+
+/* The one who starts hears what became of it, and so do those who follow. */
+static void reply(struct apistream *p, const struct err *why)
+{
+	struct wire_frame f = {.type = WIRE_STARTED, .stream = p->started_stream};
+
+	part(p);
+	if (why->kind == ERR_NONE)
+		apifollow_pass(p->others, &f);
+	else
+		apifollow_say_error(p->others, p->stream, why);
+	fd_write_all(p->reply, why, sizeof(*why));
+	close(p->reply);
+	p->reply = -1;
+}
+
+/* Somebody at the meeting: the one who starts (a connection), or one more who waits (-1). */
+static int arrival(struct apistream *p)
+{
+	struct timeval soon = {.tv_sec = 5};
+	struct apifollow_hello h;
+	int fd = accept4(p->meet, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof(soon));
+	if (recv(fd, &h, sizeof(h), MSG_WAITALL) != sizeof(h)) {
+		close(fd);
+		return -1;
+	}
+	if (h.start)
+		return fd;
+	apifollow_add(p->others, fd, &h);
+	return -1;
+}
+
+/* Whoever leads goes on for those who follow: a start between two leaders would meet nobody. */
+static void lead_without_client(struct apistream *p)
+{
+	shutdown(p->client, SHUT_RDWR);
+	p->client = -1;
+	p->in = p->out = p->err = false;
+	p->early_len = 0;
+}
+
+/* Until somebody starts it (a connection) or all clients have gone (-1). */
+static int wait_for_start(struct apistream *p)
+{
+	for (;;) {
+		struct pollfd fds[2 + APIFOLLOW_MAX] = {{.fd = p->meet, .events = POLLIN},
+							{.fd = p->client}};
+		size_t n = apifollow_poll(p->others, false, fds + 2);
+		int fd;
+
+		if (poll(fds, 2 + n, -1) < 0 && errno != EINTR)
+			return -1;
+		apifollow_sweep(p->others, fds + 2);
+		if (fds[1].revents & (POLLHUP | POLLERR))
+			lead_without_client(p);
+		fd = fds[0].revents ? arrival(p) : -1;
+		if (fd >= 0 || (p->client < 0 && !p->others->n))
+			return fd;
+	}
+}
+
+static int lead(struct apicall *c, struct apistream *p, const struct instance *i, struct err *e)
+{
+	auto_apifollow struct apifollow others = {0};
+	struct start_opts o = {.attach = true};
+	int r;
+
+	p->others = &others;
+	p->reply = wait_for_start(p);
+	if (p->reply < 0)
+		return 0;
+	o.in = p->in || others.in;
+	o.no_out = !p->out && !others.out;
+	o.no_err = !p->err && !others.err;
+	p->started = reply;
+	p->started_stream = 0;
+	p->stream = START_STREAM;
+	r = restart_begin(c->s, i, &o, p->conn, e);
+	if (r < 0) {
+		tell_started(p, e);
+		return r;
+	}
+	return apistream_pump(p, e);
+}
+
+/* -EAGAIN: the first has gone before the start. */
+static int follow(struct apistream *p, int first, struct err *e)
+{
+	struct pollfd fds[] = {{.fd = first, .events = POLLIN}, {.fd = p->client}};
+	struct wire_frame f;
+
+	p->conn->fd = first;
+	do {
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			return err_sys(e, "poll");
+		if (fds[1].revents & (POLLHUP | POLLERR))
+			return 0;
+	} while (!fds[0].revents);
+	if (conn_next(p->conn, &f, NULL) < 0) {
+		conn_close(p->conn);
+		return -EAGAIN;
+	}
+	if (f.type == WIRE_ERR)
+		return wire_err(&f, e);
+	p->stream = START_STREAM;
+	p->window = APIFOLLOW_WINDOW;
+	return apistream_pump(p, e);
+}
+
+/* Be the first there (-1, and .meet), or the connection to who is. */
+static int come_to(struct apistream *p, struct err *e)
+{
+	struct apifollow_hello h = {.in = p->in, .out = p->out, .err = p->err};
+	int first;
+
+	flock(p->meet_dir, LOCK_EX);
+	first = sock_connect(p->meet_dir, p->meet_name);
+	if (first < 0) {
+		unlinkat(p->meet_dir, p->meet_name, 0);
+		p->meet = sock_listen(p->meet_dir, p->meet_name, 0600);
+	}
+	flock(p->meet_dir, LOCK_UN);
+	if (first >= 0)
+		/* One that has gone meanwhile is seen when it is read from. */
+		(void)fd_write_all(first, &h, sizeof(h));
+	else if (p->meet < 0)
+		err_set(e, ERR_SYSTEM, "attach: %s", strerror(-p->meet));
+	return first;
+}
+
+static int attach_now(struct apicall *c, struct apistream *p, const struct instance *i,
+		      struct err *e);
+
+static int attach_later(struct apicall *c, struct apistream *p, const struct instance *i,
+			struct err *e)
+{
+	auto_fd int dir = apistream_dir(c->s, e);
+	char name[96];
+	int r = dir < 0 ? dir : -EAGAIN;
+
+	meeting(i->id, name);
+	p->meet_dir = dir;
+	p->meet_name = name;
+	while (r == -EAGAIN) {
+		struct lookup l;
+		int first = come_to(p, e);
+
+		if (first < 0 && p->meet < 0)
+			return -EIO;
+		/* Only now: who has the head may start it. */
+		r = hand_over(c, p, i, e);
+		if (r == 0)
+			r = first < 0 ? lead(c, p, i, e) : follow(p, first, e);
+		else
+			fd_close(first);
+		part(p);
+		p->others = NULL;
+		if (r == -EAGAIN && lookup_find(c->s, i->id, c->a, &l, e) < 0)
+			return -ENOENT;
+		if (r == -EAGAIN && l.state.status == INSTANCE_RUNNING)
+			return attach_now(c, p, i, e);
+	}
+	return r;
+}
+
+static int attach_now(struct apicall *c, struct apistream *p, const struct instance *i,
+		      struct err *e)
+{
+	struct control_attach at = {.in = p->in, .out = p->out, .err = p->err};
+	/* As docker: a line that is written between the two is in neither, none is in both. */
+	int r = p->logs ? hand_over(c, p, i, e) : 0;
+
+	if (r == 0)
+		r = conn_open(c->s, i->id, p->conn, e);
+	p->stream = 1;
+	if (r == 0)
+		r = conn_send_json(p->conn, WIRE_ATTACH, p->stream, &control_attach_table, &at, e);
+	if (r == 0)
+		r = hand_over(c, p, i, e);
+	return r < 0 ? r : apistream_pump(p, e);
+}
+
+int apistream_attach(struct apicall *c, struct err *e)
+{
+	auto_conn struct conn m = CONN_INIT;
+	struct apistream p = {.conn = &m,
+			      .in = apicall_yes(c, "stdin"),
+			      .out = apicall_yes(c, "stdout"),
+			      .err = apicall_yes(c, "stderr"),
+			      .client = -1,
+			      .meet = -1,
+			      .reply = -1,
+			      .sizes = -1};
+	struct lookup l;
+	int r = apicall_instance(c, &l, e);
+
+	if (r == 0)
+		r = apistream_keys(&p, apicall_query(c, "detachKeys"), e);
+	if (r < 0)
+		return r;
+	if (l.state.status == INSTANCE_PAUSED)
+		return err_set(e, ERR_CONFLICT,
+			       "container %s is paused, unpause the container "
+			       "before attach",
+			       l.i.name);
+	p.raw = restart_has_tty(&l.i);
+	p.logs = apicall_yes(c, "logs");
+	if (!apicall_yes(c, "stream"))
+		return hand_over(c, &p, &l.i, e);
+	return l.state.status == INSTANCE_RUNNING ? attach_now(c, &p, &l.i, e)
+						  : attach_later(c, &p, &l.i, e);
+}
+
+int apistream_start(struct session *s, const struct instance *i, struct err *e)
+{
+	auto_fd int dir = apistream_dir(s, e), fd = -1;
+	struct apifollow_hello hello = {.start = true};
+	struct pollfd p = {.events = POLLIN};
+	struct err why = ERR_INIT;
+	char name[96];
+	ssize_t n = 0;
+
+	if (dir < 0)
+		return dir;
+	meeting(i->id, name);
+	fd = p.fd = sock_connect(dir, name);
+	if (fd >= 0 && fd_write_all(fd, &hello, sizeof(hello)) == 0 && poll(&p, 1, REPLY_WAIT) > 0)
+		n = recv(fd, &why, sizeof(why), MSG_WAITALL);
+	/* Nobody is attached, or left meanwhile. */
+	if (n != sizeof(why))
+		return restart_start(s, i, e);
+	if (why.kind == ERR_NONE || why.kind >= ERR_KIND_MAX_)
+		return 0;
+	why.msg[sizeof(why.msg) - 1] = '\0';
+	return err_set(e, why.kind, "%s", why.msg);
 }
 
 int apistream_logs(struct apicall *c, struct err *e)

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 
+struct apifollow;
 struct err;
 struct exchange;
 struct instance;
@@ -24,6 +25,7 @@ struct apistream {
 	struct conn *conn;
 	uint32_t stream;
 	bool in, out, err, raw; /* raw: a terminal, one stream without frames */
+	bool logs;		/* what was written before comes first */
 	bool stay; /* go on until the process ends when the client has gone, for its code */
 	struct detachkeys keys; /* in what a terminal's client types; they end its stream */
 	int client;		/* borrowed */
@@ -35,6 +37,11 @@ struct apistream {
 	uint32_t started_stream;
 	int reply; /* for started() */
 	int sizes; /* accepts connections that say 4 bytes of size; -1: none */
+
+	/* Of the first who waits for a start: where others meet it, and those who have. */
+	struct apifollow *others;
+	int meet, meet_dir;
+	const char *meet_name;
 
 	/* private */
 	bool in_open, exited, gone, head_taken;

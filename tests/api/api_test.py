@@ -394,7 +394,10 @@ def raw_stream(s, path, body=None):
     c.sendall(f"POST {path} HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data)
     got = b""
     def until(what):
+        """To the end of what; b"" is what came already."""
         nonlocal got
+        if not what:
+            return got
         while what not in got:
             piece = c.recv(65536)
             check(piece, f"{path} ended before {what!r}: {got!r}")
@@ -449,6 +452,71 @@ def detach_keys(env):
         s.ask("POST", f"/exec/{y}/start", {})
         same(wait_for(lambda: s.json("GET", f"/exec/{x}/json")["ExitCode"], 30, "the end of the exec"), 5, "its code")
         s.json("DELETE", f"/containers/{i}?force=1", want=204)
+
+
+def parts(c, until):
+    """stdout and stderr of a multiplexed stream, to its end."""
+    return frames(until(b"") + rest_of(c))
+
+
+@test(needs="root")
+def several_wait_for_one_start(env):
+    """Each has all output from the first byte, whoever of them stays; what one types comes through."""
+    with Serve(env) as s:
+        path = "/attach?stream=1&stdout=1&stderr=1"
+        i = s.made(Cmd=["sh", "-c", "echo first; echo bad >&2; read a; echo got $a; seq 20000; echo last"], OpenStdin=True, StdinOnce=True)
+        want = b"first\ngot typed\n" + b"".join(b"%d\n" % n for n in range(1, 20001)) + b"last\n"
+        for who_goes in (0, 1, 2):      # before the start: the first, on whom the others wait; and others
+            several = [raw_stream(s, f"/containers/{i}{path}{'&stdin=1' if n == 3 else ''}") for n in range(4)]
+            several.pop(who_goes)[0].close()
+            only_err, err_until = raw_stream(s, f"/containers/{i}/attach?stream=1&stderr=1")
+            s.json("POST", f"/containers/{i}/start", want=204)
+            several[-1][0].sendall(b"typed\n")
+            for c, until in several:
+                same(parts(c, until), {1: want, 2: b"bad\n"}, f"all of it, without {who_goes}")
+                c.close()
+            same(parts(only_err, err_until), {1: b"", 2: b"bad\n"}, "stderr alone")
+            only_err.close()
+            s.json("POST", f"/containers/{i}/wait")
+        # one leaves while it runs
+        gone, gone_until = raw_stream(s, f"/containers/{i}{path}")
+        c, until = raw_stream(s, f"/containers/{i}{path}&stdin=1")
+        s.json("POST", f"/containers/{i}/start", want=204)
+        gone_until(b"first")
+        gone.close()
+        c.sendall(b"typed\n")
+        same(parts(c, until), {1: want, 2: b"bad\n"}, "all of it, when the first left")
+        c.close()
+        # a start that fails ends it for all
+        s.json("POST", f"/containers/{i}/wait")
+        s.json("DELETE", f"/containers/{i}", want=204)
+        i = s.made(Cmd=["/no/such"])
+        several = [raw_stream(s, f"/containers/{i}{path}") for _ in range(3)]
+        s.error("POST", f"/containers/{i}/start", 400, "/no/such")
+        for c, until in several:
+            rest_of(c)
+            c.close()
+        s.json("DELETE", f"/containers/{i}", want=204)
+
+
+@test(needs="root")
+def attach_to_what_was_written(env):
+    with Serve(env) as s:
+        i = s.made(Cmd=["sh", "-c", "echo before; echo bad >&2; until [ -e /go ]; do sleep 0.1; done; echo after"])
+        s.json("POST", f"/containers/{i}/start", want=204)
+        attach = f"/containers/{i}/attach?stdout=1&stderr=1"
+        logs = {1: b"before\n", 2: b"bad\n"}
+        wait_for(lambda: parts(*raw_stream(s, attach + "&logs=1")) == logs, 30, "logs=1 alone")
+        same(parts(*raw_stream(s, attach)), {1: b"", 2: b""}, "neither")
+        c, until = raw_stream(s, attach + "&logs=1&stream=1")
+        got = until(b"before\n")
+        x = s.json("POST", f"/containers/{i}/exec", {"Cmd": ["touch", "/go"], "AttachStdout": True}, want=201)["Id"]
+        s.ask("POST", f"/exec/{x}/start", {})
+        same(frames(got + until(b"after\n") + rest_of(c)), {1: b"before\nafter\n", 2: b"bad\n"}, "logs and stream")
+        c.close()
+        s.json("POST", f"/containers/{i}/wait")
+        same(parts(*raw_stream(s, attach + "&logs=1")), {1: b"before\nafter\n", 2: b"bad\n"}, "logs of what has ended")
+        s.json("DELETE", f"/containers/{i}", want=204)
 
 
 @test(needs="root,docker")
