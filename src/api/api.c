@@ -1,30 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/api.h"
 #include "api/apicall.h"
+#include "api/apilisten.h"
 #include "api/apiroute.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "engine/lookup.h"
 #include "engine/session.h"
-#include "fmt/passwd.h"
 #include "httpd/httpd.h"
-#include "sys/file.h"
-#include "sys/sock.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define GROUP_FILE_MAX (4u << 20)
-#define CONNECTIONS    1000 /* a process each; followers of events and logs count */
+#define CONNECTIONS	1000 /* a process each; followers of events and logs count */
+#define CONNECTIONS_TLS 200  /* two processes each, and strangers may make them */
 
 struct api {
 	struct session *s;
 	const struct api_opts *o;
+	struct apilisten listen;
+	/* of one connection */
+	bool is_stranger;
+	struct err stranger;
 };
 
 /* ---- what is refused before it is looked at ---- */
@@ -163,7 +162,14 @@ static int handle(struct exchange *x, void *arg, struct err *e)
 	head(x);
 	if (!api->s->lookups)
 		api->s->lookups = lookup_cache_new();
-	if (!is_local(&x->request))
+	if (api->is_stranger) {
+		x->request.keep_alive = false;
+		return apicall_refuse(&c, 403, api->stranger.msg, e);
+	}
+	/* With a certificate it is no web page that asks through a name of its own, and the server
+	 * has whatever name the certificate says. */
+	if (api->listen.tls ? http_request_field(&x->request, "Origin") != NULL
+			    : !is_local(&x->request))
 		return apicall_refuse(&c, 403, "requests of web pages are refused (Host, Origin)",
 				      e);
 	if (!path || !is_plain(raw, path))
@@ -184,102 +190,55 @@ static void fail(struct exchange *x, const struct err *why, void *arg)
 	apicall_refuse(&c, err_http_status(why), why->msg, NULL);
 }
 
-/* ---- the socket ---- */
+/* ---- who is there ---- */
 
-/* A socket that nobody listens on any more is replaced; a file that is none is not ours. */
-static int clear_place(int dir, const char *name, const char *listen, struct err *e)
+/* In the connection's own process: what is set here is for this connection. */
+static int enter(int fd, void *arg, pid_t *relay)
 {
-	struct stat st;
-	auto_fd int fd = -1;
+	struct api *api = arg;
 
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
-	if (!S_ISSOCK(st.st_mode))
-		return err_set(e, ERR_EXISTS, "%.200s is there and no socket", listen);
-	fd = sock_connect(dir, name);
-	if (fd >= 0)
-		return err_set(e, ERR_EXISTS, "somebody listens on %.200s already", listen);
-	return unlinkat(dir, name, 0) < 0 ? err_sys(e, "%.200s", listen) : 0;
-}
+	if (api->listen.tls) {
+		struct err e = ERR_INIT;
+		int r = apilisten_tls(api->s, api->o, fd, relay, &e);
 
-static int give_group(int dir, const char *name, const char *group, struct err *e)
-{
-	auto_free char *text = NULL;
-	uint32_t gid = 0;
-
-	if (!group)
-		return 0;
-	/* The program is static: of the system's name services it has the files. */
-	if (!passwd_id(group, strlen(group), &gid) &&
-	    (file_read(AT_FDCWD, "/etc/group", GROUP_FILE_MAX, &text) < 0 ||
-	     !passwd_find_group(text, group, &gid)))
-		return err_set(e, ERR_USAGE, "--group: there is no group '%.60s'", group);
-	if (fchownat(dir, name, (uid_t)-1, gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    fchmodat(dir, name, 0660, 0) < 0)
-		return err_sys(e, "--group '%.60s'", group);
-	return 0;
-}
-
-struct place {
-	int dir;
-	const char *name;
-};
-
-static int open_place(const char *listen, struct arena *a, struct place *out, struct err *e)
-{
-	const char *path = str_after(listen, "unix://"), *slash = path ? strrchr(path, '/') : NULL;
-
-	if (str_after(listen, "tcp://"))
-		return err_set(e, ERR_UNSUPPORTED,
-			       "--listen %.80s: without TLS client certificates, which are not "
-			       "there yet, whoever reaches the port would be root: use unix://",
-			       listen);
-	if (!path || *path != '/' || !slash[1])
-		return err_set(e, ERR_USAGE, "--listen wants unix:///PATH, not '%.80s'", listen);
-	out->name = slash + 1;
-	out->dir = open(slash == path ? "/" : arena_dupn(a, path, (size_t)(slash - path)),
-			O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return out->dir < 0 ? err_sys(e, "--listen %.200s", listen) : 0;
+		if (r < 0)
+			fprintf(stderr, "%s\n", e.msg);
+		return r;
+	}
+	if (apilisten_peer(&api->listen, fd, &api->stranger) < 0) {
+		api->is_stranger = true;
+		fprintf(stderr, "%s\n", api->stranger.msg);
+	}
+	return fd;
 }
 
 static void ready(void *arg)
 {
 	const struct api *api = arg;
 
-	if (api->o->ready)
-		api->o->ready(api->o->listen, api->o->arg);
+	for (size_t i = 0; api->o->ready && i < api->listen.n; i++)
+		api->o->ready(api->listen.names[i], api->o->arg);
 }
 
 int api_run(struct session *s, const struct api_opts *o, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
-	struct place p = {-1, NULL};
-	struct api api = {.s = s, .o = o};
-	auto_fd int dir = -1, fd = -1;
-	struct httpd_opts h = {.listen = &fd,
-			       .nlisten = 1,
+	struct api api = {.s = s, .o = o, .stranger = ERR_INIT};
+	struct httpd_opts h = {.listen = api.listen.fds,
 			       .handle = handle,
 			       .fail = fail,
+			       .enter = enter,
 			       .ready = ready,
 			       .arg = &api,
-			       .connections_max = CONNECTIONS,
 			       .leave_seconds = o->leave_seconds};
-	int r = open_place(o->listen, &a, &p, e);
+	int r = apilisten_open(s, o, &a, &api.listen, e);
 
-	dir = p.dir;
-	if (r == 0)
-		r = clear_place(dir, p.name, o->listen, e);
 	if (r < 0)
 		return r;
-	fd = sock_listen(dir, p.name, 0600);
-	if (fd < 0) {
-		errno = -fd;
-		return err_sys(e, "--listen %.200s", o->listen);
-	}
-	r = give_group(dir, p.name, o->group, e);
-	if (r == 0)
-		r = httpd_run(&h, e);
-	unlinkat(dir, p.name, 0);
+	h.nlisten = api.listen.n;
+	h.connections_max = api.listen.tls ? CONNECTIONS_TLS : CONNECTIONS;
+	r = httpd_run(&h, e);
+	apilisten_close(&api.listen);
 	return r;
 }
 

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 struct serve_args {
-	const char *listen, *group;
-	bool idle_exit, log, routes;
+	const char *listen, *group, *tlscacert, *tlscert, *tlskey;
+	bool idle_exit, log, routes, tlsverify;
 };
 
 #define IDLE_SECONDS 10
@@ -21,12 +21,20 @@ static const struct opt serve_opts[] = {
 	.help = "let this group connect, too: its members become root by it"),
     OPT(struct serve_args, idle_exit, .name = "idle-exit", .type = OPT_BOOL,
 	.help = "end when nobody was connected for ten seconds"),
-    OPT(struct serve_args, listen, .name = "listen", .type = OPT_STR, .arg = "unix://PATH",
-	.preset = "unix:///run/caisson.sock", .help = "where"),
+    OPT(struct serve_args, listen, .name = "listen", .type = OPT_STR, .arg = "ADDRESS",
+	.help = "unix:///PATH (default /run/caisson.sock, or systemd's sockets), tcp://IP:PORT"),
     OPT(struct serve_args, log, .name = "log", .type = OPT_BOOL,
 	.help = "write each request's route and status to stderr"),
     OPT(struct serve_args, routes, .name = "routes", .type = OPT_BOOL,
 	.help = "only print what is served"),
+    OPT(struct serve_args, tlscacert, .name = "tlscacert", .type = OPT_STR, .arg = "FILE",
+	.complete = "file", .help = "tcp: whose certificates let clients in"),
+    OPT(struct serve_args, tlscert, .name = "tlscert", .type = OPT_STR, .arg = "FILE",
+	.complete = "file", .help = "tcp: the server's certificate"),
+    OPT(struct serve_args, tlskey, .name = "tlskey", .type = OPT_STR, .arg = "FILE",
+	.complete = "file", .help = "tcp: its key"),
+    OPT(struct serve_args, tlsverify, .name = "tlsverify", .type = OPT_BOOL,
+	.help = "tcp: want client certificates, as is always done"),
     OPT_END,
 };
 
@@ -34,6 +42,11 @@ static void ready(const char *listen, void *arg)
 {
 	const struct serve_args *sa = arg;
 
+	if (sa->tlscacert)
+		fprintf(stderr,
+			"whoever has a certificate of '%s' and reaches %s may do whatever root "
+			"may\n",
+			sa->tlscacert, listen);
 	if (sa->group)
 		fprintf(stderr, "group '%s' may do through %s whatever root may\n", sa->group,
 			listen);
@@ -46,6 +59,10 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	struct serve_args sa = *(const struct serve_args *)args;
 	struct api_opts o = {.listen = sa.listen,
 			     .group = sa.group,
+			     .tls_ca = sa.tlscacert,
+			     .tls_cert = sa.tlscert,
+			     .tls_key = sa.tlskey,
+			     .tls_verify = sa.tlsverify,
 			     .leave_seconds = sa.idle_exit ? IDLE_SECONDS : 0,
 			     .log = sa.log,
 			     .ready = ready,
@@ -63,7 +80,7 @@ const struct cmd cmd_serve = {
     .name = "serve",
     .group = "system",
     .operands = "",
-    .summary = "let docker's clients in: its Engine API on a unix socket",
+    .summary = "let docker's clients in: its Engine API on a socket",
     .opts = serve_opts,
     .args_size = sizeof(struct serve_args),
     .run = run,

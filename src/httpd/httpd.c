@@ -48,6 +48,9 @@ struct server {
 
 static void child_run(struct server *s, int fd, unsigned char *waits)
 {
+	pid_t relay = 0;
+	int plain;
+
 	/* Whoever stops the server stops its connections, however it ended. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	/* A client that left is an error of a write; sendfile(2) has no flag for that. */
@@ -59,7 +62,16 @@ static void child_run(struct server *s, int fd, unsigned char *waits)
 		close(s->children[i].pidfd);
 	for (size_t i = 0; i < s->o->nlisten; i++)
 		close(s->o->listen[i]);
-	connection_serve(fd, s->o, waits);
+	plain = s->o->enter ? s->o->enter(fd, s->o->arg, &relay) : fd;
+	if (plain != fd)
+		close(fd);
+	if (plain >= 0)
+		connection_serve(plain, s->o, waits);
+	/* It still carries the last bytes to the client. */
+	if (relay > 0) {
+		close(plain);
+		waitpid(relay, NULL, 0);
+	}
 	_exit(0);
 }
 

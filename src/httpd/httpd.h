@@ -13,6 +13,7 @@
 #define HTTPD_HTTPD_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 struct err;
 struct exchange;
@@ -29,6 +30,10 @@ struct httpd_opts {
 	void (*fail)(struct exchange *x, const struct err *why, void *arg);
 	/* From now on SIGTERM ends it properly: the time to say that it is there.  May be NULL. */
 	void (*ready)(void *arg);
+	/* First of all, in the process of a connection that was accepted: what is to be read and
+	 * written in its place, < 0 for nothing.  *relay, when it is set, is a child that is waited
+	 * for at the end, behind the descriptor that it returned.  NULL: fd itself. */
+	int (*enter)(int fd, void *arg, pid_t *relay);
 	void *arg;
 	/* At once; 0: 128.  When more come, the longest of those that ask nothing is cut off; when
 	 * all are busy, who comes waits. */

@@ -87,6 +87,14 @@ static const uint16_t read_calls[] = {
 #endif
 };
 
+/* What carrying bytes between sockets takes in addition. */
+static const uint16_t relay_calls[] = {
+    SYS_ppoll, SYS_shutdown, SYS_recvfrom, SYS_sendto,
+#ifdef SYS_poll
+    SYS_poll,
+#endif
+};
+
 struct filter {
 	struct sock_filter code[160];
 	unsigned short n;
@@ -146,6 +154,8 @@ static int filter_load(const struct jail_opts *o, struct err *e)
 	allow_list(&f, image_calls, sizeof(image_calls) / sizeof(image_calls[0]));
 	if (fill)
 		allow_list(&f, dir_calls, sizeof(dir_calls) / sizeof(dir_calls[0]));
+	if (o->relays)
+		allow_list(&f, relay_calls, sizeof(relay_calls) / sizeof(relay_calls[0]));
 	if (o->read_dir) {
 		allow_list(&f, read_calls, sizeof(read_calls) / sizeof(read_calls[0]));
 		allow_if(&f, SYS_openat, 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);

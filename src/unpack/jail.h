@@ -17,6 +17,7 @@ struct jail_opts {
 	size_t n_keep;
 	int dir_fd;	     /* -1: an image; else the directory to be filled becomes the root */
 	bool read_dir;	     /* dir_fd is only to be read, whatever its files' modes */
+	bool relays;	     /* no directory: bytes go between two sockets that it has */
 	bool trusted_xattrs; /* directory: trusted.* is to be set or read, which takes CAP_SYS_ADMIN
 			      */
 };
