@@ -46,14 +46,6 @@ int apinone_plugin_new(struct apicall *c, struct err *e)
 	return err_set(e, ERR_UNSUPPORTED, "there are no plugins here");
 }
 
-/* Docker Hub's index is a service of one company; other registries have none. */
-int apinone_search(struct apicall *c, struct err *e)
-{
-	return err_set(e, ERR_UNSUPPORTED,
-		       "search is not possible: registries have no common interface for it; "
-		       "`caisson registry tags` lists one repository's");
-}
-
 /* /grpc and /session: BuildKit's client takes its classic way when these are not there. */
 int apinone_buildkit(struct apicall *c, struct err *e)
 {

@@ -115,7 +115,7 @@ const struct apiroute apiroute_table[] = {
     {DEL, "/configs/{}", "", apinone_swarm, "swarm: not a manager"},
     {POST, "/configs/{}/update", "version", apinone_swarm, "swarm: not a manager"},
     {"PUT", "/volumes/{}", "version", apinone_swarm, "a swarm's volume: not a manager"},
-    {GET, "/images/search", "term limit filters", apinone_search, "search a registry: refused"},
+    {GET, "/images/search", "term limit filters", apisearch_run, "search a registry"},
     {GET, C "/attach/ws", ATTACH " detachKeys", apinone_websocket, "attach by WebSocket: refused"},
     {POST, "/session", "", apinone_buildkit, "BuildKit's session: not found"},
     {POST, "/grpc", "", apinone_buildkit, "BuildKit's calls: not found"},

@@ -79,7 +79,7 @@ const struct apiroute *apiroute_find(const char *method, const char *path, struc
 	X(apinone_swarm)                                                                           \
 	X(apinone_leave)                                                                           \
 	X(apinone_join)                                                                            \
-	X(apinone_search)                                                                          \
+	X(apisearch_run)                                                                           \
 	X(apinone_websocket)                                                                       \
 	X(apinone_buildkit)                                                                        \
 	X(apibuild_run)                                                                            \

@@ -54,6 +54,7 @@
 	X(image_review)                                                                            \
 	X(image_prune)                                                                             \
 	X(image_serve)                                                                             \
+	X(search)                                                                                  \
 	X(registry_tags)                                                                           \
 	X(registry_inspect)                                                                        \
 	X(registry_referrers)                                                                      \

@@ -59,7 +59,9 @@ int image_fetch_start(struct store *s, const struct image_fetch_source *src,
 		arena_strs_add(&a, &args, arena_printf(&a, "--host=%s", src->host));
 		arena_strs_add(&a, &args,
 			       src->login ? "--login"
-					  : arena_printf(&a, "--repository=%s", src->repository));
+			       : src->search
+				   ? "--search"
+				   : arena_printf(&a, "--repository=%s", src->repository));
 		if (store_credentials(s) >= 0) {
 			arena_strs_add(&a, &args, "--config=5");
 			fds[o.nfds++] = (struct child_fd){store_credentials(s), CONFIG_FD};
@@ -263,6 +265,16 @@ int image_fetch_referrers(struct image_fetch *f, const char *digest, const char 
 	return r;
 }
 
+int image_fetch_search(struct image_fetch *f, const char *term, uint64_t limit, struct arena *a,
+		       struct fetch_search *out, struct err *e)
+{
+	struct fetch_msg m = {.op = "search", .ref = term, .size = limit}, answer;
+	struct image_fetch_doc doc = {0};
+	int r = call(f, &m, FETCH_FOUND_MAX, a, &answer, &doc, e);
+
+	return r < 0 ? r : fetch_parse_search(doc.text, doc.len, a, out, e);
+}
+
 int image_fetch_remove(struct image_fetch *f, const char *ref, struct arena *a,
 		       const char **removed, struct err *e)
 {
@@ -310,8 +322,8 @@ int image_fetch_get(struct image_fetch *f, const char *url, int file, struct are
 	if (r >= 0 && (!answer.digest || !digest_valid(answer.digest)))
 		r = err_set(e, ERR_CORRUPT, PROGRAM " says no digest of what it fetched");
 	if (r >= 0)
-		*out = (struct image_fetch_got){answer.digest, answer.size,
-						(int64_t)answer.modified};
+		*out =
+		    (struct image_fetch_got){answer.digest, answer.size, (int64_t)answer.modified};
 	return r;
 }
 

@@ -21,6 +21,7 @@ struct image_fetch_source {
 	const char *host, *repository; /* registry */
 	bool push, login, remove;      /* registry: images go there; only a login is tried; images
 					* are removed */
+	bool search;		       /* registry: only its index is asked */
 	struct strs from;	       /* push: repositories there that have some of it already */
 	int file;		       /* the others: directory or regular file, borrowed */
 };
@@ -67,6 +68,10 @@ int image_fetch_login(struct image_fetch *f, const char *user, const char *secre
 /* An index of what refers to a digest; artifact_type: only that, or NULL. */
 int image_fetch_referrers(struct image_fetch *f, const char *digest, const char *artifact_type,
 			  struct arena *a, struct image_fetch_doc *out, struct err *e);
+/* At most limit of what the registry's index knows for a term.  ERR_UNSUPPORTED: it has no search.
+ */
+int image_fetch_search(struct image_fetch *f, const char *term, uint64_t limit, struct arena *a,
+		       struct fetch_search *out, struct err *e);
 /* Remove a tag or, by digest, a manifest from the registry; *removed: what went. */
 int image_fetch_remove(struct image_fetch *f, const char *ref, struct arena *a,
 		       const char **removed, struct err *e);

@@ -77,6 +77,14 @@ static int do_referrers(struct request *r, struct err *e)
 	return rc < 0 ? rc : put(r->fds[0], &text, e);
 }
 
+static int do_search(struct request *r, struct err *e)
+{
+	auto_buf struct buf text = BUF_INIT(FETCH_FOUND_MAX);
+	int rc = r->source->ops->search(r->source, r->msg.ref, r->msg.size, &text, e);
+
+	return rc < 0 ? rc : put(r->fds[0], &text, e);
+}
+
 static int do_manifest(struct request *r, struct fetch_msg *out, struct err *e)
 {
 	auto_buf struct buf text = BUF_INIT(OCI_MANIFEST_MAX);
@@ -182,6 +190,8 @@ static int dispatch(struct request *r, struct fetch_msg *out, struct err *e)
 		return do_push(r, out, true, e);
 	if (ops->get && streq(r->msg.op, "get") && r->msg.ref)
 		return do_get(r, out, e);
+	if (ops->search && streq(r->msg.op, "search") && r->msg.ref)
+		return do_search(r, e);
 	if (ops->list && streq(r->msg.op, "list"))
 		return do_list(r, out, e);
 	if (ops->referrers && streq(r->msg.op, "referrers"))

@@ -40,6 +40,7 @@ struct distribution {
 	const char *host, *repository, *ca_pem;
 	struct hostconf_tls tls;
 	bool insecure, mirror;
+	bool index; /* not a repository, but what is known of all */
 	long stall_seconds;
 	struct docker_config credentials;
 	pthread_mutex_t lock;
@@ -155,6 +156,8 @@ static const char *address(const struct distribution *d, bool plain, const char 
 {
 	const char *scheme = plain ? "http" : "https";
 
+	if (d->index)
+		return arena_printf(a, "%s://%s/v1/%s", scheme, d->host, where);
 	return *where ? arena_printf(a, "%s://%s/v2/%s/%s", scheme, d->host, d->repository, where)
 		      : arena_printf(a, "%s://%s/v2/", scheme, d->host);
 }
@@ -294,7 +297,7 @@ static int to_buf(void *arg, const void *data, size_t len, struct err *e)
 	struct buf *b = arg;
 
 	buf_add(b, data, len);
-	return buf_fail(b, "what the registry calls a manifest", e);
+	return buf_fail(b, "what the registry answers", e);
 }
 
 static int ignore(void *arg, const void *data, size_t len, struct err *e)
@@ -378,6 +381,12 @@ static int remote_referrers(struct source *s, const char *digest, const char *ar
 	return repository_referrers((struct distribution *)s, digest, artifact_type, out, e);
 }
 
+static int remote_search(struct source *s, const char *term, uint64_t limit, struct buf *out,
+			 struct err *e)
+{
+	return repository_search((struct distribution *)s, term, limit, out, e);
+}
+
 static int remote_remove(struct source *s, const char *ref, struct arena *a, const char **removed,
 			 struct err *e)
 {
@@ -442,7 +451,7 @@ static int read_credentials(struct distribution *d, const struct distribution_op
 				     .file = o->credentials,
 				     .environ = o->environ};
 
-	return d->repository ? credentials_read(&c, &d->arena, &d->credentials, e) : 0;
+	return d->repository || d->index ? credentials_read(&c, &d->arena, &d->credentials, e) : 0;
 }
 
 static int remote_login(struct source *s, const char *user, const char *secret, struct err *e)
@@ -491,18 +500,24 @@ int distribution_open(const struct distribution_opts *o, struct source **out, st
 						   .have_blob = remote_have_blob,
 						   .push_manifest = remote_push_manifest};
 	static const struct source_ops login_ops = {.close = remote_close, .login = remote_login};
+	static const struct source_ops search_ops = {.close = remote_close,
+						     .search = remote_search};
 	struct distribution *d = calloc(1, sizeof(*d));
 	int r;
 
 	if (!d)
 		abort();
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	d->source.ops = !o->repository ? &login_ops
-			: o->remove    ? &remove_ops
-			: o->push      ? &push_ops
-				       : &ops;
+	d->index = o->search;
+	d->source.ops = o->search	 ? &search_ops
+			: !o->repository ? &login_ops
+			: o->remove	 ? &remove_ops
+			: o->push	 ? &push_ops
+					 : &ops;
 	d->name = arena_dup(&d->arena, o->host);
-	d->host = streq(d->name, "docker.io") ? "registry-1.docker.io" : d->name;
+	d->host = !streq(d->name, "docker.io") ? d->name
+		  : o->search		       ? "index.docker.io"
+					       : "registry-1.docker.io";
 	d->repository = o->repository ? arena_dup(&d->arena, o->repository) : NULL;
 	d->stall_seconds = o->stall_seconds;
 	d->insecure = o->insecure;

@@ -21,7 +21,7 @@ struct transfer;
 struct distribution_opts {
 	const char *host;	    /* "docker.io", "localhost:5000" */
 	const char *repository;	    /* "library/debian"; NULL: only to log in, without the
-				     * credentials that are configured */
+				     * credentials that are configured, or to search */
 	const char *home;	    /* where .docker/config.json is, or NULL */
 	const char *docker_config;  /* directory that replaces it, or NULL */
 	const char *credentials;    /* a config.json in the place of both, or NULL */
@@ -31,6 +31,7 @@ struct distribution_opts {
 	long stall_seconds;	    /* 0: default */
 	bool mirror;		    /* others are asked after it: little patience */
 	bool push, remove;	    /* ask for the right to write, or to remove */
+	bool search;		    /* ask the index, in the place of a repository */
 	struct strs from;	    /* repositories there that blobs may be mounted from */
 	const char *const *environ; /* for a credential helper */
 };
@@ -39,9 +40,9 @@ struct distribution_opts {
 int distribution_open(const struct distribution_opts *o, struct source **out, struct err *e);
 
 /* One request: over plain HTTP where TLS fails on loopback, through redirects and logging in.
- * where: "" for the registry itself, "blobs/..." in the repository, or a whole address that the
- * registry gave.  *logins counts across calls.  0 when an answer came that is neither a redirect
- * nor a first 401; look at t->status. */
+ * where: "" for the registry itself, "blobs/..." in the repository (or in an index), or a whole
+ * address that the registry gave.  *logins counts across calls.  0 when an answer came that is
+ * neither a redirect nor a first 401; look at t->status. */
 int distribution_exchange(struct distribution *d, struct transfer *t, const char *where,
 			  int *logins, struct arena *a, struct err *e);
 

@@ -44,7 +44,7 @@ struct args {
 	int64_t sock, file, config;
 	int transport;
 	const char *host, *repository;
-	bool push, login, remove;
+	bool push, login, remove, search;
 	struct opt_list from;
 };
 
@@ -69,6 +69,8 @@ static const struct opt opts[] = {
 	.help = "registry: only try a user and password"),
     OPT(struct args, remove, .name = "remove", .type = OPT_BOOL,
 	.help = "registry: only remove images there"),
+    OPT(struct args, search, .name = "search", .type = OPT_BOOL,
+	.help = "registry: only ask its index"),
     OPT_END,
 };
 
@@ -115,13 +117,13 @@ static int open_targets(const struct args *a, const struct hostconf_opts *h,
 	struct mirrors_place places[REGISTRIES_MIRRORS_MAX + 1] = {0};
 	struct registries_targets t = {0};
 	/* A login is for the registry that was named; only how it is asked is looked up. */
-	int r = hostconf_targets(h, a->host, a->login ? "x" : a->repository, &arena, &t, e);
+	int r = hostconf_targets(h, a->host, a->repository ? a->repository : "x", &arena, &t, e);
 	size_t n = 0;
 
-	for (size_t i = a->push || a->login || a->remove ? t.n - 1 : 0; r >= 0 && i < t.n;
-	     i++, n++) {
+	for (size_t i = a->push || a->login || a->remove || a->search ? t.n - 1 : 0;
+	     r >= 0 && i < t.n; i++, n++) {
 		o->host = a->login ? a->host : t.v[i].host;
-		o->repository = a->login ? NULL : t.v[i].repository;
+		o->repository = a->repository ? t.v[i].repository : NULL;
 		o->insecure = t.v[i].insecure;
 		o->mirror = i + 1 < t.n;
 		places[n].only = t.v[i].only;
@@ -147,6 +149,7 @@ static int open_registry(const struct args *a, struct source **out, struct err *
 	struct distribution_opts o = {
 	    .push = a->push,
 	    .remove = a->remove,
+	    .search = a->search,
 	    .from = {a->from.v, a->from.n},
 	    .environ = (const char *const *)environ,
 	    .home = secure_getenv("HOME"),
@@ -161,7 +164,7 @@ static int open_registry(const struct args *a, struct source **out, struct err *
 	int r;
 
 	snprintf(config, sizeof(config), "/proc/self/fd/%d", (int)a->config);
-	if (!a->host || (!a->repository && !a->login))
+	if (!a->host || !!a->repository == (a->login || a->search))
 		return err_set(e, ERR_USAGE, "--host and --repository are needed");
 	/* Reads the credentials; nothing has come from the network yet. */
 	r = open_targets(a, &h, &o, out, e);

@@ -13,6 +13,10 @@
 #include "registry/transfer.h"
 #include "spec/fetch.h"
 
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+
 #define PAGE_MAX (4u << 20) /* bytes */
 
 /* ---- tags ---- */
@@ -194,4 +198,50 @@ int repository_remove(struct distribution *d, const char *ref, struct arena *a,
 	if (r < 0 && e)
 		*e = why;
 	return r;
+}
+
+/* ---- searching ---- */
+
+static void escape(const char *s, struct buf *out)
+{
+	for (; *s; s++)
+		if (isalnum((unsigned char)*s) || strchr("-._~", *s))
+			buf_add(out, s, 1);
+		else
+			buf_printf(out, "%%%02X", (unsigned char)*s);
+}
+
+int repository_search(struct distribution *d, const char *term, uint64_t limit, struct buf *out,
+		      struct err *e)
+{
+	auto_buf struct buf text = BUF_INIT(FETCH_FOUND_MAX), query = BUF_INIT(PAGE_MAX);
+	auto_arena struct arena a = ARENA_INIT;
+	struct distribution_answer got = {0};
+	struct fetch_search found = {0};
+	struct err why = ERR_INIT;
+	int r;
+
+	buf_puts(&query, "search?q=");
+	escape(term, &query);
+	buf_printf(&query, "&n=%" PRIu64, limit);
+	r = distribution_document(d, query.p, "application/json", "search", &text, &got, &a, &why);
+	if (r < 0 && (got.status == 404 || got.status == 405 || got.status == 410)) {
+		why = ERR_INIT;
+		r = err_set(&why, ERR_UNSUPPORTED, "registry '%s' has no search (status %ld)",
+			    distribution_name(d), got.status);
+	}
+	if (r >= 0) {
+		r = fetch_parse_search(text.p, text.len, &a, &found, &why);
+		if (r < 0)
+			err_wrap(&why, r, "registry '%s'", distribution_name(d));
+	}
+	if (r < 0) {
+		if (e)
+			*e = why;
+		return r;
+	}
+	if (found.results.n > limit)
+		found.results.n = (size_t)limit;
+	fetch_print_search(&found, out);
+	return buf_fail(out, "answer to a search", e);
 }

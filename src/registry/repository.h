@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * repository - what else is asked of a repository: its tags, what refers to an image, and to
- * remove.  Source: OCI distribution-spec v1.1, "Content Discovery" and "Content Management".
+ * remove; and of a registry, which repositories it has for a term.  Source: OCI distribution-spec
+ * v1.1, "Content Discovery" and "Content Management".
  */
 #ifndef REGISTRY_REPOSITORY_H
 #define REGISTRY_REPOSITORY_H
+
+#include <stdint.h>
 
 struct arena;
 struct buf;
@@ -27,5 +30,11 @@ int repository_referrers(struct distribution *d, const char *digest, const char 
  * is asked to remove the manifest of the tag.  *removed: what went, tag or digest. */
 int repository_remove(struct distribution *d, const char *ref, struct arena *a,
 		      const char **removed, struct err *e);
+
+/* What the index (a distribution opened to search) knows for a term, at most limit, as spec/fetch.h
+ * has it.  ERR_UNSUPPORTED: the registry has no search.  Source: the v1 search of Docker's
+ * registry, as docker asks it. */
+int repository_search(struct distribution *d, const char *term, uint64_t limit, struct buf *out,
+		      struct err *e);
 
 #endif

@@ -59,6 +59,9 @@ struct source_ops {
 	/* Remove a tag or, by digest, a manifest; *removed: what went. */
 	int (*remove)(struct source *s, const char *ref, struct arena *a, const char **removed,
 		      struct err *e);
+	/* At most limit of what the registry's index knows for a term, as an answer of an index. */
+	int (*search)(struct source *s, const char *term, uint64_t limit, struct buf *out,
+		      struct err *e);
 	/* The bytes behind an address into a file, from its beginning. */
 	int (*get)(struct source *s, const char *url, int file, struct source_got *out,
 		   struct err *e);

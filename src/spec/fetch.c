@@ -36,6 +36,23 @@ static const struct jbind_field list_fields[] = {
 };
 static const struct jbind list_table = {sizeof(struct fetch_list), list_fields, true};
 
+static const struct jbind_field found_fields[] = {
+    JB(struct fetch_found, name, "name", JBIND_STR, .flags = JBIND_REQUIRED),
+    JB(struct fetch_found, description, "description", JBIND_STR),
+    JB(struct fetch_found, stars, "star_count", JBIND_INT),
+    JB(struct fetch_found, official, "is_official", JBIND_BOOL),
+    JB(struct fetch_found, automated, "is_automated", JBIND_BOOL),
+    JB_END,
+};
+static const struct jbind found_table = {sizeof(struct fetch_found), found_fields, false};
+
+static const struct jbind_field search_fields[] = {
+    JB(struct fetch_search, results, "results", JBIND_LIST, .sub = &found_table,
+       .flags = JBIND_REQUIRED | JBIND_KEEP),
+    JB_END,
+};
+static const struct jbind search_table = {sizeof(struct fetch_search), search_fields, false};
+
 int fetch_parse(const char *text, size_t len, struct arena *a, struct fetch_msg *out, struct err *e)
 {
 	struct fetch_msg m = {0};
@@ -65,6 +82,22 @@ int fetch_parse_list(const char *text, size_t len, struct arena *a, struct fetch
 void fetch_print_list(const struct fetch_list *l, struct buf *out)
 {
 	jbind_write(&list_table, l, out);
+}
+
+int fetch_parse_search(const char *text, size_t len, struct arena *a, struct fetch_search *out,
+		       struct err *e)
+{
+	struct fetch_search l = {0};
+	int r = jbind_parse(&search_table, text, len, &l, a, "answer to a search", e);
+
+	if (r == 0)
+		*out = l;
+	return r;
+}
+
+void fetch_print_search(const struct fetch_search *l, struct buf *out)
+{
+	jbind_write(&search_table, l, out);
 }
 
 void fetch_from_err(struct fetch_msg *m, const struct err *e)

@@ -12,7 +12,8 @@
  *	have digest size from	no descriptor; answer has how
  *	push-manifest ref digest size media_type	fd 0: the document, a regular file
  *	referrers digest media_type	fd 0: an index; media_type: of these artifacts only, or none
- *	get ref			fd 0: the bytes behind the address ref; answer has digest, size and
+ *	search ref size		fd 0: at most size of what the registry's index knows for the term
+ *ref get ref			fd 0: the bytes behind the address ref; answer has digest, size and
  *				modified
  *	remove ref		no descriptor; answer has how: the tag or digest that went
  *	login user secret	no descriptor: does the registry take them?
@@ -34,7 +35,7 @@ struct err;
 struct fetch_msg {
 	uint64_t id;
 	const char *op;	  /* "list", "manifest", "blob", "push-blob", "push-manifest", "login",
-			   * "referrers", "remove", "get";
+			   * "referrers", "remove", "get", "search";
 			   * answers: "got", "ok", "error" */
 	const char *ref;  /* manifest: tag, digest, or NULL for the only one */
 	const char *from; /* push-blob: repository that likely has it, or NULL */
@@ -43,10 +44,10 @@ struct fetch_msg {
 	const char *user, *secret; /* login */
 	const char *digest;	   /* blob, and answer to manifest */
 	const char *media_type;
-	uint64_t have; /* blob: that many bytes of it are in the file */
-	uint64_t size; /* blob: bytes it must have; answers: bytes there are, or have moved */
+	uint64_t have;	   /* blob: that many bytes of it are in the file */
+	uint64_t size;	   /* blob: bytes it must have; answers: bytes there are, or have moved */
 	uint64_t modified; /* answer to get: seconds since 1970; 0: not said */
-	uint32_t kind; /* error: enum err_kind */
+	uint32_t kind;	   /* error: enum err_kind */
 	const char *message;
 };
 
@@ -70,6 +71,25 @@ void fetch_print(const struct fetch_msg *m, struct buf *out);
 int fetch_parse_list(const char *text, size_t len, struct arena *a, struct fetch_list *out,
 		     struct err *e);
 void fetch_print_list(const struct fetch_list *l, struct buf *out);
+
+/* What an index answers to a search: its own JSON (v1 search of Docker's registry), of which this
+ * is read; other members of it are passed over. */
+#define FETCH_FOUND_MAX (4u << 20) /* bytes of the document */
+struct fetch_found {
+	const char *name, *description; /* a stranger's text; NULL when not said */
+	int64_t stars;
+	bool official, automated;
+};
+struct fetch_founds {
+	struct fetch_found *v;
+	size_t n;
+};
+struct fetch_search {
+	struct fetch_founds results;
+};
+int fetch_parse_search(const char *text, size_t len, struct arena *a, struct fetch_search *out,
+		       struct err *e);
+void fetch_print_search(const struct fetch_search *l, struct buf *out);
 
 /* *e as an answer; an answer as *e, its text made harmless.  Returns the negative errno. */
 void fetch_from_err(struct fetch_msg *m, const struct err *e);

@@ -133,7 +133,7 @@ def docker_client(env):
         same(sorted(s.docker("load", "-i", str(env.tmp / "x.tar"))[0].split("\n"))[1:], [f"Loaded image: caisson/tiny:latest", f"Loaded image: {host}/a/tiny:latest"], "load")
         out = s.docker("import", "-", "rooted:1", stdin=s.ask("GET", f"/containers/{s.made()}/export").data)[0]
         check(out.startswith("sha256:"), f"import: {out}")
-        check("bad" not in s.docker("search", "x", code=1)[1], "search")
+        check("has no search" in s.docker("search", f"{host}/x", code=1, **home)[1], "search")
         s.json("POST", "/containers/prune")
         s.docker("rmi", f"{host}/a/tiny", "caisson/tiny", "rooted:1")
 

@@ -11,8 +11,9 @@ from docker_shapes import SHAPES
 
 CALLED = set()      # METHOD PATH of the routes that answered
 OWNERS = (          # by path, which file calls it
-    ("api/resources_test", r"/(networks|volumes|plugins|swarm|nodes|services|tasks|secrets|configs|session|grpc|images/search)(/.*)?$|.*/attach/ws$"),
+    ("api/resources_test", r"/(networks|volumes|plugins|swarm|nodes|services|tasks|secrets|configs|session|grpc)(/.*)?$|.*/attach/ws$"),
     ("api/build_test", r"/build(/prune)?$"),
+    ("api/search_test", r"/images/search$"),
     ("api/files_test", r"/containers/\{\}/(archive|top|stats|update)$|/commit$"),
     ("api/transfer_test", r"/(auth|distribution/.*|images/(get|load)|images/\{\*\}/(get|push))$"),
     ("api/api_test", r"/"),
