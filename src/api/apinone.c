@@ -53,9 +53,3 @@ int apinone_buildkit(struct apicall *c, struct err *e)
 		       "there is no BuildKit here: DOCKER_BUILDKIT=0 docker build, or `caisson "
 		       "build`");
 }
-
-int apinone_websocket(struct apicall *c, struct err *e)
-{
-	return err_set(e, ERR_UNSUPPORTED,
-		       "attach by WebSocket is not possible: POST /containers/{}/attach is");
-}

@@ -116,7 +116,7 @@ const struct apiroute apiroute_table[] = {
     {POST, "/configs/{}/update", "version", apinone_swarm, "swarm: not a manager"},
     {"PUT", "/volumes/{}", "version", apinone_swarm, "a swarm's volume: not a manager"},
     {GET, "/images/search", "term limit filters", apisearch_run, "search a registry"},
-    {GET, C "/attach/ws", ATTACH " detachKeys", apinone_websocket, "attach by WebSocket: refused"},
+    {GET, C "/attach/ws", ATTACH " detachKeys", apistream_websocket, "its stdio on a WebSocket"},
     {POST, "/session", "", apinone_buildkit, "BuildKit's session: not found"},
     {POST, "/grpc", "", apinone_buildkit, "BuildKit's calls: not found"},
     {GET, C "/top", "ps_args", apiusage_top, "processes"},

@@ -49,6 +49,7 @@ const struct apiroute *apiroute_find(const char *method, const char *path, struc
 	X(apicontainer_resize)                                                                     \
 	X(apicontainer_prune)                                                                      \
 	X(apistream_attach)                                                                        \
+	X(apistream_websocket)                                                                     \
 	X(apistream_logs)                                                                          \
 	X(apiexec_create)                                                                          \
 	X(apiexec_start)                                                                           \
@@ -80,7 +81,6 @@ const struct apiroute *apiroute_find(const char *method, const char *path, struc
 	X(apinone_leave)                                                                           \
 	X(apinone_join)                                                                            \
 	X(apisearch_run)                                                                           \
-	X(apinone_websocket)                                                                       \
 	X(apinone_buildkit)                                                                        \
 	X(apibuild_run)                                                                            \
 	X(apibuild_prune)                                                                          \

@@ -3,6 +3,7 @@
 #include "api/apicall.h"
 #include "api/apifollow.h"
 #include "api/apiroute.h"
+#include "api/apiweb.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -108,7 +109,7 @@ static void output(struct apistream *p, const struct wire_frame *f)
 	if (!p->head_taken)
 		await_head(p);
 	header(h, err, f->len);
-	if ((!p->raw && fd_write_all(p->client, h, sizeof(h)) < 0) ||
+	if ((!p->raw && !p->web && fd_write_all(p->client, h, sizeof(h)) < 0) ||
 	    fd_write_all(p->client, f->data, f->len) < 0)
 		p->gone = true;
 }
@@ -319,13 +320,21 @@ static int line(const struct logline *l, const char *text, size_t len, void *arg
 		     : exchange_write(g->c->x, b.p, b.len, NULL);
 }
 
+static int take_over(struct exchange *x, struct apistream *p, struct err *e)
+{
+	if (!p->web)
+		return apistream_hijack(x, p, e);
+	p->client = apiweb_open(x, p->web, e);
+	return p->client < 0 ? p->client : 0;
+}
+
 /* The connection is the client's, and what was written before is on it. */
 static int hand_over(struct apicall *c, struct apistream *p, const struct instance *i,
 		     struct err *e)
 {
-	struct logs g = {.c = c, .to = p, .out = p->out, .err = p->err, .raw = p->raw};
+	struct logs g = {.c = c, .to = p, .out = p->out, .err = p->err, .raw = p->raw || p->web};
 	struct logs_query q = {.tail = -1, .wake_fd = -1};
-	int r = p->client < 0 ? apistream_hijack(c->x, p, e) : 0;
+	int r = p->client < 0 ? take_over(c->x, p, e) : 0;
 
 	if (r < 0 || !p->logs)
 		return r;
@@ -538,10 +547,11 @@ static int attach_now(struct apicall *c, struct apistream *p, const struct insta
 	return r < 0 ? r : apistream_pump(p, e);
 }
 
-int apistream_attach(struct apicall *c, struct err *e)
+static int attach(struct apicall *c, struct apiweb *web, struct err *e)
 {
 	auto_conn struct conn m = CONN_INIT;
 	struct apistream p = {.conn = &m,
+			      .web = web,
 			      .in = apicall_yes(c, "stdin"),
 			      .out = apicall_yes(c, "stdout"),
 			      .err = apicall_yes(c, "stderr"),
@@ -567,6 +577,23 @@ int apistream_attach(struct apicall *c, struct err *e)
 		return hand_over(c, &p, &l.i, e);
 	return l.state.status == INSTANCE_RUNNING ? attach_now(c, &p, &l.i, e)
 						  : attach_later(c, &p, &l.i, e);
+}
+
+int apistream_attach(struct apicall *c, struct err *e)
+{
+	return attach(c, NULL, e);
+}
+
+int apistream_websocket(struct apicall *c, struct err *e)
+{
+	struct apiweb web = APIWEB_INIT;
+	int r = apiweb_greet(c, &web, e);
+
+	if (r <= 0)
+		return r;
+	r = attach(c, &web, e);
+	apiweb_close(&web);
+	return r;
 }
 
 int apistream_start(struct session *s, const struct instance *i, struct err *e)

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 
 struct apifollow;
+struct apiweb;
 struct err;
 struct exchange;
 struct instance;
@@ -27,6 +28,8 @@ struct apistream {
 	bool in, out, err, raw; /* raw: a terminal, one stream without frames */
 	bool logs;		/* what was written before comes first */
 	bool stay; /* go on until the process ends when the client has gone, for its code */
+	struct apiweb *web; /* the client is there by WebSocket, and has one stream without frames
+			     * also of what has no terminal; NULL: by the connection itself */
 	struct detachkeys keys; /* in what a terminal's client types; they end its stream */
 	int client;		/* borrowed */
 	const char *early;	/* what came with the request */

@@ -47,6 +47,7 @@ static const struct {
     {409, "Conflict"},
     {413, "Content Too Large"},
     {416, "Range Not Satisfiable"},
+    {426, "Upgrade Required"},
     {429, "Too Many Requests"},
     {500, "Internal Server Error"},
     {501, "Not Implemented"},

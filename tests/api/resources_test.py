@@ -127,7 +127,6 @@ def what_is_not_there(env):
                 *(("POST", f"/{x}/create", 503, "swarm manager") for x in ("services", "secrets", "configs")),
                 *(("DELETE", f"/{x}/a", 503, "swarm manager") for x in ("nodes", "services", "secrets", "configs")),
                 *(("POST", f"/{x}/a/update?version=1", 503, "swarm manager") for x in ("nodes", "services", "secrets", "configs")),
-                ("GET", "/containers/x/attach/ws?stream=1", 501, "WebSocket"),
                 ("POST", "/session", 404, "BuildKit"), ("POST", "/grpc", 404, "BuildKit")):
             s.error(method, path, status, word)
         r = s.ask("POST", "/grpc", Connection="Upgrade", Upgrade="h2c")
