@@ -26,7 +26,8 @@ static int greet(const char *head, char out[40])
 	struct err e = ERR_INIT;
 	const char *accept;
 
-	CHECK(http_request_parse(head, strlen(head), &a, &r, &e) > 0);
+	if (http_request_parse(head, strlen(head), &a, &r, &e) <= 0)
+		return -1; /* no request at all, which no test wants */
 	if (websocket_accept(&r, &a, &accept, &e) < 0)
 		return (int)e.kind;
 	snprintf(out, 40, "%s", accept);
