@@ -4,7 +4,7 @@
 import io, json, re, tarfile
 
 from caisson_api import Serve, Unix, routes_were_called
-from caisson_test import check, main, same, test
+from caisson_test import check, main, same, test, wait_for
 
 
 def context(**files):
@@ -83,6 +83,7 @@ def what_goes_wrong(env):
         c.putheader("Content-Length", "100000")
         c.endheaders(context(**SIMPLE)[:700])
         c.close()
+        wait_for(lambda: not any((env.root / "tmp").iterdir()), what="what had come is gone")
         s.json("GET", "/version")
         s.json("POST", "/build/prune")
         s.json("POST", '/images/prune?filters={"dangling":["false"]}')
