@@ -116,8 +116,9 @@ def a_terminal_is_a_terminal_and_interrupts(env):
     t = env.tty("run", "--rm", "-it", T, "sh")
     t.send("test -t 0 && test -t 1 && echo is-a-$((1+1))tty\n")
     t.until("is-a-2tty")
-    # Once the shell has printed this it reads no line any more: the key is the terminal's, not its editor's.
-    t.send("echo begin-$((3+3)); sleep 100\n")
+    # What prints this is the foreground process itself. A key that comes between the shell's fork and its child's
+    # tcsetpgrp(3) interrupts the shell, which waits on: the line would run its hundred seconds.
+    t.send("sh -c 'echo begin-$((3+3)); exec sleep 100'\n")
     t.until("begin-6")
     t.send("\x03")
     t.send("echo after-$((40+2))\n")
