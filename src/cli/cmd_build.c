@@ -322,14 +322,7 @@ static int read_opts(const struct build_args *b, const char *context, char *cons
 
 static int write_id(const char *file, const char *id, struct err *e)
 {
-	auto_arena struct arena a = ARENA_INIT;
-	const char *slash = strrchr(file, '/');
-	const char *dir = slash ? arena_dupn(&a, file, (size_t)(slash - file + 1)) : ".";
-	auto_fd int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	errno = fd < 0
-		    ? errno
-		    : -file_replace(fd, slash ? slash + 1 : file, id, strlen(id), 0644, FILE_LAZY);
+	errno = -file_replace_path(file, id, strlen(id), 0644, FILE_LAZY);
 	return errno ? err_sys(e, "--iidfile '%s'", file) : 0;
 }
 

@@ -131,19 +131,13 @@ static int print(const struct buf *out, struct err *e)
 static int write_page(const struct report *r, const char *file, struct err *e)
 {
 	auto_buf struct buf page = BUF_INIT(64 << 20);
-	const char *slash = strrchr(file, '/');
-	auto_free char *above = slash ? strndup(file, (size_t)(slash - file) + 1) : NULL;
-	auto_fd int dir = -1;
 	int ret;
 
 	reportpage_write(r, &page);
 	ret = buf_fail(&page, "page", e);
 	if (ret < 0)
 		return ret;
-	dir = open(above ? above : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	errno = dir < 0 ? errno
-			: -file_replace(dir, slash ? slash + 1 : file, page.p, page.len, 0644,
-					FILE_LAZY);
+	errno = -file_replace_path(file, page.p, page.len, 0644, FILE_LAZY);
 	return errno ? err_sys(e, "--html '%s'", file) : 0;
 }
 

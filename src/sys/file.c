@@ -81,6 +81,20 @@ int file_replace(int dir_fd, const char *name, const void *data, size_t len, mod
 	return fault_point("file-dirsync") < 0 || fsync(dir_fd) < 0 ? -errno : 0;
 }
 
+int file_replace_path(const char *path, const void *data, size_t len, mode_t mode,
+		      enum file_sync sync)
+{
+	const char *slash = strrchr(path, '/');
+	auto_free char *above = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	auto_fd int dir = -1;
+
+	if (!above)
+		abort();
+	dir = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return dir < 0 ? -errno
+		       : file_replace(dir, slash ? slash + 1 : path, data, len, mode, sync);
+}
+
 int file_put(int dir_fd, const char *name, const char *value)
 {
 	auto_fd int fd = openat(dir_fd, name, O_WRONLY | O_CLOEXEC);

@@ -22,6 +22,9 @@ enum file_sync { FILE_LAZY, FILE_DURABLE };
  * is for what may vanish at boot. */
 int file_replace(int dir_fd, const char *name, const void *data, size_t len, mode_t mode,
 		 enum file_sync sync);
+/* The same for a path as somebody typed it. */
+int file_replace_path(const char *path, const void *data, size_t len, mode_t mode,
+		      enum file_sync sync);
 
 /* Write one string to an existing file, in one write(2): cgroup, sysctl and /proc files. */
 int file_put(int dir_fd, const char *name, const char *value);

@@ -52,6 +52,25 @@ TEST(replace_makes_and_replaces_whole_files)
 	CHECK_INT(dir_done(dir), 0);
 }
 
+TEST(replace_takes_a_path)
+{
+	auto_free char *p = NULL, *q = NULL;
+	char cwd[4096], path[64];
+	int dir = dir_new();
+
+	CHECK(getcwd(cwd, sizeof(cwd)) != NULL);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/f", dir);
+	CHECK_INT(file_replace_path(path, "one", 3, 0600, FILE_LAZY), 0);
+	CHECK_INT(file_read(dir, "f", 100, &p), 3);
+	CHECK_INT(fchdir(dir), 0);
+	CHECK_INT(file_replace_path("g", "two", 3, 0600, FILE_LAZY), 0);
+	CHECK_INT(chdir(cwd), 0);
+	CHECK_INT(file_read(dir, "g", 100, &q), 3);
+	CHECK_INT(file_replace_path("/no/such/file", "", 0, 0600, FILE_LAZY), -ENOENT);
+	CHECK_INT(entries(dir), 2);
+	CHECK_INT(dir_done(dir), 0);
+}
+
 TEST(a_failed_replace_leaves_nothing)
 {
 	auto_free char *p = NULL;
@@ -115,5 +134,6 @@ TEST(put_writes_what_exists)
 	CHECK_INT(dir_done(dir), 0);
 }
 
-TEST_MAIN(T(replace_makes_and_replaces_whole_files), T(a_failed_replace_leaves_nothing),
-	  T(read_has_a_limit), T(documents), T(put_writes_what_exists))
+TEST_MAIN(T(replace_takes_a_path), T(replace_makes_and_replaces_whole_files),
+	  T(a_failed_replace_leaves_nothing), T(read_has_a_limit), T(documents),
+	  T(put_writes_what_exists))
