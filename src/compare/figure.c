@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compare/figure.h"
 #include "base/buf.h"
+#include "compare/stats.h"
 
 #include <stdint.h>
 
@@ -34,4 +35,18 @@ void figure_put(struct buf *out, enum report_unit unit, double v)
 
 	figure_digits(out, v / u.by);
 	buf_printf(out, "%s%s", *u.name ? " " : "", u.name);
+}
+
+void figure_interval(struct buf *out, enum report_unit unit, const struct stats *s, const char *to)
+{
+	struct figure_scale u = figure_scale(unit, s->median);
+
+	figure_put(out, unit, s->median);
+	if (s->low >= s->high)
+		return;
+	buf_puts(out, " [");
+	figure_digits(out, s->low / u.by);
+	buf_puts(out, to);
+	figure_digits(out, s->high / u.by);
+	buf_puts(out, "]");
 }

@@ -6,6 +6,7 @@
 #include "compare/report.h"
 
 struct buf;
+struct stats;
 
 struct figure_scale {
 	double by; /* divide by it */
@@ -18,5 +19,7 @@ struct figure_scale figure_scale(enum report_unit unit, double v);
 void figure_digits(struct buf *out, double v);
 /* "12.8 ms" */
 void figure_put(struct buf *out, enum report_unit unit, double v);
+/* The median, and the interval that holds it when it is one: "12.8 ms [12.4-13.1]", to for '-'. */
+void figure_interval(struct buf *out, enum report_unit unit, const struct stats *s, const char *to);
 
 #endif

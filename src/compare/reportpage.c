@@ -129,16 +129,7 @@ static void figure(struct buf *out, enum report_unit unit, const struct report_c
 	} else if (stats_of(c->v, c->n, &t) < 0) {
 		text(out, c->why ? c->why : "not measured");
 	} else {
-		struct figure_scale u = figure_scale(unit, t.median);
-
-		figure_put(out, unit, t.median);
-		if (t.low < t.high) {
-			buf_puts(out, " [");
-			figure_digits(out, t.low / u.by);
-			buf_puts(out, "–");
-			figure_digits(out, t.high / u.by);
-			buf_puts(out, "]");
-		}
+		figure_interval(out, unit, &t, "–");
 	}
 	buf_puts(out, "</td></tr>\n");
 }

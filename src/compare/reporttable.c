@@ -36,7 +36,6 @@ static void print_cell(const struct report_line *row, const struct report_cell *
 		       struct notes *notes, struct buf *out)
 {
 	struct stats s;
-	struct figure_scale u;
 
 	if (c->text) {
 		buf_puts(out, c->text);
@@ -46,16 +45,7 @@ static void print_cell(const struct report_line *row, const struct report_cell *
 		buf_printf(out, "n/a [%zu]", note_of(notes, c->why));
 		return;
 	}
-	u = figure_scale(row->unit, s.median);
-	figure_digits(out, s.median / u.by);
-	buf_printf(out, "%s%s", *u.name ? " " : "", u.name);
-	if (s.low == s.high)
-		return;
-	buf_puts(out, " [");
-	figure_digits(out, s.low / u.by);
-	buf_puts(out, "-");
-	figure_digits(out, s.high / u.by);
-	buf_puts(out, "]");
+	figure_interval(out, row->unit, &s, "-");
 }
 
 static void print_p95(const struct report_line *row, const struct report_cell *c, struct buf *out)
