@@ -5,13 +5,13 @@
 #include "base/opt.h"
 #include "base/str.h"
 #include "cli/cmd.h"
+#include "cli/listing.h"
 #include "cli/progress.h"
 #include "cli/template.h"
 #include "engine/image_history.h"
 #include "engine/lookup.h"
 #include "fmt/json.h"
 #include "fmt/timestamp.h"
-#include "sys/fd.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -111,7 +111,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	const struct history_args *ha = args;
 	const char *as_table = ha->quiet ? NULL : template_table(ha->format), *t;
 	auto_arena struct arena a = ARENA_INIT;
-	auto_buf struct buf lines = BUF_INIT(64 << 20), out = BUF_INIT(64 << 20);
+	auto_buf struct buf lines = BUF_INIT(64 << 20);
 	struct image_steps steps;
 	int r = image_history_list(s, argv[0], &a, &steps, e);
 
@@ -128,12 +128,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 		r = row(&steps.v[i], ha->no_trunc, t, &lines, e);
 	if (r < 0)
 		return r;
-	if (as_table)
-		template_align(&lines, &out);
-	else
-		buf_add(&out, lines.p, lines.len);
-	r = buf_fail(&out, "output", e);
-	return r < 0 ? r : fd_write_all(STDOUT_FILENO, out.p, out.len) < 0;
+	return listing_print(&lines, as_table != NULL, e);
 }
 
 static const char *const aliases[] = {"image history", NULL};

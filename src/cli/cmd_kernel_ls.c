@@ -3,14 +3,12 @@
 #include "base/buf.h"
 #include "base/opt.h"
 #include "cli/cmd.h"
-#include "cli/template.h"
+#include "cli/listing.h"
 #include "engine/kernel_ctl.h"
 #include "fmt/json.h"
-#include "sys/fd.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
-#include <unistd.h>
 
 struct kernel_ls_args {
 	bool quiet, json;
@@ -41,7 +39,7 @@ static void row_json(const struct kernel_row *k, struct buf *out)
 static int run(struct session *s, const void *args, int argc, char **argv, struct err *e)
 {
 	const struct kernel_ls_args *la = args;
-	auto_buf struct buf lines = BUF_INIT(1 << 20), out = BUF_INIT(1 << 20);
+	auto_buf struct buf lines = BUF_INIT(1 << 20);
 	auto_arena struct arena a = ARENA_INIT;
 	struct kernel_rows all;
 	int r = kernel_ctl_list(s, &a, &all, e);
@@ -61,11 +59,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 			buf_printf(&lines, "%s\t%s\t%zu\t%" PRIu64 "M\t%s\n", k->name,
 				   k->chosen ? "yes" : "", k->modules, k->bytes >> 20, k->package);
 	}
-	if (la->quiet || la->json)
-		buf_add(&out, lines.p, lines.len);
-	else
-		template_align(&lines, &out);
-	return fd_write_all(STDOUT_FILENO, out.p, out.len) < 0 ? 1 : 0;
+	return listing_print(&lines, !la->quiet && !la->json, e);
 }
 
 extern const struct cmd cmd_kernel_ls;

@@ -5,11 +5,10 @@
 #include "base/opt.h"
 #include "base/str.h"
 #include "cli/cmd.h"
+#include "cli/listing.h"
 #include "cli/template.h"
 #include "engine/network_ctl.h"
-#include "sys/fd.h"
 
-#include <unistd.h>
 
 struct network_ls_args {
 	bool quiet, no_trunc;
@@ -46,7 +45,7 @@ static const char *const heads[][2] = {
 static int print(const struct network_ls_args *la, const struct networks *l, struct err *e)
 {
 	const char *as_table = la->quiet ? NULL : template_table(la->format), *t = la->format;
-	auto_buf struct buf lines = BUF_INIT(64 << 20), out = BUF_INIT(64 << 20);
+	auto_buf struct buf lines = BUF_INIT(64 << 20);
 	bool json = !la->quiet && streq(la->format, "json");
 	int r = 0;
 
@@ -67,14 +66,7 @@ static int print(const struct network_ls_args *la, const struct networks *l, str
 	}
 	if (r < 0)
 		return r;
-	if (as_table)
-		template_align(&lines, &out);
-	else
-		buf_add(&out, lines.p, lines.len);
-	r = buf_fail(&out, "output", e);
-	if (r < 0)
-		return r;
-	return fd_write_all(STDOUT_FILENO, out.p, out.len) < 0 ? 1 : 0;
+	return listing_print(&lines, as_table != NULL, e);
 }
 
 static int run(struct session *s, const void *args, int argc, char **argv, struct err *e)

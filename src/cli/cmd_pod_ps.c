@@ -5,15 +5,14 @@
 #include "base/opt.h"
 #include "base/str.h"
 #include "cli/cmd.h"
+#include "cli/listing.h"
 #include "cli/template.h"
 #include "engine/lookup.h"
 #include "engine/pod_ctl.h"
 #include "engine/remove.h"
-#include "sys/fd.h"
 
 #include <stdbool.h>
 #include <time.h>
-#include <unistd.h>
 
 struct pod_ps_args {
 	bool quiet, no_trunc, latest;
@@ -77,7 +76,7 @@ static int print(struct session *s, const struct pod_ps_args *pa, const struct l
 		 struct err *e)
 {
 	const char *as_table = pa->quiet ? NULL : template_table(pa->format), *t = pa->format;
-	auto_buf struct buf lines = BUF_INIT(64 << 20), out = BUF_INIT(64 << 20);
+	auto_buf struct buf lines = BUF_INIT(64 << 20);
 	bool json = !pa->quiet && streq(pa->format, "json");
 	int r;
 
@@ -94,14 +93,7 @@ static int print(struct session *s, const struct pod_ps_args *pa, const struct l
 		return r;
 	if (json)
 		buf_puts(&lines, "]\n");
-	if (as_table)
-		template_align(&lines, &out);
-	else
-		buf_add(&out, lines.p, lines.len);
-	r = buf_fail(&out, "output", e);
-	if (r < 0)
-		return r;
-	return fd_write_all(STDOUT_FILENO, out.p, out.len) < 0 ? 1 : 0;
+	return listing_print(&lines, as_table != NULL, e);
 }
 
 static int run(struct session *s, const void *args, int argc, char **argv, struct err *e)

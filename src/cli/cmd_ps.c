@@ -5,6 +5,7 @@
 #include "base/opt.h"
 #include "base/str.h"
 #include "cli/cmd.h"
+#include "cli/listing.h"
 #include "cli/progress.h"
 #include "cli/template.h"
 #include "engine/describe.h"
@@ -12,14 +13,12 @@
 #include "engine/psfilter.h"
 #include "engine/remove.h"
 #include "engine/usage.h"
-#include "sys/fd.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 struct ps_args {
 	bool all, quiet, no_trunc, latest, size, pod;
@@ -126,8 +125,7 @@ static int print(struct session *s, const struct ps_args *a, const struct lookup
 {
 	const char *as_table = a->format ? template_table(a->format) : table, *t;
 	bool json = a->format && streq(a->format, "json");
-	auto_buf struct buf lines = BUF_INIT(64 << 20), out = BUF_INIT(64 << 20),
-			    own = BUF_INIT(1024);
+	auto_buf struct buf lines = BUF_INIT(64 << 20), own = BUF_INIT(1024);
 	int64_t left = a->latest ? 1 : a->last;
 	bool every = a->all || left >= 0 || f->states;
 	int r = 0;
@@ -148,11 +146,7 @@ static int print(struct session *s, const struct ps_args *a, const struct lookup
 	}
 	if (r < 0)
 		return r;
-	if (as_table && !a->quiet)
-		template_align(&lines, &out);
-	else
-		buf_add(&out, lines.p, lines.len);
-	return fd_write_all(STDOUT_FILENO, out.p, out.len) < 0 ? 1 : 0;
+	return listing_print(&lines, as_table && !a->quiet, e);
 }
 
 static int run(struct session *s, const void *args, int argc, char **argv, struct err *e)

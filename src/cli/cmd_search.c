@@ -5,12 +5,12 @@
 #include "base/opt.h"
 #include "base/str.h"
 #include "cli/cmd.h"
+#include "cli/listing.h"
 #include "cli/template.h"
 #include "engine/members.h"
 #include "engine/registry_search.h"
 #include "engine/session.h"
 #include "fmt/utf8.h"
-#include "sys/fd.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -105,7 +105,7 @@ static int print(const struct search_args *sa, const struct fetch_founds *l, str
 		 struct err *e)
 {
 	const char *as_table = template_table(sa->format), *t = sa->format;
-	auto_buf struct buf lines = BUF_INIT(64 << 20), out = BUF_INIT(64 << 20);
+	auto_buf struct buf lines = BUF_INIT(64 << 20);
 	bool json = streq(sa->format, "json");
 	int r = 0;
 
@@ -124,14 +124,7 @@ static int print(const struct search_args *sa, const struct fetch_founds *l, str
 	}
 	if (r < 0)
 		return r;
-	if (as_table)
-		template_align(&lines, &out);
-	else
-		buf_add(&out, lines.p, lines.len);
-	r = buf_fail(&out, "output", e);
-	if (r < 0)
-		return r;
-	return fd_write_all(STDOUT_FILENO, out.p, out.len) < 0 ? 1 : 0;
+	return listing_print(&lines, as_table != NULL, e);
 }
 
 static int run(struct session *s, const void *args, int argc, char **argv, struct err *e)

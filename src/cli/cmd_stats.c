@@ -5,6 +5,7 @@
 #include "base/opt.h"
 #include "base/str.h"
 #include "cli/cmd.h"
+#include "cli/listing.h"
 #include "cli/progress.h"
 #include "cli/template.h"
 #include "engine/conn.h"
@@ -249,10 +250,7 @@ static int print(const struct stats_args *a, const struct lines *l, struct err *
 	/* Home and clear: the next round stands where this one stood. */
 	if (!a->no_stream && screen)
 		buf_puts(&out, "\033[H\033[2J");
-	if (as_table)
-		template_align(&lines, &out);
-	else
-		buf_add(&out, lines.p, lines.len);
+	listing_add(&lines, as_table != NULL, &out);
 	return fd_write_all(STDOUT_FILENO, out.p, out.len) < 0 ? 1 : 0;
 }
 

@@ -5,6 +5,7 @@
 #include "base/opt.h"
 #include "base/str.h"
 #include "cli/cmd.h"
+#include "cli/listing.h"
 #include "cli/progress.h"
 #include "cli/template.h"
 #include "engine/usage.h"
@@ -96,10 +97,7 @@ static int summary(const struct usage *u, const char *format, struct buf *out, s
 		r = row("Volumes", &u->volumes, template, &lines, e);
 	if (r == 0)
 		r = row("Cache", &u->cache, template, &lines, e);
-	if (as_table)
-		template_align(&lines, out);
-	else
-		buf_add(out, lines.p, lines.len);
+	listing_add(&lines, as_table != NULL, out);
 	return r;
 }
 

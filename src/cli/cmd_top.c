@@ -5,17 +5,15 @@
 #include "base/err.h"
 #include "base/opt.h"
 #include "cli/cmd.h"
-#include "cli/template.h"
+#include "cli/listing.h"
 #include "engine/lookup.h"
 #include "engine/pscolumn.h"
 #include "spec/plan.h"
 #include "spec/top.h"
-#include "sys/fd.h"
 #include "sys/file.h"
 
 #include <fcntl.h>
 #include <time.h>
-#include <unistd.h>
 
 #define PASSWD_MAX (4u << 20)
 
@@ -25,7 +23,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 {
 	const struct pscolumn *columns[PSCOLUMN_MAX];
 	auto_arena struct arena a = ARENA_INIT;
-	auto_buf struct buf lines = BUF_INIT(8 << 20), out = BUF_INIT(16 << 20);
+	auto_buf struct buf lines = BUF_INIT(8 << 20);
 	auto_free char *passwd = NULL;
 	struct pscolumn_view v = {.columns = columns, .now_ms = (long long)time(NULL) * 1000};
 	struct top_list list = {0};
@@ -45,8 +43,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	    file_read(AT_FDCWD, "/etc/passwd", PASSWD_MAX, &passwd) > 0)
 		v.passwd = passwd;
 	pscolumn_lines(&v, &list, &lines);
-	template_align(&lines, &out);
-	return fd_write_all(STDOUT_FILENO, out.p, out.len) < 0 ? 1 : 0;
+	return listing_print(&lines, true, e);
 }
 
 extern const struct cmd cmd_top;

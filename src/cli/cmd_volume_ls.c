@@ -4,12 +4,11 @@
 #include "base/opt.h"
 #include "base/str.h"
 #include "cli/cmd.h"
+#include "cli/listing.h"
 #include "cli/template.h"
 #include "engine/volume_ctl.h"
-#include "sys/fd.h"
 
 #include <stdbool.h>
-#include <unistd.h>
 
 struct volume_ls_args {
 	bool quiet;
@@ -39,7 +38,7 @@ static int print(struct session *s, const struct volume_ls_args *la, const struc
 		 struct arena *a, struct err *e)
 {
 	const char *format = la->format ? la->format : "table", *t = template_table(format);
-	auto_buf struct buf lines = BUF_INIT(64 << 20), out = BUF_INIT(64 << 20);
+	auto_buf struct buf lines = BUF_INIT(64 << 20);
 	bool table = t && !la->quiet, json = streq(format, "json") && !la->quiet;
 	int r = 0;
 
@@ -57,11 +56,7 @@ static int print(struct session *s, const struct volume_ls_args *la, const struc
 	}
 	if (r < 0)
 		return r;
-	if (table)
-		template_align(&lines, &out);
-	else
-		buf_add(&out, lines.p, lines.len);
-	return fd_write_all(STDOUT_FILENO, out.p, out.len) < 0 ? 1 : 0;
+	return listing_print(&lines, table, e);
 }
 
 static int run(struct session *s, const void *args, int argc, char **argv, struct err *e)
