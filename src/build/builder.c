@@ -729,6 +729,7 @@ int builder_run(struct session *s, const struct builder_opts *o, struct arena *a
 				  .output = output,
 				  .ctx = &b,
 				  .no_cache = o->no_cache,
+				  .isolation = o->isolation,
 				  .network = o->network ? o->network : "bridge",
 				  .hosts = o->hosts,
 				  .secrets = o->secrets,

@@ -246,7 +246,7 @@ static void check_pairs(struct run *r, const struct dockerfile_instr *in)
 
 	if (in->kind == DOCKERFILE_LABEL || in->kind == DOCKERFILE_ENV) {
 		/* KEY VALUE leaves one pair whose key is followed by a blank in the text. */
-		eq = strstr(in->source, in->pairs[0].key);
+		eq = strstr(in->source + strcspn(in->source, " \t\\"), in->pairs[0].key);
 		if (in->pairs_n == 1 && eq && eq[strlen(in->pairs[0].key)] != '=')
 			warn(r, RULE_LegacyKeyValueFormat, in->line, "write %s KEY=VALUE, with '='",
 			     dockerfile_names[in->kind]);

@@ -47,6 +47,7 @@ static const char *const cases[][2] = {
     {"FROM a\nCMD x\n", "JSONArgsRecommended:2"},
     {"FROM a\nSHELL [\"b\"]\nCMD x\n", ""},
     {"FROM a\nENV A b\n", "LegacyKeyValueFormat:2"},
+    {"FROM a\nENV E=e\nENV \\\n  V=1\n", ""},
     {"FROM a\nMAINTAINER x\n", "MaintainerDeprecated:2"},
     {"FROM a\nCMD [\"x\"]\nCMD [\"y\"]\n", "MultipleInstructionsDisallowed:2"},
     {"FROM a\nRUN x \\\n\n y\n", "NoEmptyContinuation:3"},

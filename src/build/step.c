@@ -13,10 +13,12 @@
 #include "fmt/passwd.h"
 #include "store/buildcache.h"
 #include "store/image.h"
+#include "store/rootfs.h"
 #include "store/stage.h"
 #include "store/store.h"
 #include "sys/file.h"
 #include "sys/path.h"
+#include "sys/userns.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -70,8 +72,8 @@ static bool is_empty(int dir_fd)
 }
 
 /* A layer, or none, becomes a cache entry, and a part of the stage. */
-static int keep(struct step_env *env, struct step_state *st, const struct layer_made *made,
-		const char *history, const char *key, struct err *e)
+int step_keep(struct step_env *env, struct step_state *st, const struct layer_made *made,
+	      const char *history, const char *key, struct err *e)
 {
 	struct buildcache_entry entry = {.key = key, .step = history, .created_ns = now_ns()};
 	struct oci_descriptor blob = {0};
@@ -96,18 +98,23 @@ int step_commit(struct step_env *env, struct step_state *st, int upper_fd, const
 		const char *key, struct err *e)
 {
 	struct layer_pack pack = {.dir_fd = upper_fd,
-				  .marks = geteuid() == 0 ? LAYER_UPPER_TRUSTED : LAYER_UPPER_USER,
 				  .codec = env->codec,
 				  .epoch_set = env->epoch_set,
 				  .epoch = env->epoch};
 	struct layer_made made = {0};
+	enum layer_form form = LAYER_EROFS;
 	int r;
 
 	/* A step that changed no file leaves no layer. */
 	if (is_empty(upper_fd))
-		return keep(env, st, NULL, history, key, e);
+		return step_keep(env, st, NULL, history, key, e);
+	r = rootfs_form(env->store, &form, e);
+	if (r < 0)
+		return r;
+	/* As the roots of the steps are mounted; an ordinary user's engine is root, too. */
+	pack.marks = form == LAYER_DIR && userns_inside() ? LAYER_UPPER_USER : LAYER_UPPER_TRUSTED;
 	r = layer_make_pack(env->store, env->lease, &pack, st->conf.a, &made, e);
-	return r < 0 ? r : keep(env, st, &made, history, key, e);
+	return r < 0 ? r : step_keep(env, st, &made, history, key, e);
 }
 
 int step_stream(struct step_env *env, struct step_state *st,
@@ -119,9 +126,9 @@ int step_stream(struct step_env *env, struct step_state *st,
 	int r;
 
 	if (!write)
-		return keep(env, st, NULL, history, key, e);
+		return step_keep(env, st, NULL, history, key, e);
 	r = layer_make_stream(env->store, env->lease, &from, st->conf.a, &made, e);
-	return r < 0 ? r : keep(env, st, &made, history, key, e);
+	return r < 0 ? r : step_keep(env, st, &made, history, key, e);
 }
 
 /* ---- keys ---- */

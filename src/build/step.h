@@ -45,6 +45,7 @@ struct step_env {
 	size_t replayed;
 	void *ctx;
 	bool no_cache;
+	int isolation; /* enum plan_isolation: of what runs; no part of a key */
 	bool epoch_set;
 	int64_t epoch; /* seconds: no file of a layer is younger */
 	const char *codec, *network;

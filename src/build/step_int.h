@@ -26,6 +26,11 @@ int step_stream(struct step_env *env, struct step_state *st,
 		int (*write)(void *ctx, int fd, struct err *e), void *ctx, const char *history,
 		const char *key, struct err *e);
 
+/* The same of a layer that is made, NULL: no file came of it. */
+struct layer_made;
+int step_keep(struct step_env *env, struct step_state *st, const struct layer_made *made,
+	      const char *history, const char *key, struct err *e);
+
 /* "upper" and "work" in a stage's directory. */
 struct step_upper {
 	struct stage *stage;

@@ -21,16 +21,19 @@
 #include "engine/request.h"
 #include "engine/session.h"
 #include "engine/start.h"
+#include "engine/vmlayer.h"
 #include "fmt/dockerfile.h"
 #include "spec/plan.h"
 #include "spec/record.h"
 #include "store/image.h"
 #include "store/stage.h"
 #include "store/store.h"
+#include "sys/mountstub.h"
 #include "sys/path.h"
 
 #include <endian.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -117,6 +120,13 @@ static int refused(const struct run *r, struct err *e)
 	if (security && !streq(security, "sandbox"))
 		return err_set(e, ERR_UNSUPPORTED,
 			       "RUN --security=%.64s: build steps keep the default wall", security);
+	if (r->env->isolation == PLAN_VM)
+		for (size_t i = 0; i < r->mounts.n; i++)
+			if (r->mounts.v[i].type == RUNMOUNT_SSH)
+				return err_set(
+				    e, ERR_UNSUPPORTED,
+				    "RUN --mount=type=ssh: a socket of the host does not "
+				    "reach into a VM (--isolation=vm)");
 	if (dockerfile_flag(r->in, "device"))
 		return err_set(e, ERR_UNSUPPORTED, "RUN --device: build steps get no devices");
 	return 0;
@@ -127,7 +137,7 @@ static int make_request(struct run *r, struct err *e)
 {
 	struct oci_process *p = &r->image.config.config;
 	struct request *q = &r->q;
-	int ret = refused(r, e);
+	int ret = 0;
 
 	r->image.record =
 	    (struct image_record){.id = "",
@@ -139,7 +149,8 @@ static int make_request(struct run *r, struct err *e)
 				  .working_dir = r->st->conf.c.config.working_dir,
 				  .env = scope_environment(&r->st->conf.scope)};
 	*q = (struct request){.image = "build",
-			      .isolation = PLAN_CONTAINER,
+			      .isolation = r->env->isolation,
+			      .vm_linger = r->env->isolation == PLAN_VM,
 			      .args = command(r),
 			      .entrypoint_set = true,
 			      .env = scope_arguments(&r->st->conf.scope),
@@ -155,7 +166,7 @@ static int make_request(struct run *r, struct err *e)
 		ret = network(r, &q->network, e);
 	if (ret >= 0)
 		ret = runmount_prepare(&r->mounts, r->env, r->st, r->in, r->a, e);
-	return ret;
+	return ret < 0 ? ret : refused(r, e);
 }
 
 static void add_key(struct run *r, struct sha256 *h)
@@ -217,39 +228,6 @@ struct stubs {
 	int root;	  /* the root as it was */
 };
 
-/* Of the root and the upper directory: the same directory, with nothing done in it. */
-static bool untouched(int root, int dir, const char *base, const char *path)
-{
-	auto_fd int before = path_open(root, path, O_PATH | O_DIRECTORY, 0, PATH_IN_ROOT);
-	struct stat was, is;
-
-	return before >= 0 && fstat(before, &was) == 0 &&
-	       fstatat(dir, base, &is, AT_SYMLINK_NOFOLLOW) == 0 && was.st_mode == is.st_mode &&
-	       was.st_uid == is.st_uid && was.st_gid == is.st_gid;
-}
-
-/* Take one away if the step left it as it was made; directories above it, which were only copied up
- * to hold it, go as well when nothing else is in them. */
-static void drop_stub(const struct stubs *s, int upper_fd, const char *path, struct arena *a)
-{
-	const char *base, *slash;
-	auto_fd int dir = path_parent(upper_fd, path, 0, PATH_NO_LINKS, &base);
-	struct stat st;
-
-	if (dir >= 0 && fstatat(dir, base, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    (S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && st.st_size == 0)))
-		(void)unlinkat(dir, base, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0);
-	while ((slash = strrchr(path, '/'))) {
-		auto_fd int above = -1;
-
-		path = arena_dupn(a, path, (size_t)(slash - path));
-		above = path_parent(upper_fd, path, 0, PATH_NO_LINKS, &base);
-		if (above < 0 || !untouched(s->root, above, base, path) ||
-		    unlinkat(above, base, AT_REMOVEDIR) < 0)
-			break;
-	}
-}
-
 /* Every component of path that the root does not have yet, outermost first. */
 static void missing_parts(struct run *r, struct stubs *s, const char *path)
 {
@@ -294,8 +272,27 @@ static int keep(struct run *r, const struct instance *i, const struct stubs *stu
 	if (upper < 0)
 		return err_sys(e, "'%s/%s'", store_root_path(r->env->store), path);
 	for (size_t k = stubs->made.n; k-- > 0;)
-		drop_stub(stubs, upper, stubs->made.v[k], r->a);
+		mountstub_drop(stubs->root, upper, stubs->made.v[k]);
 	return step_commit(r->env, r->st, upper, r->history, key, e);
+}
+
+/* Its files are its kernel's alone to read: its agent makes the layer, of the same form. */
+static int keep_of_vm(struct run *r, const struct instance *i, const struct stubs *stubs,
+		      const char *key, struct err *e)
+{
+	struct strs words = {0};
+	struct vmlayer v = {.words = &words, .codec = r->env->codec, .may_be_none = true};
+	struct layer_made made;
+	int ret;
+
+	arena_strs_add(r->a, &words, "--layer");
+	if (r->env->epoch_set)
+		arena_strs_add(r->a, &words,
+			       arena_printf(r->a, "--epoch=%lld", (long long)r->env->epoch));
+	for (size_t k = 0; k < stubs->made.n; k++)
+		arena_strs_add(r->a, &words, arena_printf(r->a, "--drop=%s", stubs->made.v[k]));
+	ret = vmlayer_make(r->env->s, r->env->lease, i, &v, r->st->conf.a, &made, e);
+	return ret < 0 ? ret : step_keep(r->env, r->st, ret ? &made : NULL, r->history, key, e);
 }
 
 static int run_instance(struct run *r, const struct stubs *stubs, const char *key,
@@ -317,7 +314,12 @@ static int run_instance(struct run *r, const struct stubs *stubs, const char *ke
 		ret = follow(r, &c, &status, e);
 	out->code = ret < 0 ? 0 : conn_code(status);
 	if (ret >= 0 && !out->code)
-		ret = keep(r, &i, stubs, key, e);
+		ret = r->q.isolation == PLAN_VM ? keep_of_vm(r, &i, stubs, key, e)
+						: keep(r, &i, stubs, key, e);
+	/* It stays for its files (vm_linger), and nobody else ends it. */
+	if (r->q.isolation == PLAN_VM)
+		conn_signal(r->env->s, i.id, SIGKILL, &ignored);
+	ignored = ERR_INIT;
 	conn_close(&c);
 	remove_ended(r->env->s, i.id, 0, &ignored);
 	return ret;

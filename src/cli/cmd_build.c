@@ -11,6 +11,7 @@
 #include "engine/session.h"
 #include "fmt/reference.h"
 #include "fmt/utf8.h"
+#include "spec/plan.h"
 #include "sys/file.h"
 
 #include <errno.h>
@@ -28,7 +29,7 @@ struct build_args {
 	const char *file, *target, *platform, *network, *iidfile, *metadata;
 	struct opt_list tag, build_arg, build_context, label, add_host, secret, ssh, output;
 	bool no_cache, pull, check, reproducible, quiet;
-	int progress, codec;
+	int progress, codec, isolation;
 	uint64_t memory, shm;
 	int64_t cpus;
 };
@@ -56,6 +57,9 @@ static const struct opt opts[] = {
 	.complete = "file", .help = "the Dockerfile; - is stdin"),
     OPT(struct build_args, iidfile, .name = "iidfile", .type = OPT_STR, .arg = "FILE",
 	.complete = "file", .help = "write the image's id to a file"),
+    OPT(struct build_args, isolation, .name = "isolation", .type = OPT_ENUM,
+	.values = plan_isolation_names, .arg = "container|vm", .preset = "container",
+	.help = "what each RUN runs in"),
     LIST(label, "label", 0, "KEY=VALUE", "a label for the image"),
     OPT(struct build_args, memory, .name = "memory", .letter = 'm', .type = OPT_BYTES,
 	.arg = "SIZE", .help = "memory limit of each step"),
@@ -294,6 +298,7 @@ static int read_opts(const struct build_args *b, const char *context, char *cons
 				   .network = b->network,
 				   .codec = codec_names[b->codec],
 				   .no_cache = b->no_cache,
+				   .isolation = b->isolation,
 				   .pull = b->pull,
 				   .check = b->check,
 				   .reproducible = b->reproducible,

@@ -11,17 +11,15 @@
 #include "engine/lookup.h"
 #include "engine/request.h"
 #include "engine/session.h"
-#include "engine/vmfiles.h"
+#include "engine/vmlayer.h"
 #include "fmt/digest.h"
 #include "fmt/limits.h"
 #include "fmt/reference.h"
 #include "fmt/timestamp.h"
 #include "store/blob.h"
-#include "store/helper.h"
 #include "store/image.h"
 #include "store/stage.h"
 #include "store/store.h"
-#include "sys/child.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -85,50 +83,21 @@ static int pack(struct commit *c, const struct plan_rootfs *fs, struct err *e)
 	return layer_make_pack(c->store, c->stage, &p, c->a, &c->layer, e);
 }
 
-/* From its agent into a file first: how it is compressed is not for the guest to choose. */
-static int fetch(struct commit *c, int spool, struct err *e)
-{
-	struct strs places = {0}, words = {0};
-
-	arena_strs_add(c->a, &words, "--layer");
-	instance_root_places(&c->l, c->a, &places);
-	for (size_t i = 0; i < places.n; i++)
-		arena_strs_add(c->a, &words, arena_printf(c->a, "--skip=%s", places.v[i]));
-	return vmfiles_run(
-	    c->s, &c->l.i,
-	    &(struct vmfiles){.words = &words, .in = -1, .out = spool, .max = LIMIT_TAR_BYTES}, e);
-}
-
 static int make_layer_of_vm(struct commit *c, struct err *e)
 {
-	auto_fd int spool =
-	    openat(stage_fd(c->stage), "upper.tar", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	auto_helper struct helper h = HELPER_INIT;
-	struct child_fd from = {spool, 6};
-	struct strs args = {0};
-	ssize_t n;
+	struct strs places = {0}, words = {0};
+	struct vmlayer v = {.words = &words, .codec = c->o->codec};
 	int r;
 
 	if (c->q.read_only)
 		return err_set(e, ERR_UNSUPPORTED,
 			       "its root is read-only: there is nothing to commit");
-	if (spool < 0)
-		return err_sys(e, "cannot write to the store");
-	r = fetch(c, spool, e);
-	if (r < 0)
-		return r;
-	if (lseek(spool, 0, SEEK_SET) < 0)
-		return err_sys(e, "layer");
-	arena_strs_add(c->a, &args, "--from=6");
-	arena_strs_add(c->a, &args, arena_printf(c->a, "--codec=%s", c->o->codec));
-	r = helper_start(c->store, "caisson-pack", &args, &from, 1, &h, e);
-	if (r >= 0)
-		r = layer_make_read(c->store, c->stage, h.out, "the guest's layer", c->a, &c->layer,
-				    e);
-	if (r < 0)
-		return r;
-	n = helper_finish(&h, 0, NULL, e);
-	return n < 0 ? (int)n : 0;
+	arena_strs_add(c->a, &words, "--layer");
+	instance_root_places(&c->l, c->a, &places);
+	for (size_t i = 0; i < places.n; i++)
+		arena_strs_add(c->a, &words, arena_printf(c->a, "--skip=%s", places.v[i]));
+	r = vmlayer_make(c->s, c->stage, &c->l.i, &v, c->a, &c->layer, e);
+	return r < 0 ? r : 0;
 }
 
 static int make_layer(struct commit *c, struct err *e)

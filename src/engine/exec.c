@@ -70,10 +70,13 @@ int exec_start(struct session *s, const struct instance *i, const struct exec_re
 	struct control_exec x = {.in = q->in && !q->detach, .out = !q->detach, .err = !q->detach};
 	struct image *image = NULL;
 	struct store *store;
-	struct plan p;
+	struct plan_process bare = {.cwd = "/"};
+	struct plan p = {.process = &bare};
 	int r = session_store(s, &store, e);
 
-	if (r == 0)
+	/* A request about files is the agent's: nothing of the image counts, which for a build's
+	 * step is none of the store's. */
+	if (r == 0 && !q->files.n)
 		r = base_process(s, i, &image, &a, &p, e);
 	if (r == 0)
 		r = describe(q, p.process, &a, e);

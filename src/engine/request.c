@@ -29,6 +29,7 @@ static const struct jbind_field fields[] = {
     F(name, JBIND_STR),
     F(isolation, JBIND_ENUM, .names = plan_isolation_names),
     F(vm_cold, JBIND_BOOL),
+    F(vm_linger, JBIND_BOOL),
     F(platform, JBIND_STR),
     F(pod, JBIND_STR),
     F(pod_share, JBIND_STRS),

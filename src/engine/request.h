@@ -93,7 +93,8 @@ struct request {
 	const char *restart;			      /* "on-failure:3"; NULL: no */
 	const char *stop_signal;
 	struct jbind_optint stop_timeout_s;
-	bool vm_cold; /* --vm-template off */
+	bool vm_cold;	/* --vm-template off */
+	bool vm_linger; /* of a build: the machine stays for its files, struct plan_vm */
 };
 
 extern const struct jbind request_table;

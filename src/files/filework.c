@@ -8,6 +8,7 @@
 #include "files/changes.h"
 #include "files/packtree.h"
 #include "sys/fd.h"
+#include "sys/mountstub.h"
 #include "sys/path.h"
 
 #include <errno.h>
@@ -263,8 +264,11 @@ static int layer(const struct filework *w, const struct filework_place *p, struc
 {
 	struct strs skip = {w->skip.v, w->skip.n};
 	struct packtree_opts po = {
-	    .overlay = true, .user_marks = p->user_marks, .epoch = INT64_MAX, .skip = &skip};
+	    .overlay = true, .user_marks = p->user_marks, .epoch = w->epoch, .skip = &skip};
 
+	/* Those in others come last. */
+	for (size_t i = w->drop.n; i-- > 0;)
+		mountstub_drop(p->lower, p->root, w->drop.v[i]);
 	return pack(p, p->root, NULL, NULL, &po, e);
 }
 

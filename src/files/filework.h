@@ -22,7 +22,8 @@ struct filework {
 	int kind; /* enum copyin_kind */
 	bool export, changes, layer;
 	bool follow, links, archive, owner_root;
-	struct opt_list skip;
+	struct opt_list skip, drop;
+	int64_t epoch;
 };
 
 extern const char *const filework_kinds[];
@@ -35,6 +36,11 @@ extern const char *const filework_kinds[];
 		.help = "what the path is called in the archive"),                                 \
 	    OPT(s, w.changes, .name = "changes", .type = OPT_BOOL,                                 \
 		.help = "list what the writable layer changes"),                                   \
+	    OPT(s, w.drop, .name = "drop", .type = OPT_LIST, .arg = "PATH",                        \
+		.help = "with --layer: the place of a mount, taken away if it is as it was made"), \
+	    OPT(s, w.epoch, .name = "epoch", .type = OPT_INT, .arg = "SECONDS", .min = 0,          \
+		.max = INT64_MAX, .preset = "9223372036854775807",                                 \
+		.help = "with --layer: no time in it is later"),                                   \
 	    OPT(s, w.export, .name = "export", .type = OPT_BOOL, .help = "write the whole tree"),  \
 	    OPT(s, w.follow, .name = "follow", .type = OPT_BOOL,                                   \
 		.help = "what a link points to instead of the link"),                              \
@@ -57,7 +63,7 @@ extern const char *const filework_kinds[];
 
 struct filework_place {
 	int root;  /* the tree; for changes and layer the upper directory */
-	int lower; /* for changes: the image's files */
+	int lower; /* for changes and --drop: the image's files */
 	bool user_marks;
 	int data; /* the archive */
 	/* put: bytes written, a decimal number; changes: the list (files/changes.h); stat: st_mode,

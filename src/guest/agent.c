@@ -256,7 +256,8 @@ static int exec_more(struct agent *s, const struct message *m, struct err *e)
 
 	if (find(s, m->stream))
 		return err_set(e, ERR_CORRUPT, "stream %u is in use", m->stream);
-	if (!s->main_ready)
+	/* What the main process has left can be asked for until the host ends the machine. */
+	if (!s->main_ready && !(s->plan && m->process.files.n && !m->process.box))
 		return err_set(e, ERR_CONFLICT, "the instance is not running");
 	if (!st)
 		return err_set(e, ERR_LIMIT, "more than %d processes with streams", STREAMS_MAX);

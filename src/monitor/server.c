@@ -339,6 +339,14 @@ static void tell_end(struct server *s, int code, bool oom)
 		teller_event(&s->teller, "stop", NULL, NULL);
 }
 
+void server_lingers(struct proc *p, int status)
+{
+	uint32_t code = (uint32_t)status;
+
+	for (struct link *l = p->links; l; l = l->next_of_proc)
+		client_send(l->client, WIRE_EXIT, l->stream, &code, sizeof(code));
+}
+
 void server_exited(struct proc *p, int status)
 {
 	struct server *s = p->server;

@@ -159,6 +159,9 @@ void server_failed(struct proc *p, const struct err *why);
 /* data: len > 0 bytes of output. */
 void server_output(struct proc *p, enum logfile_stream s, const char *data, size_t len);
 void server_exited(struct proc *p, int status);
+/* The main process has ended, and what it ran in has not: who is attached is told, and the
+ * instance runs until server_exited(). */
+void server_lingers(struct proc *p, int status);
 /* Something of it was killed for want of memory. */
 void server_oom(struct server *s);
 /* A reason to hold output back may be gone. */

@@ -65,6 +65,7 @@ struct machine {
 	bool greeted, dying;
 	bool over; /* the maker of a template has answered: the instance's own machine follows */
 	bool oom;  /* in the guest */
+	bool linger, lingers; /* it is to stay after its main process, and does */
 	struct asked *asked;
 	uint32_t asked_last, asked_count;
 	/* What it booted with; a running machine cannot have more. */
@@ -449,6 +450,11 @@ static int on_frame(struct machine *m, const struct wire_frame *f, struct err *e
 	case WIRE_EXIT:
 		if (!p->started || f->len != sizeof(v))
 			return broken(e, f);
+		if (p->number == 1 && m->linger && !m->lingers && !m->dying) {
+			m->lingers = true;
+			server_lingers(p, (int)v);
+			return 0;
+		}
 		server_exited(p, (int)v);
 		return 0;
 	default:
@@ -585,6 +591,7 @@ static void remember(struct machine *m, const struct plan *p)
 
 	m->memory_bytes = m->limit_bytes = p->caisson->vm->memory_bytes;
 	m->cpus = p->caisson->vm->cpus;
+	m->linger = p->caisson->vm->linger;
 	for (size_t i = 0; i < nics->n; i++)
 		if (nics->v[i].tap)
 			arena_strs_add(&m->arena, &m->taps, arena_dup(&m->arena, nics->v[i].tap));
@@ -696,7 +703,7 @@ static int kill_all(struct server *s, struct err *e)
 		return 0;
 	}
 	m->dying = true;
-	if (s->frozen) {
+	if (s->frozen || m->lingers) {
 		machine_kill(m);
 		return 0;
 	}

@@ -291,7 +291,8 @@ TABLE(vm, struct plan_vm, JB(struct plan_vm, accel, "accel", JBIND_STR),
       JB(struct plan_vm, initrd, "initrd", JBIND_STR),
       JB(struct plan_vm, memory_bytes, "memoryBytes", JBIND_UINT, .flags = JBIND_REQUIRED),
       JB(struct plan_vm, cpus, "cpus", JBIND_U32, .flags = JBIND_REQUIRED),
-      JB(struct plan_vm, cold, "cold", JBIND_BOOL));
+      JB(struct plan_vm, cold, "cold", JBIND_BOOL),
+      JB(struct plan_vm, linger, "linger", JBIND_BOOL));
 
 TABLE(caisson, struct plan_caisson,
       JB(struct plan_caisson, isolation, "isolation", JBIND_ENUM, .names = plan_isolation_names,

@@ -354,6 +354,9 @@ struct plan_vm {
 	uint64_t memory_bytes;
 	uint32_t cpus;
 	bool cold; /* boot it, whatever templates there are */
+	/* After the end of its main process it stays, for requests about its files, until it is
+	 * killed. */
+	bool linger;
 };
 
 struct plan_caisson {
@@ -367,7 +370,7 @@ struct plan_caisson {
 	struct plan_vm *vm;
 	const char *machine;   /* id of the VM in which it runs as a container; NULL: nowhere */
 	const char *box_image; /* with it: 64 hex digits, the image as the guest knows it */
-	const char *net_ns; /* path of the instance's network namespace, NULL: the host's */
+	const char *net_ns;    /* path of the instance's network namespace, NULL: the host's */
 	bool open_stdin, stdin_once, auto_remove;
 	const char *init;      /* program to start as process 1 (runtime/reaper.h), or NULL */
 	const char *image;     /* as the user called it, for events */
