@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "engine/session.h"
+#include "net/network.h"
 #include "spec/event.h"
 #include "spec/record.h"
 #include "store/store.h"
@@ -89,16 +90,16 @@ void eventlog_thing(struct store *s, const char *type, const char *action, const
 	append(s, &ev);
 }
 
-void eventlog_network(struct store *s, const char *id, const char *name, const char *action,
+void eventlog_network(struct store *s, const struct network *n, const char *action,
 		      const char *instance)
 {
 	struct jbind_pair pair[3];
 	struct event ev = {
-	    .type = "network", .action = action, .actor = {.id = id, .attributes = {.v = pair}}};
+	    .type = "network", .action = action, .actor = {.id = n->id, .attributes = {.v = pair}}};
 
 	add(&ev.actor.attributes, "container", instance);
-	add(&ev.actor.attributes, "name", name);
-	add(&ev.actor.attributes, "type", "bridge");
+	add(&ev.actor.attributes, "name", n->name);
+	add(&ev.actor.attributes, "type", n->driver);
 	append(s, &ev);
 }
 

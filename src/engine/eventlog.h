@@ -23,7 +23,8 @@ void eventlog_thing(struct store *s, const char *type, const char *action, const
 		    const char *name);
 
 /* An instance has come to a network, or left it. */
-void eventlog_network(struct store *s, const char *id, const char *name, const char *action,
+struct network;
+void eventlog_network(struct store *s, const struct network *n, const char *action,
 		      const char *instance);
 
 struct eventlog_query {

@@ -14,6 +14,7 @@
 #include "engine/session.h"
 #include "net/attach.h"
 #include "net/attachment.h"
+#include "net/direct.h"
 #include "net/manage.h"
 #include "store/store.h"
 
@@ -338,7 +339,7 @@ int network_ctl_inspect(struct session *s, const struct network *n, struct buf *
 		return r;
 	members_map(&w, "Options", &n->options, &a);
 	members_map(&w, "Labels", &n->labels, &a);
-	members_str(&w, "Bridge", n->bridge);
+	members_str(&w, direct_is(n) ? "Parent" : "Bridge", n->bridge);
 	buf_puts(out, "}");
 	return buf_fail(out, "description of the network", e);
 }
@@ -390,13 +391,23 @@ static int option(const char *text, struct network *n, struct arena *a, struct e
 	} else if (streq(key, "icc") || streq(key, "com.docker.network.bridge.enable_icc")) {
 		r = truth(key, value, &yes, e);
 		n->no_icc = !yes;
-	} else if (streq(key, "com.docker.network.bridge.name")) {
+	} else if (streq(key, "com.docker.network.bridge.name") && streq(n->driver, "bridge")) {
 		n->bridge = value;
+	} else if (streq(key, "parent") && direct_is(n)) {
+		n->parent = value;
+	} else if ((streq(key, "macvlan_mode") && streq(n->driver, "macvlan")) ||
+		   (streq(key, "ipvlan_mode") && streq(n->driver, "ipvlan"))) {
+		n->mode = value;
+	} else if (streq(key, "ipvlan_flag") && streq(n->driver, "ipvlan")) {
+		n->flag = value;
 	} else {
 		return err_set(e, ERR_UNSUPPORTED,
-			       "--opt %.80s is not one that a network here has (mtu, icc, "
-			       "com.docker.network.bridge.name)",
-			       key);
+			       "--opt %.80s is not one that a %s network here has (%s)", key,
+			       n->driver,
+			       direct_is(n) ? streq(n->driver, "macvlan")
+						  ? "parent, macvlan_mode, mtu"
+						  : "parent, ipvlan_mode, ipvlan_flag, mtu"
+					    : "mtu, icc, com.docker.network.bridge.name");
 	}
 	return r;
 }
@@ -414,6 +425,7 @@ int network_ctl_create(struct session *s, const struct network_ctl_want *w, stru
 		       const char **id, struct err *e)
 {
 	struct network n = {.name = w->name,
+			    .driver = w->driver ? w->driver : "bridge",
 			    .aux = w->aux,
 			    .labels = w->labels,
 			    .options = w->options,
@@ -424,9 +436,9 @@ int network_ctl_create(struct session *s, const struct network_ctl_want *w, stru
 	struct store *store;
 	int r = 0;
 
-	if (w->driver && !streq(w->driver, "bridge"))
-		return err_set(e, ERR_UNSUPPORTED, "--driver %.60s: there are bridge networks only",
-			       w->driver);
+	if (!streq(n.driver, "bridge") && !direct_is(&n))
+		return err_set(e, ERR_UNSUPPORTED,
+			       "--driver %.60s: there are bridge, macvlan and ipvlan", n.driver);
 	if ((r = sort_out("subnet", &w->subnets, &n.subnet, &n.subnet6, e)) < 0 ||
 	    (r = sort_out("gateway", &w->gateways, &n.gateway, &n.gateway6, e)) < 0 ||
 	    (r = sort_out("ip-range", &w->ranges, &n.range, &range6, e)) < 0 ||
@@ -440,6 +452,9 @@ int network_ctl_create(struct session *s, const struct network_ctl_want *w, stru
 		    range6);
 	for (size_t i = 0; r == 0 && i < w->options.n; i++)
 		r = option(w->options.v[i], &n, a, e);
+	/* As docker: what has no way out is internal. */
+	if (r == 0 && direct_is(&n) && !n.parent)
+		n.internal = true;
 	if (r == 0)
 		r = session_store(s, &store, e);
 	if (r == 0)

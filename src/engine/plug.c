@@ -274,7 +274,7 @@ int plug_connect(struct session *s, const struct network *n, const struct lookup
 	if (r == 0)
 		r = connect_it(&p, n, &to, e);
 	if (r == 0)
-		eventlog_network(p.store, n->id, n->name, "connect", p.i.id);
+		eventlog_network(p.store, n, "connect", p.i.id);
 	fd_close(p.dir);
 	return r < 0 ? err_wrap(e, r, "network '%s'", n->name) : 0;
 }
@@ -341,7 +341,7 @@ int plug_disconnect(struct session *s, const struct network *n, const struct loo
 	if (r == 0)
 		r = disconnect_it(&p, n, e);
 	if (r == 0)
-		eventlog_network(p.store, n->id, n->name, "disconnect", p.i.id);
+		eventlog_network(p.store, n, "disconnect", p.i.id);
 	fd_close(p.dir);
 	return r < 0 ? err_wrap(e, r, "network '%s'", n->name) : 0;
 }

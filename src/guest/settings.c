@@ -138,8 +138,11 @@ static int add_gateway(struct nlmsg_sock *s, int index, const char *text)
 static int add_routes6(struct nlmsg_sock *s, int index, const struct plan_nic *nic)
 {
 	struct netlink_route link = {.index = index}, net = {.index = index};
-	int r =
-	    nic->gateway6 && nic->subnet6 ? netlink_ip_parse(nic->gateway6, &link.dst) : -EINVAL;
+	int r;
+
+	if (!nic->subnet6)
+		return add_gateway(s, index, nic->gateway6);
+	r = nic->gateway6 && nic->subnet6 ? netlink_ip_parse(nic->gateway6, &link.dst) : -EINVAL;
 
 	if (r == 0)
 		r = netlink_ip_parse(nic->subnet6, &net.dst);
@@ -203,6 +206,15 @@ static int wait_carrier(struct nlmsg_sock *s, const char *name)
 	return r;
 }
 
+/* Addresses and routes are those of the plan; a kernel without IPv6 has no such file. */
+static void refuse_routers(const char *name)
+{
+	char path[64 + IFNAMSIZ];
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra", name);
+	(void)file_put(AT_FDCWD, path, "0");
+}
+
 static int configure(struct nlmsg_sock *s, const struct plan_nic *nic)
 {
 	struct by_mac b = {0};
@@ -225,6 +237,8 @@ static int configure(struct nlmsg_sock *s, const struct plan_nic *nic)
 		r = add_address(s, b.link.index, nic->address);
 	if (r == 0)
 		r = add_address(s, b.link.index, nic->address6);
+	if (r == 0)
+		refuse_routers(nic->name);
 	if (r == 0)
 		r = netlink_link_up(s, b.link.index);
 	if (r == 0)

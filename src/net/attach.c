@@ -20,6 +20,7 @@
 #include "fmt/publish.h"
 #include "net/aside.h"
 #include "net/attachment.h"
+#include "net/direct.h"
 #include "net/endpoint.h"
 #include "net/etc_files.h"
 #include "net/manage.h"
@@ -54,15 +55,18 @@ void attach_done(struct attach_result *r)
  * bound without privilege (the whole namespace is the instance's) and ping needs no raw socket.
  * Each of these opens costs 0.04 ms, and 0.4 ms when 500 namespaces have done so (/proc/sys finds a
  * name among those of all namespaces), so there are only these two. */
-static void namespace_switches(void)
+static void namespace_switches(bool wire)
 {
 	(void)file_put(AT_FDCWD, "/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
 	(void)file_put(AT_FDCWD, "/proc/sys/net/ipv4/ping_group_range", "0 2147483647");
+	/* Where no rules of ours keep routers from offering themselves. */
+	if (wire)
+		(void)file_put(AT_FDCWD, "/proc/sys/net/ipv6/conf/default/accept_ra", "0");
 }
 
 /* Make a network namespace with lo up; *inner is a route socket inside.  The process is back where
  * it was when this returns: if it cannot go back, it cannot go on. */
-static int namespace_make(struct nlmsg_sock *inner, struct err *e)
+static int namespace_make(bool wire, struct nlmsg_sock *inner, struct err *e)
 {
 	auto_fd int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	auto_fd int ns = -1;
@@ -76,7 +80,7 @@ static int namespace_make(struct nlmsg_sock *inner, struct err *e)
 	ns = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	r = ns < 0 ? -errno : nlmsg_open(inner, NETLINK_ROUTE);
 	if (r == 0)
-		namespace_switches();
+		namespace_switches(wire);
 	if (setns(home, CLONE_NEWNET) < 0)
 		abort();
 	if (r == 0)
@@ -97,7 +101,7 @@ static int no_network(const struct attach_request *q, struct attach_result *out,
 
 	if (q->isolation == PLAN_VM)
 		return 0; /* no card */
-	fd = namespace_make(&inner, e);
+	fd = namespace_make(false, &inner, e);
 	if (fd < 0)
 		return fd;
 	out->netns_fd = fd;
@@ -149,7 +153,8 @@ struct work {
 	struct endpoint_work w;
 	struct endpoint v[ATTACHMENT_SLOTS];
 	size_t n;
-	size_t main; /* the first that is not internal; n: none */
+	size_t main;	    /* the first that is not internal; n: none */
+	bool wire, bridged; /* some are direct, some are not */
 };
 
 static int networks(struct work *k, struct err *e)
@@ -165,6 +170,10 @@ static int networks(struct work *k, struct err *e)
 					    k->v[i].net.name);
 		if (r == 0 && !k->v[i].net.internal && k->main == k->n)
 			k->main = i;
+		if (r == 0 && direct_is(&k->v[i].net))
+			k->wire = true;
+		else
+			k->bridged = true;
 	}
 	return r;
 }
@@ -180,7 +189,7 @@ static int locked_part(struct work *k, size_t n_ports, int *fds, size_t *n_fds, 
 	r = networks(k, e);
 	if (r == 0)
 		r = way_out(w, e);
-	if (r == 0)
+	if (r == 0 && k->bridged)
 		r = manage_rules(w->q->root_fd, w->net_fd, &w->nf, w->a, e);
 	if (r >= 0)
 		r = undo_earlier(w, e);
@@ -244,7 +253,7 @@ int attach_files(const struct attach_request *q, struct arena *a, struct attach_
 		arena_strs_add(a, &addresses, have.v[i].address);
 		if (have.v[i].address6)
 			arena_strs_add(a, &addresses, have.v[i].address6);
-		if (!gateway || have.v[i].main)
+		if (!have.v[i].direct && (!gateway || have.v[i].main))
 			gateway = have.v[i].gateway;
 		if (!names_at && have.v[i].resolves)
 			names_at = have.v[i].gateway;
@@ -259,7 +268,7 @@ static int devices(struct work *k, struct attach_result *out, struct err *e)
 	int r = 0;
 
 	if (!vm)
-		out->netns_fd = r = namespace_make(&inner, e);
+		out->netns_fd = r = namespace_make(k->wire, &inner, e);
 	for (size_t i = 0; r >= 0 && i < k->n; i++) {
 		if (!vm) {
 			r = endpoint_veth(&k->v[i], out->netns_fd, &inner, e);
@@ -296,7 +305,8 @@ static int on_bridges(struct work *k, struct attach_result *out, struct err *e)
 		arena_strs_add(k->w.a, &addresses, k->v[i].at.address);
 		if (k->v[i].at.address6)
 			arena_strs_add(k->w.a, &addresses, k->v[i].at.address6);
-		if (!gateway || i == k->main)
+		/* Of a direct network it is not this host. */
+		if (!k->v[i].at.direct && (!gateway || i == k->main))
 			gateway = k->v[i].net.gateway;
 		if (!names_at && k->v[i].at.resolves)
 			names_at = k->v[i].net.gateway;
@@ -517,7 +527,8 @@ static int remove_here(int run_fd, const char *id, struct err *e)
 		return err_sys(e, "netlink");
 	}
 	for (size_t i = 0; r >= 0 && i < all.n; i++) {
-		if (all.v[i].address6 && (route.fd >= 0 || nlmsg_open(&route, NETLINK_ROUTE) == 0))
+		if ((all.v[i].address6 || all.v[i].direct) &&
+		    (route.fd >= 0 || nlmsg_open(&route, NETLINK_ROUTE) == 0))
 			endpoint_forget(&route, &all.v[i]);
 		r = nft_delete(&nf, &all.v[i], e);
 		if (r >= 0)

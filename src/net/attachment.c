@@ -37,6 +37,7 @@ static const struct jbind port_table = {sizeof(struct attachment_port), port_fie
 static const struct jbind_field attachment_fields[] = {
     JB(struct attachment, id, "id", JBIND_STR, .flags = JBIND_REQUIRED),
     JB(struct attachment, slot, "slot", JBIND_U32),
+    JB(struct attachment, direct, "direct", JBIND_BOOL),
     JB(struct attachment, main, "main", JBIND_BOOL),
     JB(struct attachment, network, "network", JBIND_STR, .flags = JBIND_REQUIRED),
     JB(struct attachment, table, "table", JBIND_STR, .flags = JBIND_REQUIRED),

@@ -43,6 +43,7 @@ struct attachment_ports {
 struct attachment {
 	const char *id;	     /* instance, 64 hex digits */
 	uint32_t slot;	     /* below ATTACHMENT_SLOTS */
+	bool direct;	     /* rides on a device of the host (net/direct.h): no elements */
 	bool main;	     /* has the default route, and the published ports */
 	const char *network; /* name */
 	const char *table;   /* nftables tables that hold its elements */

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "fmt/publish.h"
+#include "net/direct.h"
 #include "net/etc_files.h"
 #include "net/nameproc.h"
 #include "net/nft.h"
@@ -84,17 +85,39 @@ static int configure_ipv6(struct nlmsg_sock *inner, const struct endpoint *p, in
 	return r == 0 && p->at.main ? netlink_route_add(inner, &def) : r;
 }
 
+/* On a wire with others: neighbours are found as anywhere. */
+static int configure_ipv6_direct(struct nlmsg_sock *inner, const struct endpoint *p, int index)
+{
+	struct netlink_route def = {.index = index};
+	struct netlink_ip ip, net;
+	int r;
+
+	(void)netlink_ip_parse(p->at.address6, &ip);
+	(void)netlink_ip_parse(p->net.subnet6, &net);
+	ip.len = net.len;
+	r = netlink_addr_add(inner, index, &ip);
+	if (p->at.gateway6)
+		(void)netlink_ip_parse(p->at.gateway6, &def.gateway);
+	else
+		def.dst.family = AF_INET6;
+	return r == 0 && p->at.main ? netlink_route_add(inner, &def) : r;
+}
+
 static int configure_inside(struct nlmsg_sock *inner, const struct endpoint *p, const char *name)
 {
-	struct netlink_link eth;
+	struct netlink_link eth = {0};
 	struct netlink_route def = {0};
 	struct netlink_ip ip, net;
 	int r = netlink_link_get(inner, name, &eth);
 
 	(void)netlink_ip_parse(p->at.address, &ip);
 	(void)netlink_ip_parse(p->net.subnet, &net);
-	(void)netlink_ip_parse(p->net.gateway, &def.gateway);
 	ip.len = net.len;
+	def.index = eth.index;
+	if (p->at.gateway)
+		(void)netlink_ip_parse(p->at.gateway, &def.gateway);
+	else
+		def.dst.family = AF_INET; /* to whoever there is, without asking */
 	if (r == 0)
 		r = netlink_addr_add(inner, eth.index, &ip);
 	if (r == 0)
@@ -102,8 +125,29 @@ static int configure_inside(struct nlmsg_sock *inner, const struct endpoint *p, 
 	if (r == 0 && p->at.main)
 		r = netlink_route_add(inner, &def);
 	if (r == 0 && p->at.address6)
-		r = configure_ipv6(inner, p, eth.index);
+		r = p->at.direct ? configure_ipv6_direct(inner, p, eth.index)
+				 : configure_ipv6(inner, p, eth.index);
 	return r;
+}
+
+/* eth<slot>, made where it is to be. */
+static int direct_inside(struct endpoint *p, int ns, struct nlmsg_sock *inner, struct err *e)
+{
+	char name[IFNAMSIZ];
+	uint8_t mac[6];
+	int r;
+
+	snprintf(name, sizeof(name), "eth%u", p->slot);
+	(void)netlink_mac_parse(p->at.mac, mac);
+	r = direct_add(&p->net, &p->w->route, &(struct direct_card){name, p->bridge, ns, mac}, e);
+	if (r < 0)
+		return r;
+	r = configure_inside(inner, p, name);
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "network '%s': interface %s", p->net.name, name);
+	}
+	return 0;
 }
 
 int endpoint_veth(struct endpoint *p, int ns, struct nlmsg_sock *inner, struct err *e)
@@ -119,6 +163,8 @@ int endpoint_veth(struct endpoint *p, int ns, struct nlmsg_sock *inner, struct e
 				    .peer_mac = mac};
 	int r;
 
+	if (p->at.direct)
+		return direct_inside(p, ns, inner, e);
 	snprintf(name, sizeof(name), "eth%u", p->slot);
 	(void)netlink_mac_parse(p->at.mac, mac);
 	r = netlink_veth_add(&p->w->route, &veth);
@@ -133,12 +179,33 @@ int endpoint_veth(struct endpoint *p, int ns, struct nlmsg_sock *inner, struct e
 	return r < 0 ? device_error(p, r, e) : 0;
 }
 
+static int direct_outside(struct endpoint *p, struct err *e)
+{
+	struct netlink_link l;
+	auto_fd int tap = -1;
+	uint8_t mac[6];
+	int r;
+
+	(void)netlink_mac_parse(p->at.mac, mac);
+	tap = direct_tap(&p->net, &p->w->route,
+			 &(struct direct_card){p->at.device, p->bridge, -1, mac}, e);
+	if (tap < 0)
+		return tap;
+	r = netlink_link_get(&p->w->route, p->at.device, &l);
+	if (r == 0)
+		r = netlink_link_up_ipv4(&p->w->route, l.index);
+	return r < 0 ? device_error(p, r, e) : take_fd(&tap);
+}
+
 int endpoint_tap(struct endpoint *p, struct err *e)
 {
-	auto_fd int tap = netlink_tap_open(p->at.device);
+	auto_fd int tap = -1;
 	struct netlink_link l;
 	int r;
 
+	if (p->at.direct)
+		return direct_outside(p, e);
+	tap = netlink_tap_open(p->at.device);
 	if (tap == -ENOENT || tap == -ENODEV)
 		return err_set(e, ERR_UNSUPPORTED,
 			       "a VM's network needs /dev/net/tun: load the module tun");
@@ -192,7 +259,7 @@ void endpoint_settle(struct endpoint *p)
 	int64_t end = trace_now_ns() + SETTLE_NS;
 	long pause = 50000;
 
-	for (;;) {
+	for (; !p->at.direct;) {
 		struct netlink_link port, bridge;
 
 		if (netlink_link_get(&p->w->route, p->at.device, &port) < 0 ||
@@ -241,6 +308,17 @@ static int take_mac(struct endpoint *p, struct err *e)
 	uint8_t mac[6];
 
 	(void)netlink_ip_parse(p->at.address, &ip);
+	if (direct_same_mac(&p->net)) {
+		if (p->want->mac)
+			return err_set(e, ERR_UNSUPPORTED,
+				       "--mac-address %.60s: every card of network '%s' has the "
+				       "address of device '%s'",
+				       p->want->mac, p->net.name, p->net.bridge);
+		p->at.mac = arena_printf(p->w->a, "%02x:%02x:%02x:%02x:%02x:%02x", p->parent_mac[0],
+					 p->parent_mac[1], p->parent_mac[2], p->parent_mac[3],
+					 p->parent_mac[4], p->parent_mac[5]);
+		return 0;
+	}
 	made = arena_printf(p->w->a, "02:42:%02x:%02x:%02x:%02x", ip.addr[0], ip.addr[1],
 			    ip.addr[2], ip.addr[3]);
 	p->at.mac = made;
@@ -302,37 +380,68 @@ static int take(struct endpoint *p, bool main, int *fds, size_t *n_fds, struct e
 				      p->w->a, &p->at.address6, e);
 	if (r == 0)
 		r = take_mac(p, e);
-	if (r == 0 && main)
+	if (r == 0 && main && !p->at.direct)
 		r = reserve(p, fds, n_fds, e);
 	if (r < 0)
 		return r;
 	names(p);
-	p->at.resolves = q->libexec && !streq(p->net.name, NETWORK_DEFAULT);
+	p->at.resolves = q->libexec && !p->at.direct && !streq(p->net.name, NETWORK_DEFAULT);
 	r = p->at.resolves ? etc_files_upstream(q, p->w->a, &p->at.dns, e) : 0;
 	return r < 0 ? r : attachment_write(p->w->net_fd, &p->at, e);
+}
+
+/* The host's own addresses on the same wire are as good as set aside (network_address6() and the
+ * leases look there). */
+static int own_address(const struct netlink_ip *ip, void *arg)
+{
+	struct endpoint *p = arg;
+	char text[INET6_ADDRSTRLEN];
+
+	inet_ntop(ip->family, ip->addr, text, sizeof(text));
+	arena_strs_add(p->w->a, &p->net.aux, arena_printf(p->w->a, "host=%s", text));
+	return 0;
+}
+
+static int direct_network(struct endpoint *p, struct err *e)
+{
+	int r = direct_up(&p->net, &p->w->route, &p->bridge, p->parent_mac, e);
+
+	if (r < 0)
+		return r;
+	r = netlink_addr_each(&p->w->route, p->bridge, own_address, p);
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "network '%s': addresses of device '%s'", p->net.name,
+			       p->net.bridge);
+	}
+	return 0;
 }
 
 int endpoint_network(struct endpoint *p, struct err *e)
 {
 	int r = network_find(p->w->q->root_fd, p->want->network, &p->w->route, p->w->a, &p->net, e);
 
+	if (r == 0 && direct_is(&p->net))
+		return direct_network(p, e);
 	return r < 0 ? r : network_up(&p->net, &p->w->route, &p->bridge, e);
 }
 
 int endpoint_take(struct endpoint *p, bool main, size_t n_ports, int *fds, size_t *n_fds,
 		  struct err *e)
 {
+	bool routed = direct_is(&p->net) && direct_routed(&p->net);
 	int r;
 
 	p->at = (struct attachment){
 	    .id = p->w->q->id,
 	    .slot = p->slot,
+	    .direct = direct_is(&p->net),
 	    .main = main,
 	    .network = p->net.name,
 	    .table = arena_printf(p->w->a, "caisson%u", p->net.index),
 	    .device = device_name(p, p->w->q->id),
-	    .gateway = p->net.gateway,
-	    .gateway6 = p->net.gateway6,
+	    .gateway = routed ? NULL : p->net.gateway,
+	    .gateway6 = routed ? NULL : p->net.gateway6,
 	    .bridge = p->net.bridge,
 	    .ports = {.v = arena_array(p->w->a, n_ports + 1, sizeof(struct attachment_port))},
 	};
@@ -369,30 +478,37 @@ void endpoint_forget(struct nlmsg_sock *route, const struct attachment *at)
 	struct netlink_link l;
 	struct netlink_ip ip;
 
-	if (at->address6 && at->bridge && netlink_ip_parse(at->address6, &ip) == 0 &&
+	/* A VM's macvtap does not go with its descriptor. */
+	if (at->direct && netlink_link_get(route, at->device, &l) == 0)
+		(void)netlink_link_del(route, l.index);
+	if (at->address6 && at->bridge && !at->direct && netlink_ip_parse(at->address6, &ip) == 0 &&
 	    netlink_link_get(route, at->bridge, &l) == 0)
 		(void)netlink_neigh_del(route, l.index, &ip);
 }
 
 int endpoint_plug(struct endpoint *p, struct err *e)
 {
-	int r = port_switches(p, e);
+	int r = p->at.direct ? 0 : port_switches(p, e);
 
-	if (r == 0)
+	if (r == 0 && !p->at.direct)
 		r = neighbour(p, e);
 	return r < 0 ? r : nft_add(&p->w->nf, &p->at, e);
 }
 
 void endpoint_describe(const struct endpoint *p, bool tap, struct plan_nic *out)
 {
+	bool six = p->at.address6 != NULL, direct = p->at.direct;
+
 	*out = (struct plan_nic){
 	    .name = arena_printf(p->w->a, "eth%u", p->slot),
 	    .mac = p->at.mac,
 	    .address = arena_printf(p->w->a, "%s%s", p->at.address, strchr(p->net.subnet, '/')),
-	    .gateway = p->at.main ? p->net.gateway : NULL,
-	    .address6 = p->at.address6 ? arena_printf(p->w->a, "%s/128", p->at.address6) : NULL,
-	    .gateway6 = p->at.address6 ? p->net.gateway6 : NULL,
-	    .subnet6 = p->at.address6 ? p->net.subnet6 : NULL,
+	    .gateway = p->at.main ? p->at.gateway : NULL,
+	    .address6 = six ? arena_printf(p->w->a, "%s%s", p->at.address6,
+					   direct ? strchr(p->net.subnet6, '/') : "/128")
+			    : NULL,
+	    .gateway6 = six && (p->at.main || !direct) ? p->at.gateway6 : NULL,
+	    .subnet6 = six && !direct ? p->net.subnet6 : NULL,
 	    .tap = tap ? p->at.device : NULL,
 	    .mtu = p->net.mtu ? (int32_t)p->net.mtu : DEFAULT_MTU,
 	};

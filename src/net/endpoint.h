@@ -30,7 +30,8 @@ struct endpoint {
 	struct endpoint_work *w;
 	const struct attach_endpoint *want;
 	uint32_t slot;
-	int bridge; /* link index */
+	int bridge; /* link index; of a direct network its parent, with */
+	uint8_t parent_mac[6];
 	struct network net;
 	struct attachment at;
 	bool recorded; /* there is something to undo */
@@ -50,7 +51,8 @@ int endpoint_take(struct endpoint *p, bool main, size_t n_ports, int *fds, size_
 /* Who answers names on it, if anybody is to; the caller holds the lock. */
 int endpoint_names(const struct endpoint *p, struct err *e);
 
-/* eth<slot> in the namespace ns, in which inner was opened, with address and, for main, route. */
+/* The card of a container: eth<slot> in the namespace ns, in which inner was opened, with address
+ * and, for main, route. */
 int endpoint_veth(struct endpoint *p, int ns, struct nlmsg_sock *inner, struct err *e);
 /* Returns the tap's descriptor. */
 int endpoint_tap(struct endpoint *p, struct err *e);

@@ -7,16 +7,19 @@
 #include "net/aside.h"
 #include "net/attach.h"
 #include "net/attachment.h"
+#include "net/direct.h"
 #include "net/endpoint.h"
 #include "net/manage.h"
 #include "net/nameproc.h"
 #include "net/nft.h"
 #include "sys/fd.h"
+#include "sys/file.h"
 #include "sys/netlink.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A route socket inside.  A process that cannot go back cannot go on. */
@@ -30,6 +33,8 @@ static int enter(int ns, struct nlmsg_sock *inner, struct err *e)
 	if (setns(ns, CLONE_NEWNET) < 0)
 		return err_sys(e, "enter the instance's network namespace");
 	r = nlmsg_open(inner, NETLINK_ROUTE);
+	/* Of a network without our rules no router's word is taken (net/attach.c). */
+	(void)file_put(AT_FDCWD, "/proc/sys/net/ipv6/conf/default/accept_ra", "0");
 	if (setns(home, CLONE_NEWNET) < 0)
 		abort();
 	if (r < 0) {
@@ -93,7 +98,7 @@ static int take(struct endpoint *p, struct err *e)
 	size_t none = 0;
 	int r = lock < 0 ? lock : endpoint_network(p, e);
 
-	if (r == 0)
+	if (r == 0 && !direct_is(&p->net))
 		r = manage_rules(w->q->root_fd, w->net_fd, &w->nf, w->a, e);
 	if (r >= 0)
 		r = attachment_of(w->net_fd, w->q->id, w->a, &have, e);
@@ -154,13 +159,24 @@ static struct attachment *heir_of(struct endpoint_work *w, const struct attachme
 static int default_route(struct nlmsg_sock *inner, const struct attachment *at, struct err *e)
 {
 	struct netlink_route def = {0};
-	int r = at->gateway ? netlink_ip_parse(at->gateway, &def.gateway) : -EINVAL;
+	struct netlink_link eth;
+	char name[IFNAMSIZ];
+	int r;
 
-	if (r == 0)
+	snprintf(name, sizeof(name), "eth%u", at->slot);
+	r = netlink_link_get(inner, name, &eth);
+	if (r == 0) {
+		def.index = eth.index;
+		def.dst.family = at->gateway ? 0 : AF_INET;
+		if (at->gateway)
+			(void)netlink_ip_parse(at->gateway, &def.gateway);
 		r = netlink_route_add(inner, &def);
-	if ((r == 0 || r == -EEXIST) && at->gateway6) {
-		def = (struct netlink_route){0};
-		(void)netlink_ip_parse(at->gateway6, &def.gateway);
+	}
+	if ((r == 0 || r == -EEXIST) && at->address6) {
+		def = (struct netlink_route){.index = eth.index};
+		def.dst.family = at->gateway6 ? 0 : AF_INET6;
+		if (at->gateway6)
+			(void)netlink_ip_parse(at->gateway6, &def.gateway);
 		r = netlink_route_add(inner, &def);
 	}
 	if (r < 0 && r != -EEXIST) {
@@ -176,14 +192,27 @@ static int inherit(struct endpoint_work *w, struct attachment *gone, struct atta
 {
 	int r;
 
-	heir->ports = gone->ports;
 	heir->main = true;
-	gone->ports.n = 0;
+	if (!heir->direct) {
+		heir->ports = gone->ports;
+		gone->ports.n = 0;
+	}
 	gone->main = false;
 	r = attachment_write(w->net_fd, gone, e);
 	if (r == 0)
 		r = attachment_write(w->net_fd, heir, e);
 	return r < 0 ? r : nft_add(&w->nf, heir, e);
+}
+
+/* The card of a direct network has no end outside that could be removed. */
+static void unplug(struct nlmsg_sock *inner, const struct attachment *at)
+{
+	struct netlink_link eth;
+	char name[IFNAMSIZ];
+
+	snprintf(name, sizeof(name), "eth%u", at->slot);
+	if (at->direct && netlink_link_get(inner, name, &eth) == 0)
+		(void)netlink_link_del(inner, eth.index);
 }
 
 static int leave(struct endpoint_work *w, struct attachment_list *have, size_t at,
@@ -195,8 +224,10 @@ static int leave(struct endpoint_work *w, struct attachment_list *have, size_t a
 
 	if (r == 0 && heir)
 		r = inherit(w, gone, heir, e);
-	if (r == 0)
+	if (r == 0) {
+		unplug(inner, gone);
 		r = endpoint_undo(w, gone, e);
+	}
 	/* The old one went with its device. */
 	return r == 0 && heir ? default_route(inner, heir, e) : r;
 }

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "net/aside.h"
 #include "net/attachment.h"
+#include "net/direct.h"
 #include "net/network.h"
 #include "net/nft.h"
 #include "sys/path.h"
@@ -196,7 +197,7 @@ static int check_bridge(const char *name, struct err *e)
 		return err_set(e, ERR_USAGE,
 			       "bridge name '%.60s': want 1 to %d letters, digits, '_', '.', '-'",
 			       name, IFNAMSIZ - 1);
-	if (str_after(name, "caisson") || (digits && strchr("vn", name[1 + digits])))
+	if (str_after(name, "caisson") || (digits && strchr("vnrt", name[1 + digits])))
 		return err_set(e, ERR_USAGE, "bridge name '%s' is like those that are made here",
 			       name);
 	return 0;
@@ -219,6 +220,8 @@ static int check(const struct network *n, struct err *e)
 	r = check_addresses(n, e);
 	if (r == 0)
 		r = check_ipv6(n, e);
+	if (r == 0 && direct_is(n))
+		return direct_check(n, e);
 	return r == 0 && n->bridge ? check_bridge(n->bridge, e) : r;
 }
 
@@ -260,6 +263,27 @@ static int begin(struct manage *m, struct err *e)
 	return m->lock < 0 ? m->lock : 0;
 }
 
+/* What has a bridge: nothing else is known to the rules. */
+static void bridged(struct networks *nets)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < nets->n; i++)
+		if (!direct_is(&nets->v[i]))
+			nets->v[n++] = nets->v[i];
+	nets->n = n;
+}
+
+static void plugged(struct attachment_list *all)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (!all->v[i].direct)
+			all->v[n++] = all->v[i];
+	all->n = n;
+}
+
 int manage_rules(int root_fd, int net_fd, struct nlmsg_sock *nf, struct arena *a, struct err *e)
 {
 	struct attachment_list all;
@@ -268,11 +292,15 @@ int manage_rules(int root_fd, int net_fd, struct nlmsg_sock *nf, struct arena *a
 
 	if (r < 0)
 		return r;
+	bridged(&nets);
 	r = nft_loaded(nf, &nets, e);
 	if (r)
 		return r < 0 ? r : 0;
 	r = attachment_list(net_fd, a, &all, e);
-	return r < 0 ? r : nft_load(nf, &nets, &all, e);
+	if (r < 0)
+		return r;
+	plugged(&all);
+	return nft_load(nf, &nets, &all, e);
 }
 
 /* ---- making ---- */
@@ -295,7 +323,6 @@ static int make(struct manage *m, const struct network *want, struct network *ou
 	for (size_t i = 0; i < taken.n; i++)
 		if (streq(taken.v[i].name, n.name))
 			return err_set(e, ERR_EXISTS, "network '%s' exists", n.name);
-	n.driver = "bridge";
 	n.index = first.index;
 	if (clock_gettime(CLOCK_REALTIME, &t) == 0)
 		n.created_ns = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
@@ -309,7 +336,9 @@ static int make(struct manage *m, const struct network *want, struct network *ou
 	if (r < 0)
 		return r;
 	r = network_up(&n, &m->route, &bridge, e);
-	if (r == 0)
+	if (r == 0 && direct_is(&n))
+		r = direct_try(&n, &m->route, bridge, e);
+	else if (r == 0)
 		r = manage_rules(m->root_fd, m->net_fd, &m->nf, m->a, e);
 	if (r < 0) {
 		(void)network_forget(m->root_fd, &n, &m->route, NULL);

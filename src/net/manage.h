@@ -16,8 +16,8 @@ struct network;
 struct nlmsg_sock;
 
 /* want: name, and subnet, gateway, range, bridge (NULL: chosen), aux, labels, options, mtu,
- * internal, no_icc as asked for.  *out is what was made.  Errors: ERR_USAGE what cannot be a
- * network, ERR_EXISTS the name, ERR_CONFLICT a subnet or device is taken, ERR_UNSUPPORTED no nft,
+ * internal, no_icc as asked for; driver.  *out is what was made.  Errors: ERR_USAGE what cannot be
+ * a network, ERR_EXISTS the name, ERR_CONFLICT a subnet or device is taken, ERR_UNSUPPORTED no nft,
  * not permitted.  Nothing is left then. */
 int manage_create(int root_fd, int run_fd, const struct network *want, struct arena *a,
 		  struct network *out, struct err *e);

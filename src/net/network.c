@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "fmt/jbind.h"
+#include "net/direct.h"
 #include "sys/file.h"
 #include "sys/path.h"
 
@@ -37,6 +38,9 @@ static const struct jbind_field network_fields[] = {
     JB(struct network, aux, "aux", JBIND_STRS),
     JB(struct network, labels, "labels", JBIND_STRS),
     JB(struct network, options, "options", JBIND_STRS),
+    JB(struct network, parent, "parent", JBIND_STR),
+    JB(struct network, mode, "mode", JBIND_STR),
+    JB(struct network, flag, "flag", JBIND_STR),
     JB(struct network, internal, "internal", JBIND_BOOL),
     JB(struct network, no_icc, "noIcc", JBIND_BOOL),
     JB(struct network, created_ns, "created", JBIND_INT),
@@ -70,7 +74,9 @@ static int network_read(int dir, const char *file, struct arena *a, struct netwo
 		return r;
 	if (netlink_ip_parse(n.subnet, &ip) < 0 || ip.family != AF_INET || ip.len < 8 ||
 	    ip.len > 30 || netlink_ip_parse(n.gateway, &ip) < 0 || strlen(n.bridge) >= IFNAMSIZ ||
-	    strpbrk(n.bridge, "\"\\ /") || n.index >= INDEX_MAX || strlen(n.id) != 12 ||
+	    strpbrk(n.bridge, "\"\\ /") ||
+	    (!streq(n.driver, "bridge") && (!direct_is(&n) || direct_check(&n, NULL) < 0)) ||
+	    n.index >= INDEX_MAX || strlen(n.id) != 12 ||
 	    (n.range && netlink_ip_parse(n.range, &ip) < 0) ||
 	    (n.subnet6 && (netlink_ip_parse(n.subnet6, &ip) < 0 || ip.family != AF_INET6 ||
 			   !n.gateway6 || netlink_ip_parse(n.gateway6, &ip) < 0)))
@@ -200,7 +206,8 @@ static int check_subnet(const struct network *n, const char *subnet, const struc
 	if (who)
 		return err_set(e, ERR_CONFLICT, "network '%s': subnet %s overlaps that of '%s'",
 			       n->name, subnet, who);
-	r = subnet_free(route, &ip);
+	/* On a device of the host's it is that one's, for which there is a route. */
+	r = n->parent ? 0 : subnet_free(route, &ip);
 	if (r == -EEXIST)
 		return err_set(e, ERR_CONFLICT,
 			       "network '%s': subnet %s overlaps a route of this host", n->name,
@@ -296,7 +303,9 @@ int network_choose(struct network *n, const struct networks *taken, struct nlmsg
 			return r;
 	}
 	if (!n->bridge)
-		n->bridge = arena_printf(a, "c%un%.8s", n->index, n->id);
+		n->bridge = n->parent ? n->parent : arena_printf(a, "c%un%.8s", n->index, n->id);
+	if (direct_is(n))
+		return direct_shares(n, taken, e);
 	for (size_t i = 0; i < taken->n; i++)
 		if (streq(taken->v[i].bridge, n->bridge))
 			return err_set(e, ERR_CONFLICT,
@@ -593,8 +602,11 @@ int network_up(const struct network *n, struct nlmsg_sock *route, int *index, st
 {
 	struct netlink_link l;
 	uint8_t mac[6];
-	int r = netlink_link_get(route, n->bridge, &l);
+	int r;
 
+	if (direct_is(n))
+		return direct_up(n, route, index, NULL, e);
+	r = netlink_link_get(route, n->bridge, &l);
 	if (r == -ENODEV) {
 		r = bridge_make(n, route, e);
 		if (r < 0)
@@ -635,8 +647,9 @@ int network_forget(int root_fd, const struct network *n, struct nlmsg_sock *rout
 		return dir;
 	/* The device first: while the record is there somebody knows that it is ours. */
 	network_mac(n, mac);
-	r = netlink_link_get(route, n->bridge, &l);
-	if (r == 0 && streq(l.kind, "bridge") && memcmp(mac, l.mac, sizeof(mac)) == 0)
+	r = n->parent ? -ENODEV : netlink_link_get(route, n->bridge, &l);
+	if (r == 0 && (streq(l.kind, "bridge") || direct_is(n)) &&
+	    memcmp(mac, l.mac, sizeof(mac)) == 0)
 		r = netlink_link_del(route, l.index);
 	if (r < 0 && r != -ENODEV) {
 		errno = -r;

@@ -29,9 +29,9 @@ struct err;
 struct network {
 	const char *name;
 	const char *id;	      /* 12 hex digits, random */
-	const char *driver;   /* "bridge" */
+	const char *driver;   /* "bridge"; "macvlan", "ipvlan": net/direct.h */
 	uint32_t index;	      /* of the store on this host */
-	const char *bridge;   /* device name */
+	const char *bridge;   /* device name; of a direct one the device it rides on */
 	const char *subnet;   /* "172.30.0.0/16" */
 	const char *gateway;  /* "172.30.0.1": the bridge's own address */
 	uint32_t mtu;	      /* 0: the default */
@@ -41,6 +41,9 @@ struct network {
 	struct strs aux;      /* "NAME=ADDRESS": never given out */
 	struct strs labels;   /* "KEY=VALUE" */
 	struct strs options;  /* "KEY=VALUE" as the user gave them */
+	const char *parent;   /* direct: the host's device, NULL: one of its own */
+	const char *mode;     /* direct: "bridge", "l3" ...; NULL: the driver's first */
+	const char *flag;     /* ipvlan: "private", "vepa" */
 	bool ipv6;	      /* asked for; in a record .subnet6 says so */
 	bool internal;	      /* nothing leaves it, no default route */
 	bool no_icc;	      /* instances of it do not reach each other */

@@ -198,7 +198,7 @@ static int change(struct nlmsg_sock *nf, const struct attachment *at, int what)
 
 int nft_add(struct nlmsg_sock *nf, const struct attachment *at, struct err *e)
 {
-	int r = change(nf, at, NFT_MSG_NEWSETELEM);
+	int r = at->direct ? 0 : change(nf, at, NFT_MSG_NEWSETELEM);
 
 	if (r < 0) {
 		errno = -r;
@@ -231,7 +231,7 @@ static int delete_each(struct nlmsg_sock *nf, const struct attachment *at)
 
 int nft_delete(struct nlmsg_sock *nf, const struct attachment *at, struct err *e)
 {
-	int r = change(nf, at, NFT_MSG_DELSETELEM);
+	int r = at->direct ? 0 : change(nf, at, NFT_MSG_DELSETELEM);
 
 	if (r == -ENOENT)
 		r = delete_each(nf, at);

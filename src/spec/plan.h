@@ -333,7 +333,8 @@ struct plan_nic {
 	const char *address; /* "172.30.0.2/16" */
 	const char *gateway; /* NULL: no default route */
 	/* IPv6: "fd12::5/128"; the gateway is the only neighbour, .subnet6 lies behind it, and with
-	 * .gateway everything else. */
+	 * .gateway everything else.  Without .subnet6 neighbours are found on the link, and
+	 * .gateway6 is the way to everything else. */
 	const char *address6, *gateway6, *subnet6;
 	const char
 	    *tap; /* VM: name of the tap device on the host; fd is handed over by number order */

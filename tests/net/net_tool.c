@@ -191,6 +191,7 @@ static int network(char **v)
 	auto_arena struct arena a = ARENA_INIT;
 	auto_fd int root = dir_open(v[0]), run = dir_open(v[1]);
 	struct network made, want = {.name = v[2],
+				     .driver = "bridge",
 				     .subnet = streq(v[3], "-") ? NULL : v[3],
 				     .ipv6 = has(v + 4, "v6"),
 				     .internal = has(v + 4, "internal"),
