@@ -37,23 +37,30 @@ struct group {
 };
 #define GROUPS 4
 
-static void groups_of(const struct kernel *k, struct group g[GROUPS])
+static size_t groups_of(const struct initramfs_parts *parts, struct group g[GROUPS])
 {
-	g[0] = (struct group){"boot", &k->modules.boot};
-	g[1] = (struct group){"late", &k->modules.late};
-	g[2] = (struct group){"net", &k->modules.net};
-	g[3] = (struct group){"share", &k->modules.share};
+	const struct kernel *k = parts->kernel;
+	size_t n = 0;
+
+	g[n++] = (struct group){"boot", &k->modules.boot};
+	g[n++] = (struct group){"late", &k->modules.late};
+	if (parts->nics)
+		g[n++] = (struct group){"net", &k->modules.net};
+	if (parts->shares)
+		g[n++] = (struct group){"share", &k->modules.share};
+	return n;
 }
 
-static int add_modules(const struct kernel *k, struct buf *out, struct err *e)
+static int add_modules(const struct initramfs_parts *parts, struct buf *out, struct err *e)
 {
+	const struct kernel *k = parts->kernel;
 	auto_buf struct buf list = BUF_INIT(65536);
 	struct group g[GROUPS];
+	size_t count = groups_of(parts, g);
 	int r;
 
-	groups_of(k, g);
 	cpio_dir(out, "modules", 0755);
-	for (size_t i = 0; i < GROUPS; i++)
+	for (size_t i = 0; i < count; i++)
 		for (size_t j = 0; j < g[i].files->n; j++) {
 			const char *file = g[i].files->v[j];
 			auto_free char *host = NULL, *guest = NULL;
@@ -85,7 +92,7 @@ int initramfs_build(const struct initramfs_parts *parts, struct buf *out, struct
 	r = add_file(out, parts->agent, "init", 0755, e);
 	if (r < 0)
 		return r;
-	r = add_modules(parts->kernel, out, e);
+	r = add_modules(parts, out, e);
 	if (r < 0)
 		return r;
 	cpio_end(out);
@@ -121,7 +128,8 @@ static int mix_file(uint64_t *h, const char *path, struct err *e)
 
 static int key_of(const struct initramfs_parts *parts, uint64_t *key, struct err *e)
 {
-	uint64_t h = mix(0xcbf29ce484222325u, "initramfs 1", 11);
+	const unsigned char has[] = {parts->nics, parts->shares};
+	uint64_t h = mix(0xcbf29ce484222325u, "initramfs 2", 11);
 	auto_free char *json = NULL, *modules = NULL;
 	int r;
 
@@ -133,7 +141,7 @@ static int key_of(const struct initramfs_parts *parts, uint64_t *key, struct err
 		r = mix_file(&h, modules, e);
 	if (r == 0)
 		r = mix_file(&h, parts->agent, e);
-	*key = h;
+	*key = mix(h, has, sizeof(has));
 	return r;
 }
 

@@ -12,6 +12,8 @@
 #ifndef VMM_INITRAMFS_H
 #define VMM_INITRAMFS_H
 
+#include <stdbool.h>
+
 struct arena;
 struct buf;
 struct err;
@@ -20,6 +22,7 @@ struct kernel;
 struct initramfs_parts {
 	const struct kernel *kernel;
 	const char *agent; /* path of the static caisson-guest */
+	bool nics, shares; /* the machine has such: else their modules stay out */
 };
 
 /* Append the whole archive to out, whose limit must have room for the agent and the modules. */

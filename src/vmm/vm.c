@@ -232,7 +232,11 @@ static int boot_files(struct vm *vm, const struct vm_files *files, struct machin
 	int r;
 
 	if (!vmlinux || !initrd) {
-		struct initramfs_parts parts = {.kernel = &k, .agent = files->agent};
+		struct initramfs_parts parts = {.kernel = &k,
+						.agent = files->agent,
+						.nics = m->nic_count > 0,
+						.shares = m->share_count > 0 ||
+							  !vm->plan->caisson->rootfs.disk.n};
 
 		r = kernel_find(files->kernel_dirs, files->kernel, &vm->arena, &k, e);
 		if (r < 0)
