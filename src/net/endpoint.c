@@ -23,6 +23,7 @@
 #define HOLD_MAX    256
 #define DEFAULT_MTU 1500
 #define SETTLE_NS   500000000
+#define LEAVE_NS    20000000000
 #define SHORT_ID    12
 
 int endpoint_work_open(struct endpoint_work *w, struct err *e)
@@ -130,19 +131,65 @@ static int configure_inside(struct nlmsg_sock *inner, const struct endpoint *p, 
 	return r;
 }
 
+/* The kernel takes a namespace apart at its leisure: the card of a run that has just ended may hold
+ * its MAC address, or a device that takes one card only, a little longer. */
+static bool again(int64_t end)
+{
+	if (trace_now_ns() > end)
+		return false;
+	nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+	return true;
+}
+
+/* Whether the records say that another instance is there. */
+static bool others(const struct endpoint *p)
+{
+	struct attachment_list all = {0};
+
+	if (attachment_list(p->w->net_fd, p->w->a, &all, NULL) < 0)
+		return true;
+	for (size_t i = 0; i < all.n; i++)
+		if (streq(all.v[i].network, p->net.name) && !streq(all.v[i].id, p->w->q->id))
+			return true;
+	return false;
+}
+
+static int add_card(struct endpoint *p, const struct direct_card *c, int64_t end, struct err *e)
+{
+	bool wait = direct_same_mac(&p->net) && !others(p);
+	struct err why = ERR_INIT;
+	int r;
+
+	do {
+		why = ERR_INIT;
+		r = direct_add(&p->net, &p->w->route, c, &why);
+	} while (r < 0 && why.kind == ERR_CONFLICT && wait && again(end));
+	if (r < 0 && e)
+		*e = why;
+	return r;
+}
+
 /* eth<slot>, made where it is to be. */
 static int direct_inside(struct endpoint *p, int ns, struct nlmsg_sock *inner, struct err *e)
 {
+	int64_t end = trace_now_ns() + LEAVE_NS;
+	struct netlink_link eth = {0};
 	char name[IFNAMSIZ];
 	uint8_t mac[6];
 	int r;
 
 	snprintf(name, sizeof(name), "eth%u", p->slot);
 	(void)netlink_mac_parse(p->at.mac, mac);
-	r = direct_add(&p->net, &p->w->route, &(struct direct_card){name, p->bridge, ns, mac}, e);
+	r = add_card(p, &(struct direct_card){name, p->bridge, ns, mac}, end, e);
 	if (r < 0)
 		return r;
-	r = configure_inside(inner, p, name);
+	r = netlink_link_get(inner, name, &eth);
+	if (r == 0)
+		do
+			r = netlink_link_up_ipv4(inner, eth.index);
+		while (r == -EADDRINUSE && again(end));
+	if (r == 0)
+		r = configure_inside(inner, p, name);
 	if (r < 0) {
 		errno = -r;
 		return err_sys(e, "network '%s': interface %s", p->net.name, name);

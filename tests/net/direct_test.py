@@ -118,7 +118,7 @@ def containers_on_a_macvlan_are_on_the_wire(env):
         # private: cards of one network do not reach each other.
         env.run("network", "create", "-d", "macvlan", "-o", "parent=lan0", "-o", "macvlan_mode=private", "-o", "mtu=1400", "--subnet", "192.168.78.0/24", "mine").ok()
         env.run("run", "-d", "--name", "c", "--network", "mine", T, "sh", "-c", WWW).ok()
-        r = env.run("run", "--rm", "--network", "mine", T, "sh", "-c", "cat /sys/class/net/eth0/mtu; timeout 2 wget -q -O- http://192.168.78.2/")
+        r = env.run("run", "--rm", "--network", "mine", T, "sh", "-c", "cat /sys/class/net/eth0/mtu; timeout 1 wget -q -O- http://192.168.78.2/")
         same((r.code != 0, r.out), (True, "1400\n"), "a neighbour of a private network")
         env.run("rm", "-f", "c").ok()
         env.run("network", "rm", "lan", "mine", "red").ok()
