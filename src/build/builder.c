@@ -85,6 +85,11 @@ static void tell(struct build *b, struct builder_event *ev)
 		b->o->progress(ev, b->o->arg);
 }
 
+static void explain(void *ctx, const char *text)
+{
+	tell(ctx, &(struct builder_event){.kind = BUILDER_MISS, .text = text});
+}
+
 static void output(void *ctx, const char *data, size_t len)
 {
 	tell(ctx, &(struct builder_event){.kind = BUILDER_OUTPUT, .text = data, .len = len});
@@ -421,6 +426,8 @@ static int build_instr(struct build *b, size_t k, const struct dockerfile_instr 
 					.steps = (unsigned int)sg->n + 1,
 					.text = in->source,
 					.line = in->line});
+	b->env.place = arena_printf(b->a, "%s|%s|%s|%zu|%s", b->o->context, b->file.name, sg->title,
+				    k, dockerfile_names[in->kind]);
 	r = do_instr(b, in, e);
 	if (r < 0)
 		b->out->line = in->line;
@@ -694,6 +701,7 @@ static void close_all(struct build *b)
 	for (size_t i = 0; b->bases && i < b->stages.n; i++)
 		image_close(b->bases[i]);
 	treesource_close(&b->context.tree);
+	why_done(&b->env.why);
 	stage_free(b->lease);
 }
 
@@ -729,6 +737,7 @@ int builder_run(struct session *s, const struct builder_opts *o, struct arena *a
 				  .output = output,
 				  .ctx = &b,
 				  .no_cache = o->no_cache,
+				  .explain = o->explain ? explain : NULL,
 				  .isolation = o->isolation,
 				  .network = o->network ? o->network : "bridge",
 				  .hosts = o->hosts,

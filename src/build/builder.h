@@ -21,6 +21,7 @@ enum builder_event_kind {
 	BUILDER_BASE,	 /* a stage's base image is looked for */
 	BUILDER_STEP,	 /* a step begins */
 	BUILDER_OUTPUT,	 /* text of a RUN */
+	BUILDER_MISS,	 /* why it was not in the cache */
 	BUILDER_CACHED,	 /* the step was there already */
 	BUILDER_DONE,	 /* it is done; ns: what it took */
 	BUILDER_WARNING, /* of a check */
@@ -47,7 +48,7 @@ struct builder_opts {
 	struct strs labels;   /* KEY=VALUE */
 	struct strs hosts, secrets, ssh; /* secrets: ID=PATH, ssh: ID=SOCKET */
 	const char *target, *platform, *network, *codec;
-	bool no_cache, pull, check, reproducible;
+	bool no_cache, pull, check, reproducible, explain;
 	int isolation; /* enum plan_isolation */
 	uint64_t memory_bytes, shm_bytes;
 	int64_t nano_cpus;

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/sha256.h"
 #include "base/str.h"
+#include "build/why.h"
 #include "fmt/cleanpath.h"
 #include "fmt/dockerignore.h"
 #include "fmt/glob.h"
@@ -361,10 +362,35 @@ ssize_t filefind_link(const struct filefind_root *r, const struct filefind_item 
 	return n;
 }
 
+static int digest_one(const struct filefind_root *r, const struct filefind_item *it,
+		      struct filefind_reader *reader, char *chunk, unsigned char sum[32],
+		      struct err *e)
+{
+	char target[LIMIT_LINK + 2];
+	struct sha256 h;
+	int ret = 0;
+
+	sha256_init(&h);
+	add_text(&h, it->to);
+	add_number(&h, it->alone);
+	add_number(&h, it->st.st_mode);
+	add_number(&h, r->owners ? it->st.st_uid : 0);
+	add_number(&h, r->owners ? it->st.st_gid : 0);
+	add_number(&h, S_ISREG(it->st.st_mode) ? (uint64_t)it->st.st_size : it->st.st_rdev);
+	if (S_ISREG(it->st.st_mode))
+		ret = add_content(&h, reader, r, it, chunk, e);
+	else if (S_ISLNK(it->st.st_mode) &&
+		 (ret = (int)filefind_link(r, it, target, sizeof(target), e)) >= 0)
+		add_text(&h, target);
+	sha256_done(&h, sum);
+	return ret;
+}
+
 int filefind_digest(const struct filefind_root *r, const struct filefind_list *l,
-		    unsigned char sum[32], struct err *e)
+		    unsigned char sum[32], struct why *w, struct err *e)
 {
 	auto_free char *chunk = malloc(CHUNK);
+	auto_buf struct buf name = BUF_INIT(1 << 16);
 	struct filefind_reader reader = FILEFIND_READER_INIT;
 	struct sha256 h;
 	int ret = 0;
@@ -374,19 +400,13 @@ int filefind_digest(const struct filefind_root *r, const struct filefind_list *l
 	sha256_init(&h);
 	for (size_t i = 0; ret >= 0 && i < l->n; i++) {
 		const struct filefind_item *it = &l->v[i];
-		char target[LIMIT_LINK + 2];
+		unsigned char one[32];
 
-		add_text(&h, it->to);
-		add_number(&h, it->alone);
-		add_number(&h, it->st.st_mode);
-		add_number(&h, r->owners ? it->st.st_uid : 0);
-		add_number(&h, r->owners ? it->st.st_gid : 0);
-		add_number(&h, S_ISREG(it->st.st_mode) ? (uint64_t)it->st.st_size : it->st.st_rdev);
-		if (S_ISREG(it->st.st_mode))
-			ret = add_content(&h, &reader, r, it, chunk, e);
-		else if (S_ISLNK(it->st.st_mode) &&
-			 (ret = (int)filefind_link(r, it, target, sizeof(target), e)) >= 0)
-			add_text(&h, target);
+		ret = digest_one(r, it, &reader, chunk, one, e);
+		sha256_add(&h, one, sizeof(one));
+		name.len = 0;
+		buf_printf(&name, "'%s' in %s", *it->from ? it->from : "/", r->name);
+		why_add(w, name.p, one, sizeof(one));
 	}
 	filefind_reader_done(&reader);
 	sha256_done(&h, sum);

@@ -55,9 +55,10 @@ int filefind_find(const struct filefind_root *r, const struct strs *patterns,
 		  struct err *e);
 
 /* SHA-256 over names, kinds, modes, contents, links and attributes, and owners if the root's count.
- * Times do not.  Errors: ERR_CONFLICT when one changed meanwhile. */
+ * Times do not.  Each file goes into *w, too.  Errors: ERR_CONFLICT when one changed meanwhile. */
+struct why;
 int filefind_digest(const struct filefind_root *r, const struct filefind_list *l,
-		    unsigned char sum[32], struct err *e);
+		    unsigned char sum[32], struct why *w, struct err *e);
 
 /* ---- for whoever copies them ---- */
 

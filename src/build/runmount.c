@@ -250,7 +250,7 @@ static int digest_files(struct runmount *m, struct step_env *env, struct arena *
 	struct filefind_root root;
 	int r = find_files(m, env, &root, &files, a, e);
 
-	return r < 0 ? r : filefind_digest(&root, &files, m->sum, e);
+	return r < 0 ? r : filefind_digest(&root, &files, m->sum, &env->why, e);
 }
 
 /* The user's file behind --secret ID=PATH, or socket behind --ssh ID=PATH. */
@@ -310,6 +310,20 @@ void runmount_key(const struct runmounts *m, struct sha256 *h)
 		step_key_text(h, m->v[i].env);
 		step_key_text(h, m->v[i].id);
 		sha256_add(h, m->v[i].sum, sizeof(m->v[i].sum));
+	}
+}
+
+void runmount_note(const struct runmounts *m, struct why *w)
+{
+	static const char *const names[] = {"bind", "cache", "tmpfs", "secret", "ssh"};
+	auto_arena struct arena a = ARENA_INIT;
+
+	for (size_t i = 0; i < m->n; i++) {
+		const struct runmount *one = &m->v[i];
+		const char *text = arena_printf(&a, "%s %s %s", one->target ? one->target : "",
+						one->env ? one->env : "", one->id ? one->id : "");
+
+		why_text(w, arena_printf(&a, "--mount %zu, a %s,", i + 1, names[one->type]), text);
 	}
 }
 

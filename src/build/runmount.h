@@ -48,6 +48,8 @@ int runmount_prepare(struct runmounts *m, struct step_env *env, struct step_stat
 /* Everything that decides what the step sees. */
 void runmount_key(const struct runmounts *m, struct sha256 *h);
 
+void runmount_note(const struct runmounts *m, struct why *w);
+
 /* Make the copies and directories, take the locks, and put the mounts into the request.  script: a
  * program's text to show at script_path, or NULL. */
 int runmount_request(struct runmounts *m, const char *script, const char *script_path,

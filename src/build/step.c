@@ -88,6 +88,8 @@ int step_keep(struct step_env *env, struct step_state *st, const struct layer_ma
 	}
 	r = buildcache_put(env->store, &entry, e);
 	if (r >= 0)
+		r = why_keep(&env->why, env->store, key, e);
+	if (r >= 0)
 		r = add_made(st, &blob, entry.diff_id, entry.created_ns, history, e);
 	if (r >= 0 && env->keyed)
 		env->keyed(env->ctx, key);
@@ -147,17 +149,27 @@ void step_key_list(struct sha256 *h, const struct strs *l)
 	step_key_text(h, NULL);
 }
 
-void step_key_begin(const struct step_env *env, const struct step_state *st, const char *kind,
+void step_key_note(struct step_env *env, struct sha256 *h, const char *name, const char *text)
+{
+	step_key_text(h, text);
+	why_text(&env->why, name, text);
+}
+
+void step_key_begin(struct step_env *env, const struct step_state *st, const char *kind,
 		    struct sha256 *h)
 {
+	const struct strs *below = &st->conf.c.rootfs.diff_ids;
 	struct arena *a = st->conf.a;
 
 	sha256_init(h);
-	step_key_text(h, "caisson build step 1"); /* another number: another meaning of keys */
+	step_key_text(h, "caisson build step 2"); /* another number: another meaning of keys */
 	step_key_text(h, kind);
-	step_key_text(h, env->codec);
-	step_key_text(h, env->epoch_set ? arena_printf(a, "%lld", (long long)env->epoch) : NULL);
-	step_key_list(h, &st->conf.c.rootfs.diff_ids);
+	step_key_note(env, h, "--compression", env->codec);
+	step_key_note(env, h, "SOURCE_DATE_EPOCH",
+		      env->epoch_set ? arena_printf(a, "%lld", (long long)env->epoch) : NULL);
+	step_key_list(h, below);
+	for (size_t i = 0; i < below->n; i++)
+		why_text(&env->why, arena_printf(a, "layer %zu below it", i + 1), below->v[i]);
 }
 
 /* 1 when the cache has it, and st has its layer now, else 0. */
@@ -197,11 +209,18 @@ int step_cached(struct step_env *env, struct step_state *st, struct sha256 *h, c
 {
 	unsigned char sum[32];
 	char digest[DIGEST_LEN + 1];
+	int r = 0;
 
 	sha256_done(h, sum);
 	digest_print(sum, digest);
 	memcpy(key, digest_hex(digest), 65);
-	return env->no_cache ? 0 : find_cached(env, st, key, history, e);
+	if (!env->no_cache)
+		r = find_cached(env, st, key, history, e);
+	if (r == 0 && env->explain)
+		env->explain(env->ctx, env->no_cache
+					   ? "the cache is not to be used"
+					   : why_explain(&env->why, env->store, key, st->conf.a));
+	return r;
 }
 
 /* ---- upper directories ---- */
@@ -304,6 +323,7 @@ int step_do(struct step_env *env, struct step_state *st, const struct dockerfile
 	*out = (struct step_result){0};
 	if (env->replay)
 		return replay(env, st, in, e);
+	why_begin(&env->why, env->place, in->source);
 	if (in->kind == DOCKERFILE_RUN)
 		return steprun_do(env, st, in, out, e);
 	if (in->kind == DOCKERFILE_WORKDIR)

@@ -11,6 +11,7 @@
 
 #include "build/filefind.h"
 #include "build/imageconf.h"
+#include "build/why.h"
 
 #include <stdint.h>
 
@@ -37,6 +38,10 @@ struct step_env {
 	int (*from)(void *ctx, const char *name, struct filefind_root *out, struct err *e);
 	/* A step's output. */
 	void (*output)(void *ctx, const char *data, size_t len);
+	/* Why it is not in the cache; NULL: nobody asks. */
+	void (*explain)(void *ctx, const char *text);
+	struct why why;	   /* of the step that is done; its owner calls why_done() */
+	const char *place; /* of it in the file, for the next build's explanation */
 	/* The key of each step, as soon as its layer is there; NULL: nobody wants it. */
 	void (*keyed)(void *ctx, const char key[65]);
 	/* Steps that were done elsewhere, by their keys, in order: they come from the cache without

@@ -8,10 +8,12 @@
 
 struct sha256;
 
-void step_key_begin(const struct step_env *env, const struct step_state *st, const char *kind,
+void step_key_begin(struct step_env *env, const struct step_state *st, const char *kind,
 		    struct sha256 *h);
 void step_key_text(struct sha256 *h, const char *text); /* NULL is not "" */
 void step_key_list(struct sha256 *h, const struct strs *l);
+/* A text that people know by this name. */
+void step_key_note(struct step_env *env, struct sha256 *h, const char *name, const char *text);
 
 /* End the key; 1 when the cache had the step and st has its layer now, else 0 and the key. */
 int step_cached(struct step_env *env, struct step_state *st, struct sha256 *h, const char *history,

@@ -365,14 +365,14 @@ static int find_sources(struct copy *c, struct err *e)
 
 static int add_key(struct copy *c, struct sha256 *h, struct err *e)
 {
-	step_key_text(h, c->dest);
-	step_key_text(h, c->chown);
-	step_key_text(h, c->chmod);
-	step_key_text(h, c->link ? "link" : NULL);
+	step_key_note(c->env, h, "the destination", c->dest);
+	step_key_note(c->env, h, "--chown", c->chown);
+	step_key_note(c->env, h, "--chmod", c->chmod);
+	step_key_note(c->env, h, "--link", c->link ? "link" : NULL);
 	for (size_t i = 0; i < c->n_parts; i++) {
 		const struct part *p = &c->parts[i];
 		unsigned char sum[32];
-		int r = filefind_digest(&p->root, &p->files, sum, e);
+		int r = filefind_digest(&p->root, &p->files, sum, &c->env->why, e);
 
 		if (r < 0)
 			return r;
@@ -492,7 +492,7 @@ int stepcopy_workdir(struct step_env *env, struct step_state *st, const struct d
 	if (r < 0)
 		return r;
 	step_key_begin(env, st, "workdir", &h);
-	step_key_text(&h, path);
+	step_key_note(env, &h, "the directory", path);
 	r = step_cached(env, st, &h, in->source, key, e);
 	out->cached = r == 1;
 	if (r == 0) {

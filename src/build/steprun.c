@@ -174,13 +174,19 @@ static void add_key(struct run *r, struct sha256 *h)
 	const struct request *q = &r->q;
 
 	step_key_list(h, &q->args);
+	for (size_t i = 0; i < q->args.n; i++)
+		why_text(&r->env->why, arena_printf(r->a, "word %zu of the command", i + 1),
+			 q->args.v[i]);
 	step_key_list(h, &r->image.config.config.env);
+	why_each(&r->env->why, "ENV", &r->image.config.config.env);
 	step_key_list(h, &q->env);
-	step_key_text(h, r->script);
-	step_key_text(h, r->image.config.config.user);
-	step_key_text(h, r->image.config.config.working_dir);
-	step_key_text(h, q->network);
+	why_each(&r->env->why, "ARG", &q->env);
+	step_key_note(r->env, h, "the heredoc", r->script);
+	step_key_note(r->env, h, "USER", r->image.config.config.user);
+	step_key_note(r->env, h, "WORKDIR", r->image.config.config.working_dir);
+	step_key_note(r->env, h, "the network", q->network);
 	runmount_key(&r->mounts, h);
+	runmount_note(&r->mounts, &r->env->why);
 }
 
 /* ---- running ---- */

@@ -28,7 +28,7 @@ static const char *const codec_names[] = {"none", "gzip", "zstd", NULL};
 struct build_args {
 	const char *file, *target, *platform, *network, *iidfile, *metadata;
 	struct opt_list tag, build_arg, build_context, label, add_host, secret, ssh, output;
-	bool no_cache, pull, check, reproducible, quiet;
+	bool no_cache, pull, check, reproducible, explain, quiet;
 	int progress, codec, isolation;
 	uint64_t memory, shm;
 	int64_t cpus;
@@ -53,6 +53,7 @@ static const struct opt opts[] = {
 	.arg = "none|gzip|zstd", .preset = "gzip", .help = "how new layers are compressed"),
     OPT(struct build_args, cpus, .name = "cpus", .type = OPT_DECIMAL, .arg = "N", .min = 10000000,
 	.max = 1024000000000, .help = "processors for each step"),
+    BOOL(explain, "explain", "say of each step that is not in the cache what has changed"),
     OPT(struct build_args, file, .name = "file", .letter = 'f', .type = OPT_STR, .arg = "FILE",
 	.complete = "file", .help = "the Dockerfile; - is stdin"),
     OPT(struct build_args, iidfile, .name = "iidfile", .type = OPT_STR, .arg = "FILE",
@@ -199,6 +200,11 @@ static void show(const struct builder_event *ev, void *arg)
 		utf8_visible(&text, ev->text);
 		fprintf(stderr, "#%u [%s %u/%u] %.400s\n", ev->number, ev->stage, ev->step,
 			ev->steps, text.p);
+	} else if (ev->kind == BUILDER_MISS) {
+		auto_buf struct buf text = BUF_INIT(1 << 20);
+
+		utf8_visible(&text, ev->text);
+		fprintf(stderr, "#%u not in the cache: %s\n", ev->number, text.p);
 	} else if (ev->kind == BUILDER_CACHED) {
 		fprintf(stderr, "#%u CACHED\n", ev->number);
 	} else if (ev->kind == BUILDER_DONE) {
@@ -302,6 +308,7 @@ static int read_opts(const struct build_args *b, const char *context, char *cons
 				   .pull = b->pull,
 				   .check = b->check,
 				   .reproducible = b->reproducible,
+				   .explain = b->explain,
 				   .memory_bytes = b->memory,
 				   .shm_bytes = b->shm,
 				   .nano_cpus = b->cpus,

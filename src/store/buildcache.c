@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 
 #define DIRECTORY "cache/build"
+#define NOTE	  ".why"
 
 static const struct jbind_field fields[] = {
     JB(struct buildcache_entry, diff_id, "diffId", JBIND_STR),
@@ -106,6 +107,33 @@ int buildcache_put(struct store *s, const struct buildcache_entry *entry, struct
 	return errno ? err_sys(e, "cannot write to '%s/" DIRECTORY "'", s->root) : 0;
 }
 
+int buildcache_note_put(struct store *s, const char *key, const void *data, size_t len,
+			struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	auto_fd int dir = open_dir(s, true, e);
+
+	if (dir < 0)
+		return dir;
+	errno = -file_replace(dir, arena_printf(&a, "%s" NOTE, key), data, len, 0600, FILE_LAZY);
+	return errno ? err_sys(e, "cannot write to '%s/" DIRECTORY "'", s->root) : 0;
+}
+
+int buildcache_note_read(const struct store *s, const char *key, size_t max, char **data,
+			 size_t *len)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	auto_fd int dir = open_dir(s, false, NULL);
+	ssize_t n = dir < 0 || !is_key(key, strlen(key))
+			? -ENOENT
+			: file_read(dir, arena_printf(&a, "%s" NOTE, key), max, data);
+
+	if (n < 0)
+		return -ENOENT;
+	*len = (size_t)n;
+	return 0;
+}
+
 int buildcache_all(const struct store *s, struct arena *a, struct buildcache_list *out,
 		   struct err *e)
 {
@@ -143,6 +171,7 @@ int buildcache_remove(struct store *s, const char *key, struct err *e)
 
 	if (dir < 0 || !is_key(key, strlen(key)))
 		return 0;
+	unlinkat(dir, arena_printf(&a, "%s" NOTE, key), 0);
 	if (unlinkat(dir, arena_printf(&a, "%s.json", key), 0) < 0 && errno != ENOENT)
 		return err_sys(e, "cannot remove from '%s/" DIRECTORY "'", s->root);
 	return 0;

@@ -41,6 +41,13 @@ int buildcache_put(struct store *s, const struct buildcache_entry *entry, struct
 int buildcache_all(const struct store *s, struct arena *a, struct buildcache_list *out,
 		   struct err *e);
 
+/* What went into the step of this key, for people: bytes of its owner's, which go with the entry.
+ * Lost in a crash, it is not missed.  Reading: -ENOENT none, else *data to be freed. */
+int buildcache_note_put(struct store *s, const char *key, const void *data, size_t len,
+			struct err *e);
+int buildcache_note_read(const struct store *s, const char *key, size_t max, char **data,
+			 size_t *len);
+
 /* Absent is fine. */
 int buildcache_remove(struct store *s, const char *key, struct err *e);
 
