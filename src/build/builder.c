@@ -262,8 +262,10 @@ static int hold(struct build *b, const char *ref, struct image **out,
 
 static int begin_conf(struct build *b, size_t i, const struct oci_config *base, struct err *e)
 {
-	return imageconf_begin(&b->state[i].conf, base, &b->stages.global, &b->args, b->doc->escape,
-			       b->a, e);
+	struct imageconf *ic = &b->state[i].conf;
+	int r = imageconf_begin(ic, base, &b->stages.global, &b->args, b->doc->escape, b->a, e);
+
+	return r < 0 ? r : imageconf_path(ic, e);
 }
 
 static int begin_image(struct build *b, size_t i, struct err *e)
@@ -303,6 +305,8 @@ static int begin_stage(struct build *b, size_t i, struct err *e)
 		c = base->conf.c;
 		c.config.env = scope_environment(&base->conf.scope);
 		r = begin_conf(b, i, &c, e);
+		if (r >= 0)
+			r = scope_arg_from(&b->state[i].conf.scope, &base->conf.scope, e);
 		b->state[i].blobs = base->blobs;
 		b->state[i].made_ns = base->made_ns;
 		return r;

@@ -150,9 +150,12 @@ static int add_dir(struct copyplan *p, struct copyplan_entry *x, const char *pat
 	struct copyplan_dir *d;
 	int r = find_dir(p, path, &d, e);
 
-	/* One that is there already keeps what it is. */
-	if (r < 0 || d->there || !*d->real)
+	/* One that is there already keeps what it is, unless an archive says what it shall be. */
+	if (r < 0 || !*d->real || (d->there && (!x->root->archive || !*x->item->to)))
 		return r;
+	/* Only what is in a source directory is copied: the one that holds it is a new one. */
+	if (!*x->item->to)
+		x->kind = COPYPLAN_MADE;
 	x->path = d->real;
 	append(p, x);
 	return check_name(d->real, e);
@@ -303,7 +306,7 @@ int copyplan_end(struct copyplan *p, struct err *e)
 		if (last && streq(last->path, x->path)) {
 			if (is_dir(last) != is_dir(x))
 				return clash(x->path, e);
-			if (!is_dir(x))
+			if (!is_dir(x) || (x->kind == COPYPLAN_FILE && x->root->archive))
 				*last = *x;
 			continue;
 		}

@@ -127,17 +127,18 @@ static struct tarwrite_entry entry_of(const struct writer *w, const struct copyp
 {
 	const struct copyplan_dest *d = w->p->d;
 	const struct stat *st = &x->item->st;
-	bool own = x->root->owners && x->kind == COPYPLAN_FILE;
-	bool mode = d->mode_set && (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode));
+	bool own = x->root->owners && x->kind == COPYPLAN_FILE, kept = own && x->root->archive;
+	bool mode = d->mode_set && !kept && (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode));
+	bool given = d->owner_set && !kept;
 	struct tarwrite_entry t = {
 	    .type = type,
 	    .name = x->path,
-	    .uid = d->owner_set ? d->uid
-		   : own	? st->st_uid
-				: 0,
-	    .gid = d->owner_set ? d->gid
-		   : own	? st->st_gid
-				: 0,
+	    .uid = given ? d->uid
+		   : own ? st->st_uid
+			 : 0,
+	    .gid = given ? d->gid
+		   : own ? st->st_gid
+			 : 0,
 	    .mtime = clamp(w, x->root->time ? x->root->time : st->st_mtim.tv_sec)};
 
 	t.mode = x->kind == COPYPLAN_MADE ? 0755 : mode ? d->mode : st->st_mode & 07777;

@@ -25,6 +25,7 @@
 struct finder {
 	const struct filefind_root *r;
 	const struct filefind_rules *rules;
+	size_t pivot; /* --parents: so many components of a source stay behind */
 	struct arena *a;
 	struct filefind_list *out;
 	struct err *e;
@@ -119,6 +120,16 @@ static int walk(struct finder *f, int fd, const struct place *at, unsigned int d
 	return r;
 }
 
+/* Where a source goes with --parents. */
+static const char *with_parents(const struct finder *f, const char *path)
+{
+	for (size_t i = 0; i < f->pivot && *path; i++) {
+		path += strcspn(path, "/");
+		path += *path == '/';
+	}
+	return path;
+}
+
 /* One source that is there: a file, or what is in a directory. */
 static int take(struct finder *f, const char *path)
 {
@@ -139,10 +150,10 @@ static int take(struct finder *f, const char *path)
 	f->out->named++;
 	if (!S_ISDIR(item.st.st_mode)) {
 		item.alone = !f->rules->parents;
-		item.to = f->rules->parents ? path : name;
+		item.to = f->rules->parents ? with_parents(f, path) : name;
 		return append(f, &item);
 	}
-	at.to = item.to = f->rules->parents ? path : "";
+	at.to = item.to = f->rules->parents ? with_parents(f, path) : "";
 	r = append(f, &item);
 	if (r < 0)
 		return r;
@@ -181,6 +192,23 @@ static int expand(struct finder *f, const char *done, const char *pattern, bool 
 	return r;
 }
 
+/* The components before the first "/./", which say where to look and are no part of the result.
+ * Source: the Dockerfile reference, COPY --parents. */
+static size_t pivot_of(const char *pattern, struct arena *a)
+{
+	const char *pivot = strstr(pattern, "/./");
+	char *before;
+	size_t n = 0;
+
+	if (!pivot)
+		return 0;
+	before = arena_alloc(a, strlen(pattern) + 1);
+	cleanpath(arena_dupn(a, pattern, (size_t)(pivot - pattern)), before);
+	for (const char *p = before; *p; p += strcspn(p, "/"), p += *p == '/')
+		n++;
+	return n;
+}
+
 int filefind_find(const struct filefind_root *r, const struct strs *patterns,
 		  const struct filefind_rules *rules, struct arena *a, struct filefind_list *out,
 		  struct err *e)
@@ -194,6 +222,7 @@ int filefind_find(const struct filefind_root *r, const struct strs *patterns,
 		int ret;
 
 		cleanpath(patterns->v[i], pattern);
+		f.pivot = rules->parents ? pivot_of(patterns->v[i], a) : 0;
 		ret = expand(&f, "", pattern, &found);
 		if (ret < 0)
 			return ret;

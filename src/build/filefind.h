@@ -28,6 +28,7 @@ struct filefind_root {
 	const char *name;		   /* "the build context", "stage 'x'" */
 	const struct dockerignore *ignore; /* NULL: all of it counts */
 	bool owners;  /* who owns its files counts: they are an image's, or an archive's */
+	bool archive; /* what ADD unpacked: all in it stays as the archive has it */
 	int64_t time; /* of all its files, seconds since 1970; 0: each has its own */
 };
 

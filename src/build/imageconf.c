@@ -70,6 +70,15 @@ int imageconf_begin(struct imageconf *ic, const struct oci_config *base, const s
 	return scope_env_from(&ic->scope, &ic->c.config.env, e);
 }
 
+int imageconf_path(struct imageconf *ic, struct err *e)
+{
+	const char *path[] = {"PATH=" DEFAULT_PATH};
+
+	return scope_get(&ic->scope, "PATH")
+		   ? 0
+		   : scope_env_from(&ic->scope, &(struct strs){path, 1}, e);
+}
+
 void imageconf_record(struct imageconf *ic, const char *created_by, const char *diff_id)
 {
 	struct oci_histories *h = &ic->c.history;
@@ -400,9 +409,6 @@ void imageconf_finish(struct imageconf *ic, const char *created)
 {
 	struct oci_process *p = &ic->c.config;
 
-	if (!scope_get(&ic->scope, "PATH"))
-		scope_env_from(&ic->scope,
-			       &(struct strs){(const char *[]){"PATH=" DEFAULT_PATH}, 1}, NULL);
 	p->env = scope_environment(&ic->scope);
 	if (!p->working_dir)
 		p->working_dir = "/";

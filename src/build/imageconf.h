@@ -50,6 +50,9 @@ int imageconf_changes(struct oci_config *c, const struct strs *changes, struct a
 		      struct err *e);
 
 /* One line of history.  diff_id NULL: no layer belongs to it. */
+/* The usual PATH, where the base image has none. */
+int imageconf_path(struct imageconf *ic, struct err *e);
+
 void imageconf_record(struct imageconf *ic, const char *created_by, const char *diff_id);
 
 /* Every time in it becomes created (RFC 3339); environment and working directory are filled in. */

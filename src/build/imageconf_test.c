@@ -18,6 +18,7 @@ static const char *apply(const char *lines)
 	struct err e = ERR_INIT;
 
 	if (imageconf_begin(&conf, NULL, NULL, &none, '\\', &arena, &e) < 0 ||
+	    imageconf_path(&conf, &e) < 0 ||
 	    dockerfile_parse(text, strlen(text), "Dockerfile", &arena, &f, NULL, &e) < 0)
 		return arena_dup(&arena, e.msg);
 	for (size_t i = 1; i < f->n; i++)
@@ -31,10 +32,10 @@ TEST(environment)
 {
 	CHECK_STR(apply("ENV A=1\nENV A=2 B=$A\nENV C=${B}x"), "");
 	CHECK_INT(conf.c.config.env.n, 4);
-	CHECK_STR(conf.c.config.env.v[0], "A=2");
-	CHECK_STR(conf.c.config.env.v[1], "B=1");
-	CHECK_STR(conf.c.config.env.v[2], "C=1x");
-	CHECK(strstr(conf.c.config.env.v[3], "PATH=/usr/local/sbin"));
+	CHECK(strstr(conf.c.config.env.v[0], "PATH=/usr/local/sbin"));
+	CHECK_STR(conf.c.config.env.v[1], "A=2");
+	CHECK_STR(conf.c.config.env.v[2], "B=1");
+	CHECK_STR(conf.c.config.env.v[3], "C=1x");
 }
 
 TEST(commands)

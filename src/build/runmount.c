@@ -177,9 +177,6 @@ static int check_fields(struct runmount *m, const char *text, struct err *e)
 		return err_set(e, ERR_UNSUPPORTED,
 			       "RUN --mount=%.200s: the agent's socket keeps its owner and mode",
 			       text);
-	if (m->type == RUNMOUNT_SECRET && m->mode != 0400)
-		return err_set(e, ERR_UNSUPPORTED,
-			       "RUN --mount=%.200s: a secret keeps its own file's mode", text);
 	return 0;
 }
 
@@ -408,6 +405,28 @@ static int secret_variable(const struct runmount *one, struct request *q, struct
 	return 0;
 }
 
+/* The user's own file is what a step sees, so that there is no other: unless it wants another owner
+ * or mode, then it sees a copy that goes with the step. */
+static int copy_secret(struct runmounts *m, struct runmount *one, const char *name, struct arena *a,
+		       struct err *e)
+{
+	auto_free char *text = NULL;
+	ssize_t n = file_read(AT_FDCWD, one->path, SECRET_MAX, &text);
+	int dir = stage_fd(m->stage), r;
+
+	r = n < 0 ? (int)n : file_replace(dir, name, text, (size_t)n, 0400, FILE_LAZY);
+	if (text)
+		explicit_bzero(text, n > 0 ? (size_t)n : 0);
+	errno = -r;
+	if (r < 0 || fchownat(dir, name, one->uid, one->gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    fchmodat(dir, name, one->mode, 0) < 0)
+		return err_sys(e, "secret '%s' for %u:%u with mode %o", one->id, one->uid, one->gid,
+			       (unsigned int)one->mode);
+	one->path =
+	    arena_printf(a, "%s/%s/%s", store_root_path(m->env->store), stage_path(m->stage), name);
+	return 0;
+}
+
 static void bind(struct request *q, const char *path, const char *target, bool readonly,
 		 struct arena *a)
 {
@@ -435,6 +454,9 @@ static int make_one(struct runmounts *m, size_t i, struct request *q, struct are
 		r = open_cache(m, one, a, e);
 	else if (one->env)
 		r = secret_variable(one, q, a, e);
+	if (r >= 0 && one->type == RUNMOUNT_SECRET && one->target &&
+	    (one->mode != 0400 || one->uid || one->gid))
+		r = copy_secret(m, one, arena_printf(a, "secret-%zu", i), a, e);
 	if (one->type == RUNMOUNT_SSH)
 		arena_strs_add(a, &q->env, arena_printf(a, "SSH_AUTH_SOCK=%s", one->target));
 	if (r >= 0 && one->target)

@@ -108,6 +108,16 @@ int scope_env_from(struct scope *s, const struct strs *env, struct err *e)
 	return r;
 }
 
+int scope_arg_from(struct scope *s, const struct scope *base, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < base->n; i++)
+		if (!base->v[i].env)
+			r = set(s, base->v[i].name, base->v[i].value, false, e);
+	return r;
+}
+
 const char *scope_get(const struct scope *s, const char *name)
 {
 	const struct scope_var *v = find_var(s, name, true);

@@ -60,6 +60,9 @@ void scope_init(struct scope *s, const struct scope *global, struct scope_args *
 /* KEY=VALUE strings of a base image. */
 int scope_env_from(struct scope *s, const struct strs *env, struct err *e);
 
+/* What the stage that this one is built on declared with ARG. */
+int scope_arg_from(struct scope *s, const struct scope *base, struct err *e);
+
 /* The value, or NULL. */
 const char *scope_get(const struct scope *s, const char *name);
 

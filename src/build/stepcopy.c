@@ -174,8 +174,11 @@ static int open_archive(struct copy *c, const struct filefind_root *r,
 	if (n > 0 && treesource_is_archive(head, (size_t)n))
 		ret = treesource_unpack(&ts, fd, it->from, c->a, &p->tree, &none, e);
 	*unpacked = ret >= 0 && !none;
-	if (*unpacked)
-		return find_all(c, p, "/", e);
+	if (*unpacked) {
+		ret = find_all(c, p, "/", e);
+		p->root.archive = true;
+		return ret;
+	}
 	c->n_parts--;
 	return ret;
 }
@@ -461,20 +464,45 @@ int stepcopy_do(struct step_env *env, struct step_state *st, const struct docker
 
 /* ---- WORKDIR ---- */
 
+/* Every directory of path that is not there, owned by whoever USER says. */
+static int make_dirs(int root, const char *path, uint32_t uid, uint32_t gid, struct arena *a)
+{
+	for (const char *p = path + strspn(path, "/"); *p;) {
+		size_t n = (size_t)(p - path) + strcspn(p, "/");
+		const char *part = arena_dupn(a, path + 1, n - 1);
+		auto_fd int fd = path_open(root, part, O_PATH | O_DIRECTORY, 0, PATH_IN_ROOT);
+		bool made = fd == -ENOENT;
+
+		if (made)
+			fd = path_mkdirs(root, part, 0755, PATH_IN_ROOT);
+		if (fd < 0)
+			return fd;
+		if (made && (uid || gid) && fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
+			return -errno;
+		p = path + n + strspn(path + n, "/");
+	}
+	return 0;
+}
+
 static int make_workdir(struct step_env *env, struct step_state *st, const char *path,
 			struct step_upper *u, struct arena *a, struct err *e)
 {
+	const char *user = st->conf.c.config.user;
+	uint32_t uid = 0, gid = 0;
 	const struct strs *layers = &st->conf.c.rootfs.diff_ids;
 	auto_fd int root = layers->n ? imageroot_open(env->store, layers, u->upper, u->work, a, e)
 				     : fcntl(u->fd, F_DUPFD_CLOEXEC, 3);
-	auto_fd int fd = -1;
+	int r;
 
 	if (root < 0)
 		return root;
-	fd = path_mkdirs(root, path[1] ? path + 1 : ".", 0755, PATH_IN_ROOT);
-	if (fd >= 0)
+	r = user && *user ? step_owner(root, user, &uid, &gid, e) : 0;
+	if (r < 0)
+		return err_wrap(e, r, "USER");
+	r = make_dirs(root, path, uid, gid, a);
+	if (r >= 0)
 		return 0;
-	errno = -fd;
+	errno = -r;
 	return errno == ENOTDIR ? err_set(e, ERR_USAGE, "WORKDIR '%s' is no directory", path)
 				: err_sys(e, "WORKDIR '%s'", path);
 }
@@ -493,6 +521,7 @@ int stepcopy_workdir(struct step_env *env, struct step_state *st, const struct d
 		return r;
 	step_key_begin(env, st, "workdir", &h);
 	step_key_note(env, &h, "the directory", path);
+	step_key_note(env, &h, "the user", st->conf.c.config.user);
 	r = step_cached(env, st, &h, in->source, key, e);
 	out->cached = r == 1;
 	if (r == 0) {

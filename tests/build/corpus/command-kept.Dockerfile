@@ -1,0 +1,3 @@
+FROM localhost/corpus/base:1
+CMD ["kept"]
+ENTRYPOINT ["/bin/sh"]

@@ -1,0 +1,3 @@
+FROM localhost/corpus/base:1
+CMD echo one  two
+ENTRYPOINT exec top -b

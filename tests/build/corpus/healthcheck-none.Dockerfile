@@ -1,0 +1,3 @@
+FROM localhost/corpus/base:1
+HEALTHCHECK CMD true
+HEALTHCHECK NONE

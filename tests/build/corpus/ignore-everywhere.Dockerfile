@@ -1,0 +1,8 @@
+FROM localhost/corpus/base:1
+COPY . /t
+#: ignore **/x
+#: ignore **/sub
+#: ignore deep/**/f
+#: ignore **/*.c
+#: ignore modes
+#: ignore .dockerignore

@@ -1,0 +1,2 @@
+FROM localhost/corpus/onbuild:1
+RUN cat /trigger > /after

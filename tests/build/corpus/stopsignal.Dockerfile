@@ -1,0 +1,3 @@
+FROM localhost/corpus/base:1
+STOPSIGNAL 9
+STOPSIGNAL SIGRTMIN+3

@@ -1,0 +1,3 @@
+FROM localhost/corpus/base:1
+MAINTAINER Some One <some@example.com>
+LABEL maintainer=other
