@@ -563,6 +563,7 @@ static void work_event(void *ctx, const struct builder_event *ev)
 static int build_stages(struct build *b, struct err *e)
 {
 	struct stagework w = {.stages = &b->stages,
+			      .alone = b->o->vary,
 			      .ctx = b,
 			      .build = work_build,
 			      .leave = work_leave,
@@ -742,6 +743,7 @@ int builder_run(struct session *s, const struct builder_opts *o, struct arena *a
 				  .ctx = &b,
 				  .no_cache = o->no_cache,
 				  .explain = o->explain ? explain : NULL,
+				  .vary = o->vary,
 				  .isolation = o->isolation,
 				  .network = o->network ? o->network : "bridge",
 				  .hosts = o->hosts,

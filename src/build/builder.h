@@ -49,6 +49,7 @@ struct builder_opts {
 	struct strs hosts, secrets, ssh; /* secrets: ID=PATH, ssh: ID=SOCKET */
 	const char *target, *platform, *network, *codec;
 	bool no_cache, pull, check, reproducible, explain;
+	bool vary;     /* for the steps much is different: verify.h */
 	int isolation; /* enum plan_isolation */
 	uint64_t memory_bytes, shm_bytes;
 	int64_t nano_cpus;

@@ -338,7 +338,7 @@ int stagework_run(const struct stagework *w, struct stagework_failure *why, stru
 	struct work k = {.w = w, .why = why, .a = ARENA_INIT, .left = w->stages->order_n};
 	int r;
 
-	k.cpus = cpus < 1 ? 1 : cpus > WORKERS_MAX ? WORKERS_MAX : (size_t)cpus;
+	k.cpus = cpus < 1 || w->alone ? 1 : cpus > WORKERS_MAX ? WORKERS_MAX : (size_t)cpus;
 	k.done = arena_array(&k.a, w->stages->n, sizeof(bool));
 	k.begun = arena_array(&k.a, w->stages->n, sizeof(bool));
 	r = run_all(&k, e);

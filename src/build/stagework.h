@@ -28,6 +28,7 @@ struct stagework_failure {
 
 struct stagework {
 	const struct stages *stages;
+	bool alone; /* one after the other */
 	void *ctx;
 	/* Build one.  up: where stagework_tell() and stagework_key() go, -1: here. */
 	int (*build)(void *ctx, size_t stage, int up, struct stagework_failure *why, struct err *e);

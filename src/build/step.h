@@ -50,6 +50,7 @@ struct step_env {
 	size_t replayed;
 	void *ctx;
 	bool no_cache;
+	bool vary;     /* a step is to see other settings than it would, verify.h */
 	int isolation; /* enum plan_isolation: of what runs; no part of a key */
 	bool epoch_set;
 	int64_t epoch; /* seconds: no file of a layer is younger */

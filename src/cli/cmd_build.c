@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "build/builder.h"
 #include "build/buildout.h"
+#include "build/verify.h"
 #include "cli/cmd.h"
 #include "engine/session.h"
 #include "fmt/reference.h"
@@ -28,7 +29,7 @@ static const char *const codec_names[] = {"none", "gzip", "zstd", NULL};
 struct build_args {
 	const char *file, *target, *platform, *network, *iidfile, *metadata;
 	struct opt_list tag, build_arg, build_context, label, add_host, secret, ssh, output;
-	bool no_cache, pull, check, reproducible, explain, quiet;
+	bool no_cache, pull, check, reproducible, explain, verify, quiet;
 	int progress, codec, isolation;
 	uint64_t memory, shm;
 	int64_t cpus;
@@ -85,6 +86,9 @@ static const struct opt opts[] = {
     LIST(ssh, "ssh", 0, "ID[=SOCKET]", "an ssh agent for RUN --mount=type=ssh"),
     LIST(tag, "tag", 't', "NAME[:TAG]", "a name for the image"),
     STR(target, "target", 0, "STAGE", "build this stage and what it needs"),
+    BOOL(verify, "verify",
+	 "build a second time, without the cache and with other settings, and compare (implies "
+	 "--reproducible)"),
     OPT_END,
 };
 
@@ -307,7 +311,7 @@ static int read_opts(const struct build_args *b, const char *context, char *cons
 				   .isolation = b->isolation,
 				   .pull = b->pull,
 				   .check = b->check,
-				   .reproducible = b->reproducible,
+				   .reproducible = b->reproducible || b->verify,
 				   .explain = b->explain,
 				   .memory_bytes = b->memory,
 				   .shm_bytes = b->shm,
@@ -366,6 +370,38 @@ static int report(const struct build_args *b, const struct builder_result *out, 
 	return 0;
 }
 
+/* On failure *out is that of the second build. */
+static int check_again(struct session *s, const struct builder_opts *o, const struct view *view,
+		       struct builder_result *out, struct arena *a, struct err *e)
+{
+	struct builder_result again = {0};
+	struct verify v;
+	int r;
+
+	if (!view->quiet)
+		fprintf(stderr, "verify: once more, without the cache\n");
+	r = verify_run(s, o, out, &again, a, &v, e);
+	if (r < 0) {
+		*out = again;
+		return err_wrap(e, r, "verify");
+	}
+	if (v.same) {
+		if (!view->quiet)
+			fprintf(stderr, "verify: the same image, %s\n", out->manifest);
+		return 0;
+	}
+	if (v.layer)
+		fprintf(stderr, "verify: %s\n", v.layer);
+	if (v.file) {
+		auto_buf struct buf text = BUF_INIT(1 << 20);
+
+		utf8_visible(&text, v.file);
+		fprintf(stderr, "verify: %s\n", text.p);
+	}
+	return err_set(e, ERR_CONFLICT, "verify: the second build is another image: %s, not %s",
+		       v.second, out->manifest);
+}
+
 static int run(struct session *s, const void *args, int argc, char **argv, struct err *e)
 {
 	const struct build_args *b = args;
@@ -384,6 +420,8 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 		return r;
 	o.arg = &view;
 	r = builder_run(s, &o, &a, &out, e);
+	if (r >= 0 && b->verify && !b->check)
+		r = check_again(s, &o, &view, &out, &a, e);
 	if (view.middle)
 		fputc('\n', stderr);
 	for (size_t i = 0; r >= 0 && !b->check && i < b->output.n; i++) {

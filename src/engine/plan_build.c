@@ -326,6 +326,17 @@ static int mounts(struct build *b, struct err *e)
 	return instance_mounts(b, e);
 }
 
+static void clocks(struct build *b, struct plan_namespaces *l)
+{
+	struct plan_time_offsets *t = arena_alloc(b->a, sizeof(*t));
+
+	t->monotonic = arena_alloc(b->a, sizeof(*t->monotonic));
+	*t->monotonic = (struct plan_time_offset){.secs = b->q->clock_offset_s};
+	t->boottime = t->monotonic;
+	l->v[l->n++] = (struct plan_namespace){.type = "time"};
+	b->p->linux_->time_offsets = t;
+}
+
 static void namespaces(struct build *b)
 {
 	const struct request *q = b->q;
@@ -350,6 +361,8 @@ static void namespaces(struct build *b)
 		b->p->linux_->uid_mappings = b->in->userns->uids;
 		b->p->linux_->gid_mappings = b->in->userns->gids;
 	}
+	if (q->clock_offset_s && q->isolation != PLAN_VM)
+		clocks(b, l);
 	/* In a VM it stands for the machine's own. */
 	if (b->in->net_ns || q->isolation == PLAN_VM)
 		l->v[l->n++] = (struct plan_namespace){"network", b->in->net_ns};
@@ -466,6 +479,7 @@ static void caisson(struct build *b)
 		c->vm->memory_bytes = b->q->memory_bytes ? b->q->memory_bytes : VM_MEMORY;
 		c->vm->cold = b->q->vm_cold;
 		c->vm->linger = b->q->vm_linger;
+		c->vm->clock_offset_s = b->q->clock_offset_s;
 		c->vm->cpus = b->q->nano_cpus ? (uint32_t)((b->q->nano_cpus + NANO - 1) / NANO) : 1;
 	}
 }

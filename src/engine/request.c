@@ -30,6 +30,7 @@ static const struct jbind_field fields[] = {
     F(isolation, JBIND_ENUM, .names = plan_isolation_names),
     F(vm_cold, JBIND_BOOL),
     F(vm_linger, JBIND_BOOL),
+    F(clock_offset_s, JBIND_INT),
     F(platform, JBIND_STR),
     F(pod, JBIND_STR),
     F(pod_share, JBIND_STRS),

@@ -93,8 +93,10 @@ struct request {
 	const char *restart;			      /* "on-failure:3"; NULL: no */
 	const char *stop_signal;
 	struct jbind_optint stop_timeout_s;
-	bool vm_cold;	/* --vm-template off */
-	bool vm_linger; /* of a build: the machine stays for its files, struct plan_vm */
+	bool vm_cold;		/* --vm-template off */
+	int64_t clock_offset_s; /* of a build: its clocks are so much ahead; a container's only
+				 * those that do not tell the date */
+	bool vm_linger;		/* of a build: the machine stays for its files, struct plan_vm */
 };
 
 extern const struct jbind request_table;

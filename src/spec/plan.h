@@ -358,6 +358,7 @@ struct plan_vm {
 	/* After the end of its main process it stays, for requests about its files, until it is
 	 * killed. */
 	bool linger;
+	int64_t clock_offset_s; /* the guest's clock is so much ahead */
 };
 
 struct plan_caisson {

@@ -699,6 +699,7 @@ static int put_settings(const struct vm *vm, struct buf *out, struct err *e)
 	int64_t ns;
 
 	clock_gettime(CLOCK_REALTIME, &t);
+	t.tv_sec += vm->plan->caisson->vm->clock_offset_s;
 	ns = (int64_t)htole64((uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec);
 	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
 		return err_sys(e, "random bytes");
