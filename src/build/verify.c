@@ -273,15 +273,15 @@ int verify_trees(int one, int other, struct arena *a, const char **out, struct e
 
 /* ---- two images ---- */
 
-/* The step that made the n-th layer. */
-static const char *step_of(const struct image *i, size_t n)
+/* The line of history that made the n-th layer; behind all of them when there is none. */
+static size_t line_of(const struct image *i, size_t n)
 {
 	const struct oci_histories *h = &i->config.history;
+	size_t k = 0;
 
-	for (size_t k = 0; k < h->n; k++)
-		if (!h->v[k].empty_layer && n-- == 0)
-			return h->v[k].created_by;
-	return NULL;
+	while (k < h->n && (h->v[k].empty_layer || n-- > 0))
+		k++;
+	return k;
 }
 
 static int compare_roots(struct store *s, const struct strs *one, const struct strs *other,
@@ -306,20 +306,26 @@ static int compare_layers(struct store *s, const struct image *one, const struct
 			  struct arena *a, struct verify *out, struct err *e)
 {
 	const struct strs *x = &one->record.layers, *y = &other->record.layers;
-	const char *step;
+	const struct oci_histories *lines;
 	struct strs p, q;
-	size_t n = 0;
+	size_t n = 0, k, m, i;
 	int r;
 
 	while (n < x->n && n < y->n && streq(x->v[n], y->v[n]))
 		n++;
 	if (n == x->n && n == y->n)
 		return 0;
-	step = step_of(n < x->n ? one : other, n);
-	out->layer = arena_printf(a, "layer %zu, of '%.300s'", n + 1, step ? step : "");
-	if (n == x->n || n == y->n) {
-		out->file = arena_printf(a, "only the %s build has this layer",
-					 n == x->n ? "second" : "first");
+	/* Both have the same lines: where they part, one step left files in one build only. */
+	k = line_of(one, n);
+	m = line_of(other, n);
+	lines = k < m ? &one->config.history : &other->config.history;
+	i = k < m ? k : m;
+	out->layer =
+	    arena_printf(a, "layer %zu, of '%.300s'", n + 1,
+			 i < lines->n && lines->v[i].created_by ? lines->v[i].created_by : "");
+	if (k != m) {
+		out->file =
+		    arena_printf(a, "only the %s build has this layer", k < m ? "first" : "second");
 		return 0;
 	}
 	p = part(x, n, n + 1, a);
