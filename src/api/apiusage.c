@@ -5,12 +5,11 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/str.h"
-#include "engine/conn.h"
 #include "engine/lookup.h"
 #include "engine/members.h"
 #include "engine/pscolumn.h"
+#include "engine/reading.h"
 #include "fmt/json.h"
-#include "spec/metrics.h"
 #include "spec/plan.h"
 #include "spec/top.h"
 #include "sys/file.h"
@@ -129,15 +128,10 @@ static uint64_t host_cpu_ns(void)
 
 static void take(struct session *s, const struct lookup *l, struct sample *out)
 {
-	auto_arena struct arena a = ARENA_INIT;
-	struct conn_question q = {.type = WIRE_STATS, .timeout_ms = ANSWER_MS};
 	struct timespec t;
-	const char *text;
 
 	*out = (struct sample){0};
-	if (l->state.pid && conn_ask(s, l->i.id, &q, &a, &text, NULL) == 0)
-		out->known = jbind_parse(&metrics_table, text, strlen(text), &out->now, &a,
-					 "numbers", NULL) == 0;
+	out->known = l->state.pid && reading_take(s, l->i.id, ANSWER_MS, &out->now);
 	out->host_ns = host_cpu_ns();
 	clock_gettime(CLOCK_REALTIME, &t);
 	out->at_ns = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;

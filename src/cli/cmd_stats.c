@@ -8,10 +8,9 @@
 #include "cli/listing.h"
 #include "cli/progress.h"
 #include "cli/template.h"
-#include "engine/conn.h"
 #include "engine/lookup.h"
+#include "engine/reading.h"
 #include "fmt/json.h"
-#include "spec/metrics.h"
 #include "sys/fd.h"
 
 #include <inttypes.h>
@@ -121,17 +120,9 @@ static int list(struct session *s, const struct stats_args *a, int argc, char **
 
 static void sample(struct session *s, struct line *l)
 {
-	auto_arena struct arena a = ARENA_INIT;
-	struct conn_question q = {.type = WIRE_STATS, .timeout_ms = ANSWER_MS};
-	const char *text;
-
-	l->known = false;
-	if (!l->runs || conn_ask(s, l->id, &q, &a, &text, NULL) < 0)
-		return;
-	l->now = (struct metrics){0};
-	l->known =
-	    jbind_parse(&metrics_table, text, strlen(text), &l->now, &a, "numbers", NULL) == 0;
-	l->at_ns = clock_ns();
+	l->known = l->runs && reading_take(s, l->id, ANSWER_MS, &l->now);
+	if (l->known)
+		l->at_ns = clock_ns();
 }
 
 /* What an earlier round knew of the same instance. */
