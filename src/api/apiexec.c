@@ -8,6 +8,7 @@
 #include "api/apicall.h"
 #include "api/apiroute.h"
 #include "api/apistream.h"
+#include "api/apiweb.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "engine/exec.h"
@@ -156,7 +157,8 @@ static int begin(struct apicall *c, const struct apibody_exec *x, const struct a
 }
 
 /* The connection is the process's stdio; the answer is known before it is one. */
-static int follow(struct apicall *c, int dir, struct apibody_exec *x, struct conn *m, struct err *e)
+static int follow(struct apicall *c, int dir, struct apibody_exec *x, struct apiweb *web,
+		  struct conn *m, struct err *e)
 {
 	auto_fd int sizes = -1;
 	struct apistream p = {.conn = m,
@@ -166,6 +168,7 @@ static int follow(struct apicall *c, int dir, struct apibody_exec *x, struct con
 			      .err = x->err,
 			      .raw = x->tty,
 			      .stay = true,
+			      .web = web,
 			      .reply = -1};
 	struct err why = ERR_INIT;
 	char name[96];
@@ -186,7 +189,7 @@ static int follow(struct apicall *c, int dir, struct apibody_exec *x, struct con
 				      [6] = (unsigned char)((why.len + 2) >> 8),
 				      [7] = (unsigned char)(why.len + 2)};
 
-		if (!x->tty)
+		if (!x->tty && !web)
 			fd_write_all(p.client, h, sizeof(h));
 		fd_write_all(p.client, why.msg, why.len);
 		fd_write_all(p.client, "\r\n", 2);
@@ -199,32 +202,53 @@ static int follow(struct apicall *c, int dir, struct apibody_exec *x, struct con
 	return save(dir, c->id, x, r < 0 ? NULL : e);
 }
 
-int apiexec_start(struct apicall *c, struct err *e)
+static int start(struct apicall *c, int dir, const struct apibody_start *how, struct apiweb *web,
+		 struct err *e)
 {
-	auto_buf struct buf body = BUF_INIT(APICALL_BODY_MAX);
-	auto_fd int dir = apistream_dir(c->s, e);
 	auto_conn struct conn m = CONN_INIT;
-	struct apibody_start how;
 	struct apibody_exec x;
-	int r = dir < 0 ? dir : apicall_body(c, &body, e);
+	int r = load(dir, c->id, c->a, &x, e);
 
-	if (r == 0)
-		r = apibody_start(body.p, body.len, c->a, &how, e);
-	if (r == 0)
-		r = load(dir, c->id, c->a, &x, e);
 	if (r < 0)
 		return r;
 	if (x.running || x.done)
 		return err_set(e, ERR_CONFLICT, "exec %.12s has been started already", c->id);
-	r = begin(c, &x, &how, &m, e);
+	r = begin(c, &x, how, &m, e);
 	if (r < 0)
 		return r;
-	x.running = !how.detach;
-	x.done = how.detach;
+	x.running = !how->detach;
+	x.done = how->detach;
 	r = save(dir, c->id, &x, e);
 	if (r < 0)
 		return r;
-	return how.detach ? exchange_send(c->x, 200, NULL, "", 0, e) : follow(c, dir, &x, &m, e);
+	return how->detach ? exchange_send(c->x, 200, NULL, "", 0, e)
+			   : follow(c, dir, &x, web, &m, e);
+}
+
+int apiexec_start(struct apicall *c, struct err *e)
+{
+	auto_buf struct buf body = BUF_INIT(APICALL_BODY_MAX);
+	auto_fd int dir = apistream_dir(c->s, e);
+	struct apibody_start how;
+	int r = dir < 0 ? dir : apicall_body(c, &body, e);
+
+	if (r == 0)
+		r = apibody_start(body.p, body.len, c->a, &how, e);
+	return r < 0 ? r : start(c, dir, &how, NULL, e);
+}
+
+int apiexec_websocket(struct apicall *c, struct err *e)
+{
+	auto_fd int dir = apistream_dir(c->s, e);
+	struct apibody_start how = {0};
+	struct apiweb web = APIWEB_INIT;
+	int r = dir < 0 ? dir : apiweb_greet(c, &web, e);
+
+	if (r <= 0)
+		return r;
+	r = start(c, dir, &how, &web, e);
+	apiweb_close(&web);
+	return r;
 }
 
 int apiexec_inspect(struct apicall *c, struct err *e)

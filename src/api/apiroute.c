@@ -46,6 +46,8 @@ const struct apiroute apiroute_table[] = {
     {GET, C "/export", "", apifile_export, "all its files as an archive"},
     {POST, C "/exec", "", apiexec_create, "prepare one more process"},
     {POST, "/exec/{}/start", "", apiexec_start, "start it, its stdio on this connection"},
+    /* Ours: what a browser can speak. */
+    {GET, "/exec/{}/ws", "", apiexec_websocket, "start it, its stdio on a WebSocket"},
     {POST, "/exec/{}/resize", "h w", apiexec_resize, "size of its terminal"},
     {GET, "/exec/{}/json", "", apiexec_inspect, "what became of it"},
     {GET, "/images/json", "all filters digests shared-size manifests", apiimage_list,

@@ -53,6 +53,7 @@ const struct apiroute *apiroute_find(const char *method, const char *path, struc
 	X(apistream_logs)                                                                          \
 	X(apiexec_create)                                                                          \
 	X(apiexec_start)                                                                           \
+	X(apiexec_websocket)                                                                       \
 	X(apiexec_inspect)                                                                         \
 	X(apiexec_resize)                                                                          \
 	X(apifile_changes)                                                                         \

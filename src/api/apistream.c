@@ -65,12 +65,12 @@ int apistream_keys(struct apistream *p, const char *said, struct err *e)
 int apistream_hijack(struct exchange *x, struct apistream *p, struct err *e)
 {
 	struct exchange_early early = {0};
-	int fd = exchange_hijack(x, p->raw ? RAW_TYPE : MUX_TYPE, &early, e);
 
-	p->client = fd;
+	p->client = p->web ? apiweb_open(x, p->web, e)
+			   : exchange_hijack(x, p->raw ? RAW_TYPE : MUX_TYPE, &early, e);
 	p->early = early.p;
 	p->early_len = early.len;
-	return fd < 0 ? fd : 0;
+	return p->client < 0 ? p->client : 0;
 }
 
 /* ---- the pump ---- */
@@ -320,21 +320,13 @@ static int line(const struct logline *l, const char *text, size_t len, void *arg
 		     : exchange_write(g->c->x, b.p, b.len, NULL);
 }
 
-static int take_over(struct exchange *x, struct apistream *p, struct err *e)
-{
-	if (!p->web)
-		return apistream_hijack(x, p, e);
-	p->client = apiweb_open(x, p->web, e);
-	return p->client < 0 ? p->client : 0;
-}
-
 /* The connection is the client's, and what was written before is on it. */
 static int hand_over(struct apicall *c, struct apistream *p, const struct instance *i,
 		     struct err *e)
 {
 	struct logs g = {.c = c, .to = p, .out = p->out, .err = p->err, .raw = p->raw || p->web};
 	struct logs_query q = {.tail = -1, .wake_fd = -1};
-	int r = p->client < 0 ? take_over(c->x, p, e) : 0;
+	int r = p->client < 0 ? apistream_hijack(c->x, p, e) : 0;
 
 	if (r < 0 || !p->logs)
 		return r;

@@ -64,7 +64,7 @@ int apistream_dir(struct session *s, struct err *e);
 void apistream_size(unsigned char out[4], unsigned int rows, unsigned int columns);
 /* NULL, "": docker's own.  ERR_USAGE. */
 int apistream_keys(struct apistream *p, const char *said, struct err *e);
-/* Answer a request with the connection itself. */
+/* Answer a request with the connection itself, or the WebSocket that it becomes. */
 int apistream_hijack(struct exchange *x, struct apistream *p, struct err *e);
 
 #endif

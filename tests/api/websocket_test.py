@@ -167,5 +167,31 @@ def frames_that_are_refused(env):
         s.json("DELETE", f"/containers/{i}?force=1", want=204)
 
 
+@test(needs="root")
+def an_exec(env):
+    """Ours, for browsers: what POST /exec/{}/start does on a connection."""
+    with Serve(env) as s:
+        i = s.made(Cmd=["sleep", "1000"])
+        s.json("POST", f"/containers/{i}/start", want=204)
+
+        def prepared(*cmd, **more):
+            return s.json("POST", f"/containers/{i}/exec", {"Cmd": cmd, "AttachStdin": True, "AttachStdout": True, "AttachStderr": True, **more}, want=201)["Id"]
+
+        x = prepared("sh", "-c", "stty size; read a; echo got $a; exit 7", Tty=True, ConsoleSize=[33, 101])
+        w = Web(s, f"/exec/{x}/ws")
+        w.until(b"33 101")
+        Web(s, f"/exec/{x}/ws", 409)
+        w.send(BINARY, b"it\n")
+        check(b"got it" in w.closed(1000), "the shell's answer")
+        same(s.json("GET", f"/exec/{x}/json")["ExitCode"], 7, "exit code")
+        w = Web(s, f"/exec/{prepared('sh', '-c', 'echo out; echo bad >&2')}/ws")
+        same(sorted(w.closed(1000).split()), [b"bad", b"out"], "both streams, without heads")
+        w = Web(s, f"/exec/{prepared('nonesuch')}/ws")
+        check(b"nonesuch" in w.closed(1000), "a command that is not there")
+        Web(s, "/exec/" + "0" * 64 + "/ws", 404)
+        Web(s, f"/exec/{prepared('true')}/ws", 403, Origin="http://localhost")
+        s.json("DELETE", f"/containers/{i}?force=1", want=204)
+
+
 routes_were_called("api/websocket_test")
 main()

@@ -12,7 +12,7 @@ from docker_shapes import SHAPES
 CALLED = set()      # METHOD PATH of the routes that answered
 OWNERS = (          # by path, which file calls it
     ("api/resources_test", r"/(networks|volumes|plugins|swarm|nodes|services|tasks|secrets|configs|session|grpc)(/.*)?$"),
-    ("api/websocket_test", r".*/attach/ws$"),
+    ("api/websocket_test", r".*/(attach/)?ws$"),
     ("api/build_test", r"/build(/prune)?$"),
     ("api/search_test", r"/images/search$"),
     ("api/files_test", r"/containers/\{\}/(archive|top|stats|update)$|/commit$"),
