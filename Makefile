@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 # No built-in rules: every target here is a command.
 MAKEFLAGS += --no-builtin-rules
 
-.PHONY: man all build deps deps-build deps-test deps-bench kernel install demo check check-quick check-asan bench fuzz clean help
+.PHONY: man all build web deps deps-build deps-test deps-bench kernel install demo check check-quick check-asan bench fuzz clean help
 
 all: build
 
@@ -18,8 +18,13 @@ deps-build:
 	@tools/deps deps/build.txt deps/run.txt
 	@if [ -x tools/kernel-fetch ]; then tools/kernel-fetch $(BUILD)/share/caisson/kernels; fi
 
-deps-test: deps-build
+deps-test: deps-build web
 	@tools/deps deps/test.txt
+
+## make web         the dashboard's page, bundled from npm packages (caisson dashboard)
+web:
+	@command -v npm >/dev/null || tools/deps deps/web.txt
+	@tools/web-build $(BUILD)
 
 deps-bench: deps-build
 	@tools/deps deps/bench.txt
@@ -36,8 +41,8 @@ man: build
 ## make install     into PREFIX (/usr/local), DESTDIR is respected
 install: build
 	meson install -C $(BUILD) --no-rebuild
-	@if [ -d $(BUILD)/share/caisson/kernels ]; then mkdir -p $(DESTDIR)$(PREFIX)/share/caisson && \
-		cp -a $(BUILD)/share/caisson/kernels $(DESTDIR)$(PREFIX)/share/caisson/; fi
+	@mkdir -p $(DESTDIR)$(PREFIX)/share/caisson && for d in kernels web; do [ ! -d $(BUILD)/share/caisson/$$d ] || \
+		cp -a $(BUILD)/share/caisson/$$d $(DESTDIR)$(PREFIX)/share/caisson/; done
 
 ## make demo        one image behind both walls, then the comparison
 demo: deps-build build

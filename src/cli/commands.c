@@ -96,6 +96,7 @@
 	X(network_rm)                                                                              \
 	X(network_prune)                                                                           \
 	X(compare)                                                                                 \
+	X(dashboard)                                                                               \
 	X(serve)                                                                                   \
 	X(system_boot)                                                                             \
 	X(system_check)                                                                            \

@@ -81,6 +81,8 @@ NEEDS = {
     "podman": lambda: which("podman"),
     "systemd": lambda: os.path.exists("/lib/systemd/systemd") and which("systemctl"),
     "buildah": lambda: which("buildah"),
+    "web": lambda: (BUILD / "share/caisson/web/app.js").exists(),
+    "chromium": lambda: which("chromium"),
     "criu": lambda: which("criu", "tar", "ip", "xtables-nft-multi"),
 }
 
