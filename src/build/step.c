@@ -79,7 +79,6 @@ int step_keep(struct step_env *env, struct step_state *st, const struct layer_ma
 	struct oci_descriptor blob = {0};
 	int r;
 
-	entry.used_ns = entry.created_ns;
 	if (made) {
 		entry.diff_id = made->layer.diff_id;
 		entry.blob = blob.digest = made->layer.blob_digest;
@@ -193,8 +192,7 @@ static int find_cached(struct step_env *env, struct step_state *st, const char *
 		r = stage_lease(env->lease, STAGE_BLOB, digest_hex(b.blob), e);
 	if (r < 0)
 		return r;
-	b.used_ns = now_ns();
-	r = buildcache_put(env->store, &b, e);
+	buildcache_touch(env->store, key);
 	blob = (struct oci_descriptor){
 	    .media_type = b.media_type, .digest = b.blob, .size = b.blob_size};
 	if (r >= 0)

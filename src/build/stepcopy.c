@@ -366,12 +366,17 @@ static int find_sources(struct copy *c, struct err *e)
 	return r < 0 ? r : find_texts(c, e);
 }
 
-static int add_key(struct copy *c, struct sha256 *h, struct err *e)
+static void add_words(struct copy *c, struct sha256 *h)
 {
 	step_key_note(c->env, h, "the destination", c->dest);
 	step_key_note(c->env, h, "--chown", c->chown);
 	step_key_note(c->env, h, "--chmod", c->chmod);
 	step_key_note(c->env, h, "--link", c->link ? "link" : NULL);
+}
+
+static int add_key(struct copy *c, struct sha256 *h, struct err *e)
+{
+	add_words(c, h);
 	for (size_t i = 0; i < c->n_parts; i++) {
 		const struct part *p = &c->parts[i];
 		unsigned char sum[32];
@@ -379,10 +384,30 @@ static int add_key(struct copy *c, struct sha256 *h, struct err *e)
 
 		if (r < 0)
 			return r;
-		step_key_text(h, p->root.owners ? "owners" : NULL);
+		step_key_text(h, p->root.archive ? "archive" : p->root.owners ? "owners" : NULL);
 		sha256_add(h, sum, sizeof(sum));
 	}
 	return 0;
+}
+
+/* Addresses whose content --checksum says: 1 and the key is whole, without a look at the network;
+ * 0: there is something else. */
+static int add_checksum(struct copy *c, struct sha256 *h, struct err *e)
+{
+	add_words(c, h);
+	step_key_note(c->env, h, "--checksum", c->checksum);
+	step_key_note(c->env, h, "--unpack", flag_on(c, "unpack") ? "unpack" : NULL);
+	for (size_t i = 0; i + 1 < c->in->args.n; i++) {
+		const char *word = NULL;
+		int r = scope_word(&c->st->conf.scope, c->in->args.v[i], &word, e);
+
+		if (r < 0)
+			return r;
+		if (treesource_kind(word) != TREESOURCE_WEB || is_heredoc(c, word))
+			return 0;
+		step_key_note(c->env, h, "the file's name", name_of(c, word));
+	}
+	return 1;
 }
 
 /* ---- the layer ---- */
@@ -433,27 +458,43 @@ static int copy_fresh(struct copy *c, const char *key, struct err *e)
 				   key, e);
 }
 
+/* 1: it was there; 0: its files are found, and key is its key. */
+static int find_cached(struct copy *c, char key[65], struct err *e)
+{
+	/* --link does not depend on what is below. */
+	struct step_state none = {.conf = {.a = c->a}}, *below = c->link ? &none : c->st;
+	struct sha256 h;
+	int r = 0;
+
+	if (c->checksum && c->in->kind == DOCKERFILE_ADD) {
+		step_key_begin(c->env, below, "fetch", &h);
+		r = add_checksum(c, &h, e);
+		if (r == 1) {
+			r = step_cached(c->env, c->st, &h, c->history, key, e);
+			return r ? r : find_sources(c, e);
+		}
+	}
+	if (r >= 0)
+		r = find_sources(c, e);
+	if (r < 0)
+		return r;
+	step_key_begin(c->env, below, "copy", &h);
+	r = add_key(c, &h, e);
+	return r < 0 ? r : step_cached(c->env, c->st, &h, c->history, key, e);
+}
+
 int stepcopy_do(struct step_env *env, struct step_state *st, const struct dockerfile_instr *in,
 		struct step_result *out, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
 	struct copy c = {.env = env, .st = st, .in = in, .a = &a, .history = in->source};
-	struct step_state none = {.conf = {.a = &a}};
-	struct sha256 h;
 	char key[65];
 	int r = read_flags(&c, e);
 
 	if (r >= 0)
 		r = read_dest(&c, e);
 	if (r >= 0)
-		r = find_sources(&c, e);
-	if (r >= 0) {
-		/* --link does not depend on what is below. */
-		step_key_begin(env, c.link ? &none : st, "copy", &h);
-		r = add_key(&c, &h, e);
-	}
-	if (r >= 0)
-		r = step_cached(env, st, &h, c.history, key, e);
+		r = find_cached(&c, key, e);
 	out->cached = r == 1;
 	if (r == 0)
 		r = copy_fresh(&c, key, e);

@@ -26,7 +26,6 @@ static const struct jbind_field fields[] = {
     JB(struct buildcache_entry, blob_size, "blobSize", JBIND_UINT),
     JB(struct buildcache_entry, step, "step", JBIND_STR),
     JB(struct buildcache_entry, created_ns, "created", JBIND_INT, .flags = JBIND_KEEP),
-    JB(struct buildcache_entry, used_ns, "used", JBIND_INT, .flags = JBIND_KEEP),
     JB_END,
 };
 static const struct jbind table = {sizeof(struct buildcache_entry), fields, false};
@@ -61,13 +60,15 @@ static int read_at(int dir, const char *key, struct arena *a, struct buildcache_
 	struct buildcache_entry b = {0};
 	auto_free char *text = NULL;
 	ssize_t n = file_read(dir, file, STORE_JSON_MAX, &text);
+	struct stat st;
 
-	if (n < 0)
+	if (n < 0 || fstatat(dir, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -ENOENT;
 	if (jbind_parse(&table, text, (size_t)n, &b, a, "build cache entry", NULL) < 0 ||
 	    !sound(&b))
 		return -ENOENT;
 	b.key = key;
+	b.used_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
 	*out = b;
 	return 0;
 }
@@ -105,6 +106,15 @@ int buildcache_put(struct store *s, const struct buildcache_entry *entry, struct
 	errno = -file_replace(dir, arena_printf(&a, "%s.json", entry->key), text.p, text.len, 0600,
 			      FILE_LAZY);
 	return errno ? err_sys(e, "cannot write to '%s/" DIRECTORY "'", s->root) : 0;
+}
+
+void buildcache_touch(const struct store *s, const char *key)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	auto_fd int dir = open_dir(s, false, NULL);
+
+	if (dir >= 0)
+		(void)utimensat(dir, arena_printf(&a, "%s.json", key), NULL, 0);
 }
 
 int buildcache_note_put(struct store *s, const char *key, const void *data, size_t len,

@@ -22,7 +22,7 @@ struct buildcache_entry {
 	const char *blob, *media_type;
 	uint64_t blob_size;
 	const char *step; /* its text, for people */
-	int64_t created_ns, used_ns;
+	int64_t created_ns, used_ns; /* used_ns: as buildcache_touch() said, reading only */
 };
 
 struct buildcache_list {
@@ -34,8 +34,11 @@ struct buildcache_list {
 int buildcache_find(struct store *s, const char *key, struct arena *a, struct buildcache_entry *out,
 		    struct err *e);
 
-/* Durable enough: an entry lost in a crash is a step run once more.  Also to set .used_ns. */
+/* Durable enough: an entry lost in a crash is a step run once more. */
 int buildcache_put(struct store *s, const struct buildcache_entry *entry, struct err *e);
+
+/* It was used now.  The file's own time says so: a build that finds everything writes nothing. */
+void buildcache_touch(const struct store *s, const char *key);
 
 /* All readable ones, unsorted.  No directory is no entries. */
 int buildcache_all(const struct store *s, struct arena *a, struct buildcache_list *out,

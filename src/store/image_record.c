@@ -103,6 +103,15 @@ int image_record_read(const struct store *s, const char *file, struct arena *a,
 	return dir < 0 ? dir : read_at(dir, file, a, out, e);
 }
 
+/* Whether it stands there already, to the byte: then nothing has to reach the disk. */
+static bool is_there(int dir, const char *file, const struct buf *text)
+{
+	auto_free char *old = NULL;
+	ssize_t n = file_read(dir, file, STORE_JSON_MAX, &old);
+
+	return n >= 0 && (size_t)n == text->len && memcmp(old, text->p, text->len) == 0;
+}
+
 int image_record_write(const struct store *s, const struct image_record *r, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
@@ -116,6 +125,8 @@ int image_record_write(const struct store *s, const struct image_record *r, stru
 	rc = buf_fail(&text, "image record", e);
 	if (rc < 0)
 		return rc;
+	if (is_there(dir, image_record_file(r, &a), &text))
+		return 0;
 	errno = -file_replace(dir, image_record_file(r, &a), text.p, text.len, 0600, FILE_DURABLE);
 	return errno ? err_sys(e, "cannot write to '%s/images'", s->root) : 0;
 }

@@ -133,6 +133,10 @@ def add_fetches(env):
         same(show(env, "sh", "-c", "cat /d/f.txt /e /open/a /r; stat -c '%a %Y' /d/f.txt /e"), "texttextAroot600 1000000\n644 1000000\n", "what was fetched")
         same(show(env, "tar", "tzf", "/kept"), "a\n", "an archive stays one")
         check(build(env, d).ok().err.count("CACHED") == 5, "not found again")
+        checked = context(env, {"Dockerfile": TINY + f"ADD --checksum=sha256:{sum} {url}/f.txt /e\n"}, name="checked")
+        build(env, checked).ok()
+        before = len(asked)
+        check(build(env, checked).ok().err.count("CACHED") == 1 and len(asked) == before, "what a checksum names was asked for again")
         for line, words in ((f"ADD --checksum=sha256:{'0' * 64} {url}/f.txt /x", "has the digest"), (f"ADD {url}/none /x", "404"), (f"ADD {url}/loop /x", "redirects"),
                             (f"ADD {url}/ /x/", "names no file"), ("ADD --checksum=sha256:12 http://x/y /x", "want sha256"), (f"ADD --checksum=sha256:{sum} Dockerfile /x", "--checksum"),
                             (f"ADD http://me:secret@127.0.0.1:1/x /x", "not an http"), ("ADD http://127.0.0.1:1/x /x", "127.0.0.1")):
