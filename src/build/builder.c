@@ -328,7 +328,7 @@ static int keep_root(struct build *b, const char *name, const char *title,
 		return err_set(e, ERR_LIMIT, "files come from more than %d images", ROOTS_MAX);
 	if (!layers->n)
 		return err_set(e, ERR_NOT_FOUND, "%s has no files", title);
-	fd = imageroot_open(b->store, layers, NULL, NULL, b->a, e);
+	fd = imageroot_open(b->store, layers, b->a, e);
 	if (fd < 0)
 		return fd;
 	*k = (struct root){.name = name,

@@ -90,7 +90,7 @@ static int open_root(struct session *s, const char *id, struct arena *a, struct 
 		r = image_find_id(store, id, &image, e);
 	if (r < 0)
 		return r;
-	r = image->record.layers.n ? imageroot_open(store, &image->record.layers, NULL, NULL, a, e)
+	r = image->record.layers.n ? imageroot_open(store, &image->record.layers, a, e)
 				   : err_set(e, ERR_NOT_FOUND, "the image has no files");
 	image_close(image);
 	return r;

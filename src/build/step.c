@@ -95,10 +95,10 @@ int step_keep(struct step_env *env, struct step_state *st, const struct layer_ma
 	return r;
 }
 
-int step_commit(struct step_env *env, struct step_state *st, int upper_fd, const char *history,
-		const char *key, struct err *e)
+int step_commit(struct step_env *env, struct step_state *st, const struct step_written *w,
+		const char *history, const char *key, struct err *e)
 {
-	struct layer_pack pack = {.dir_fd = upper_fd,
+	struct layer_pack pack = {.dir_fd = w->upper_fd,
 				  .codec = env->codec,
 				  .epoch_set = env->epoch_set,
 				  .epoch = env->epoch};
@@ -107,13 +107,15 @@ int step_commit(struct step_env *env, struct step_state *st, int upper_fd, const
 	int r;
 
 	/* A step that changed no file leaves no layer. */
-	if (is_empty(upper_fd))
+	if (is_empty(w->upper_fd))
 		return step_keep(env, st, NULL, history, key, e);
 	r = rootfs_form(env->store, &form, e);
 	if (r < 0)
 		return r;
 	/* As the roots of the steps are mounted; an ordinary user's engine is root, too. */
-	pack.marks = form == LAYER_DIR && userns_inside() ? LAYER_UPPER_USER : LAYER_UPPER_TRUSTED;
+	pack.marks = w->fuse				    ? LAYER_UPPER_FUSE
+		     : form == LAYER_DIR && userns_inside() ? LAYER_UPPER_USER
+							    : LAYER_UPPER_TRUSTED;
 	r = layer_make_pack(env->store, env->lease, &pack, st->conf.a, &made, e);
 	return r < 0 ? r : step_keep(env, st, &made, history, key, e);
 }

@@ -20,8 +20,12 @@ int step_cached(struct step_env *env, struct step_state *st, struct sha256 *h, c
 		char key[65], struct err *e);
 
 /* What is in the upper directory becomes a layer of st, a cache entry and a line of history. */
-int step_commit(struct step_env *env, struct step_state *st, int upper_fd, const char *history,
-		const char *key, struct err *e);
+struct step_written {
+	int upper_fd;
+	bool fuse; /* by fuse-overlayfs (store/rootdriver.h) */
+};
+int step_commit(struct step_env *env, struct step_state *st, const struct step_written *w,
+		const char *history, const char *key, struct err *e);
 
 /* The same of an archive that write() makes (engine/layer_make.h); NULL: no file came of it. */
 int step_stream(struct step_env *env, struct step_state *st,
@@ -38,6 +42,7 @@ struct step_upper {
 	struct stage *stage;
 	const char *upper, *work; /* absolute */
 	int fd;			  /* of upper */
+	bool fuse;		  /* by fuse-overlayfs */
 };
 int step_upper_new(struct step_env *env, struct arena *a, struct step_upper *out, struct err *e);
 void step_upper_free(struct step_upper *u);

@@ -15,6 +15,7 @@
 #include "fmt/dockerignore.h"
 #include "store/stage.h"
 #include "sys/file.h"
+#include "sys/fuseoverlay.h"
 #include "sys/path.h"
 
 #include <fcntl.h>
@@ -443,7 +444,7 @@ static int copy_fresh(struct copy *c, const char *key, struct err *e)
 
 	/* --link looks at nothing that is below. */
 	if (!c->link && layers->n) {
-		root = imageroot_open(c->env->store, layers, NULL, NULL, c->a, e);
+		root = imageroot_open(c->env->store, layers, c->a, e);
 		if (root < 0)
 			return root;
 	}
@@ -531,12 +532,15 @@ static int make_workdir(struct step_env *env, struct step_state *st, const char 
 	const char *user = st->conf.c.config.user;
 	uint32_t uid = 0, gid = 0;
 	const struct strs *layers = &st->conf.c.rootfs.diff_ids;
-	auto_fd int root = layers->n ? imageroot_open(env->store, layers, u->upper, u->work, a, e)
+	auto_fuseoverlay struct fuseoverlay served = FUSEOVERLAY_INIT;
+	struct imageroot_top top = {.upper = u->upper, .work = u->work, .served = &served};
+	auto_fd int root = layers->n ? imageroot_writable(env->store, layers, &top, a, e)
 				     : fcntl(u->fd, F_DUPFD_CLOEXEC, 3);
 	int r;
 
 	if (root < 0)
 		return root;
+	u->fuse = served.pid > 0;
 	r = user && *user ? step_owner(root, user, &uid, &gid, e) : 0;
 	if (r < 0)
 		return err_wrap(e, r, "USER");
@@ -571,7 +575,8 @@ int stepcopy_workdir(struct step_env *env, struct step_state *st, const struct d
 			return r;
 		r = make_workdir(env, st, path, &u, &a, e);
 		if (r >= 0)
-			r = step_commit(env, st, u.fd, in->source, key, e);
+			r = step_commit(env, st, &(struct step_written){u.fd, u.fuse}, in->source,
+					key, e);
 		step_upper_free(&u);
 	}
 	if (r >= 0)

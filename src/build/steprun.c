@@ -26,6 +26,7 @@
 #include "spec/plan.h"
 #include "spec/record.h"
 #include "store/image.h"
+#include "store/rootdriver.h"
 #include "store/stage.h"
 #include "store/store.h"
 #include "sys/mountstub.h"
@@ -287,8 +288,7 @@ static int find_stubs(struct run *r, struct stubs *s, struct err *e)
 	static const char *const always[] = {
 	    "dev", "proc", "sys", "etc/hosts", "etc/resolv.conf", "etc/hostname"};
 
-	s->root =
-	    imageroot_open(r->env->store, &r->st->conf.c.rootfs.diff_ids, NULL, NULL, r->a, e);
+	s->root = imageroot_open(r->env->store, &r->st->conf.c.rootfs.diff_ids, r->a, e);
 	if (s->root < 0)
 		return s->root;
 	for (size_t i = 0; i < sizeof(always) / sizeof(*always); i++)
@@ -310,7 +310,9 @@ static int keep(struct run *r, const struct instance *i, const struct stubs *stu
 		return err_sys(e, "'%s/%s'", store_root_path(r->env->store), path);
 	for (size_t k = stubs->made.n; k-- > 0;)
 		mountstub_drop(stubs->root, upper, stubs->made.v[k]);
-	return step_commit(r->env, r->st, upper, r->history, key, e);
+	return step_commit(r->env, r->st,
+			   &(struct step_written){upper, rootdriver_is_fuse(r->env->store, i->id)},
+			   r->history, key, e);
 }
 
 /* Its files are its kernel's alone to read: its agent makes the layer, of the same form. */

@@ -87,8 +87,7 @@ int treesource_unpack(const struct treesource *ts, int fd, const char *what, str
 		return err_wrap(e, r, "%s", what);
 	}
 	layer = made.layer.diff_id;
-	t.root.fd =
-	    imageroot_open(ts->store, &(struct strs){.v = &layer, .n = 1}, NULL, NULL, a, e);
+	t.root.fd = imageroot_open(ts->store, &(struct strs){.v = &layer, .n = 1}, a, e);
 	if (t.root.fd < 0)
 		return t.root.fd;
 	t.root.name = arena_dup(a, what);

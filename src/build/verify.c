@@ -287,8 +287,8 @@ static size_t line_of(const struct image *i, size_t n)
 static int compare_roots(struct store *s, const struct strs *one, const struct strs *other,
 			 struct arena *a, const char **out, struct err *e)
 {
-	auto_fd int x = imageroot_open(s, one, NULL, NULL, a, e);
-	auto_fd int y = x < 0 ? x : imageroot_open(s, other, NULL, NULL, a, e);
+	auto_fd int x = imageroot_open(s, one, a, e);
+	auto_fd int y = x < 0 ? x : imageroot_open(s, other, a, e);
 
 	return x < 0 ? x : y < 0 ? y : verify_trees(x, y, a, out, e);
 }

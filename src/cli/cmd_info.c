@@ -65,6 +65,7 @@ static void print_text(const struct info *i)
 		       i->rootless->ids, or_none(i->rootless->outside),
 		       i->rootless->limits && *i->rootless->limits ? i->rootless->limits : "none");
 	printf("layers kept as:      %s\n", or_none(i->layer_form));
+	printf("writable roots by:   %s\n", or_none(i->root_driver));
 	printf("bridge networks:     %s\n", i->nftables ? "nftables" : "no");
 	print_list("kernel's walls:      ", &i->security);
 	printf("cgroup:              %s\n", or_none(i->cgroup));

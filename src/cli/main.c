@@ -29,7 +29,7 @@
 #include <sys/stat.h>
 
 struct globals {
-	const char *root, *run_root, *config, *context;
+	const char *root, *run_root, *config, *context, *storage_driver;
 	bool version;
 };
 
@@ -57,6 +57,10 @@ static const struct opt global_opts[] = {
     OPT(struct globals, run_root, .name = "run-root", .type = OPT_STR, .arg = "DIR",
 	.complete = "file",
 	.help = "where what may vanish at boot is kept, also $CAISSON_RUN_ROOT"),
+    OPT(struct globals, storage_driver, .name = "storage-driver", .type = OPT_STR, .arg = "NAME",
+	.help =
+	    "who makes writable roots of containers: overlay (the kernel) or fuse-overlayfs, also "
+	    "$CAISSON_STORAGE_DRIVER; else whoever can"),
     OPT_NO("tls", NULL, "there is no engine to connect to"),
     OPT_NO("tlscacert", "FILE", "there is no engine to connect to"),
     OPT_NO("tlscert", "FILE", "there is no engine to connect to"),
@@ -178,6 +182,8 @@ static void session_init(struct session *s, const struct globals *g)
 	s->root = pick(g->root, env("CAISSON_ROOT"), "/var/lib/caisson", user_root);
 	s->run_root = pick(g->run_root, env("CAISSON_RUN_ROOT"), "/run/caisson", user_run_root);
 	find_helpers(s);
+	if (g->storage_driver || env("CAISSON_STORAGE_DRIVER"))
+		s->driver = join(g->storage_driver ?: env("CAISSON_STORAGE_DRIVER"), "");
 	s->signature_policy = find_policy();
 	s->environment = environ;
 }

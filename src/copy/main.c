@@ -37,6 +37,7 @@ struct args {
 	int64_t root, bare, data, err_fd;
 	const char *layer_ns, *upper, *work, *option, *of;
 	struct opt_list lower;
+	bool fuse_marks;
 	int lower_fd; /* with --changes: what is kept besides the directory */
 };
 
@@ -49,6 +50,8 @@ static const struct opt opts[] = {
     FD_OPT(bare, "bare", "mount namespace whose root is the tree, without what is mounted in it"),
     FD_OPT(data, "data", "the archive"),
     FD_OPT(err_fd, "err-fd", "write a failure there, as a struct err"),
+    OPT(struct args, fuse_marks, .name = "fuse-marks", .type = OPT_BOOL,
+	.help = "fuse-overlayfs made the writable layer"),
     OPT(struct args, layer_ns, .name = "layer-ns", .type = OPT_STR, .arg = "PATH",
 	.help = "mount namespace in which the layers are seen"),
     OPT(struct args, lower, .name = "lower", .type = OPT_LIST, .arg = "DIR",
@@ -95,11 +98,7 @@ static int lock_in(void *arg, int dir, bool read_only, struct err *e)
 static int run(struct args *a, int argc, char **argv, struct err *e)
 {
 	int first = opt_parse(opts, argc, argv, OPT_MIXED, a, e), r;
-	struct filework_place p = {.lower = -1,
-				   .user_marks = a->option != NULL,
-				   .answer = STDOUT_FILENO,
-				   .lock = lock_in,
-				   .arg = a};
+	struct filework_place p = {.lower = -1, .answer = STDOUT_FILENO, .lock = lock_in, .arg = a};
 	auto_fd int upper = -1;
 
 	if (first < 0)
@@ -112,6 +111,7 @@ static int run(struct args *a, int argc, char **argv, struct err *e)
 		return err_set(e, ERR_USAGE, "--data, or --changes and --of are needed");
 	a->lower_fd = -1;
 	p.user_marks = a->option != NULL;
+	p.fuse_marks = a->fuse_marks;
 	p.data = (int)a->data;
 	/* Opened before the layers' namespace is entered. */
 	if (a->of) {

@@ -72,7 +72,9 @@ static int pack(struct commit *c, const struct plan_rootfs *fs, struct err *e)
 {
 	auto_fd int upper = open(fs->upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct layer_pack p = {.dir_fd = upper,
-			       .marks = fs->userns_options ? LAYER_UPPER_USER : LAYER_UPPER_TRUSTED,
+			       .marks = fs->fuse	     ? LAYER_UPPER_FUSE
+					: fs->userns_options ? LAYER_UPPER_USER
+							     : LAYER_UPPER_TRUSTED,
 			       .codec = c->o->codec};
 	struct strs places = {0};
 

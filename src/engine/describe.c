@@ -21,6 +21,7 @@
 #include "net/attachment.h"
 #include "spec/plan.h"
 #include "store/image.h"
+#include "store/rootdriver.h"
 #include "store/store.h"
 #include "sys/file.h"
 
@@ -273,6 +274,7 @@ int describe_inspect(struct session *s, const struct lookup *l, struct buf *out,
 				.dry = true};
 	struct members w = {.b = out};
 	struct strs args = {l->i.command.v + 1, l->i.command.n ? l->i.command.n - 1 : 0};
+	const char *driver;
 	struct store *store;
 	struct plan p;
 	int r = session_store(s, &store, e);
@@ -304,13 +306,15 @@ int describe_inspect(struct session *s, const struct lookup *l, struct buf *out,
 			    arena_printf(&a, "%s/instances/%s/log", s->root, l->i.id));
 		members_str(&w, "Name", arena_printf(&a, "/%s", l->i.name));
 		members_num(&w, "RestartCount", l->state.restarts);
-		members_str(&w, "Driver", "overlayfs");
+		driver = rootdriver_is_fuse(store, l->i.id) ? ROOTDRIVER_FUSE : "overlayfs";
+		members_str(&w, "Driver", driver);
 		members_str(&w, "Platform", "linux");
 		members_str(&w, "MountLabel", "");
 		members_str(&w, "ProcessLabel", "");
 		members_str(&w, "AppArmorProfile", p.process->apparmor_profile);
 		members_raw(&w, "ExecIDs", "null");
-		members_raw(&w, "GraphDriver", "{\"Name\":\"overlayfs\",\"Data\":{}}");
+		members_raw(&w, "GraphDriver",
+			    arena_printf(&a, "{\"Name\":\"%s\",\"Data\":{}}", driver));
 		members_str(&w, "Isolation", plan_isolation_names[l->i.isolation]);
 		if (q.machine)
 			members_str(&w, "Machine", q.machine);

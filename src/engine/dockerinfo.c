@@ -112,7 +112,7 @@ void dockerinfo_info(struct members *w, const struct info *i, struct arena *a)
 	members_num(w, "ContainersPaused", i->instances.paused);
 	members_num(w, "ContainersStopped", i->instances.stopped);
 	members_num(w, "Images", i->images);
-	members_str(w, "Driver", "overlayfs");
+	members_str(w, "Driver", i->root_driver);
 	members_raw(w, "DriverStatus", "[]");
 	members_str(w, "DockerRootDir", i->root);
 	members_str(w, "KernelVersion", i->kernel);

@@ -62,7 +62,7 @@ static int open_one(struct store *s, const struct instance_mount *m, struct aren
 
 	if (r < 0)
 		return err_wrap(e, r, "mount at '%s'", m->destination);
-	root = imageroot_open(s, &i->record.layers, NULL, NULL, a, e);
+	root = imageroot_open(s, &i->record.layers, a, e);
 	image_close(i);
 	if (root < 0 || !m->subpath)
 		return root < 0 ? root : take_fd(&root);

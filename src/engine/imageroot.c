@@ -6,8 +6,10 @@
 #include "spec/plan.h"
 #include "spec/wire.h"
 #include "store/image.h"
+#include "store/rootdriver.h"
 #include "store/rootfs.h"
 #include "sys/fd.h"
+#include "sys/fuseoverlay.h"
 #include "sys/mountfd.h"
 #include "sys/overlay.h"
 #include "sys/sock.h"
@@ -85,16 +87,46 @@ static int view_aside(const struct plan_rootfs *r, struct err *e)
 	return fd;
 }
 
-int imageroot_open(struct store *s, const struct strs *layers, const char *upper, const char *work,
-		   struct arena *a, struct err *e)
+static int prepare(struct store *s, const struct strs *layers, struct arena *a,
+		   struct plan_rootfs *out, struct err *e)
 {
 	struct image image = {.record = {.layers = *layers}};
-	struct plan_rootfs fs = {0};
-	int r = rootfs_prepare(s, &image, "view", PLAN_CONTAINER, true, a, &fs, e);
 
+	return rootfs_prepare(s, &image, "view", PLAN_CONTAINER, true, a, out, e);
+}
+
+int imageroot_open(struct store *s, const struct strs *layers, struct arena *a, struct err *e)
+{
+	struct plan_rootfs fs = {0};
+	int r = prepare(s, layers, a, &fs, e);
+
+	return r < 0 ? r : view_aside(&fs, e);
+}
+
+static int by_fuse(const struct plan_rootfs *fs, struct fuseoverlay *served, struct err *e)
+{
+	struct overlay_spec dirs = {.lower = &fs->lower, .upper = fs->upper, .work = fs->work};
+	struct fuseoverlay_opts o = {.program = fs->fuse, .mount_ns = fs->layer_ns, .dirs = &dirs};
+	int r = fuseoverlay_start(&o, served, e);
+
+	if (r == 0)
+		r = served->root;
+	if (r >= 0)
+		served->root = -1;
+	return r;
+}
+
+int imageroot_writable(struct store *s, const struct strs *layers, const struct imageroot_top *top,
+		       struct arena *a, struct err *e)
+{
+	struct plan_rootfs fs = {0};
+	int r = prepare(s, layers, a, &fs, e);
+
+	if (r >= 0)
+		r = rootdriver_pick(s, false, a, &fs.fuse, e);
 	if (r < 0)
 		return r;
-	fs.upper = upper;
-	fs.work = work;
-	return view_aside(&fs, e);
+	fs.upper = top->upper;
+	fs.work = top->work;
+	return fs.fuse ? by_fuse(&fs, top->served, e) : view_aside(&fs, e);
 }

@@ -10,13 +10,20 @@
 
 struct arena;
 struct err;
+struct fuseoverlay;
 struct strs;
 struct store;
 
-/* The layers (diff ids, bottom first) with upper and work (absolute paths of directories on one
- * file system) on top; both NULL: to read only.  A detached mount, closed like any descriptor.
+/* The layers (diff ids, bottom first), to read.  A detached mount, closed like any descriptor.
  * Errors: ERR_NOT_FOUND a layer that is gone, ERR_UNSUPPORTED. */
-int imageroot_open(struct store *s, const struct strs *layers, const char *upper, const char *work,
-		   struct arena *a, struct err *e);
+int imageroot_open(struct store *s, const struct strs *layers, struct arena *a, struct err *e);
+
+struct imageroot_top {
+	const char *upper, *work;   /* absolute paths of directories on one file system */
+	struct fuseoverlay *served; /* who serves it, where that is needed; the caller ends it */
+};
+/* The same with a writable layer on top. */
+int imageroot_writable(struct store *s, const struct strs *layers, const struct imageroot_top *top,
+		       struct arena *a, struct err *e);
 
 #endif

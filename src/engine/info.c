@@ -8,6 +8,7 @@
 #include "fmt/json.h"
 #include "fmt/mountinfo.h"
 #include "store/image.h"
+#include "store/rootdriver.h"
 #include "store/rootfs.h"
 #include "store/store.h"
 #include "sys/child.h"
@@ -64,6 +65,7 @@ static const struct jbind_field info_fields[] = {
     JB(struct info, memory_bytes, "memory", JBIND_UINT, .flags = JBIND_KEEP),
     JB(struct info, cgroup, "cgroup", JBIND_STR),
     JB(struct info, layer_form, "layerForm", JBIND_STR),
+    JB(struct info, root_driver, "rootDriver", JBIND_STR),
     JB(struct info, images, "images", JBIND_INT, .flags = JBIND_KEEP),
     JB(struct info, instances, "instances", JBIND_OBJ, .sub = &counts_table, .flags = JBIND_KEEP),
     JB(struct info, rootless, "rootless", JBIND_PTR, .sub = &rootless_table),
@@ -256,6 +258,7 @@ static int count(struct session *s, struct arena *a, struct info *i, struct err 
 	struct lookups all = {0};
 	struct store *store;
 	enum layer_form form;
+	const char *fuse = NULL;
 	int r = session_store(s, &store, e);
 
 	if (r == 0)
@@ -264,9 +267,12 @@ static int count(struct session *s, struct arena *a, struct info *i, struct err 
 		r = lookup_all(s, a, &all, e);
 	if (r == 0)
 		r = rootfs_form(store, &form, e);
+	if (r == 0)
+		r = rootdriver_pick(store, false, a, &fuse, e);
 	if (r < 0)
 		return r;
 	i->images = (int64_t)images.n;
+	i->root_driver = fuse ? ROOTDRIVER_FUSE : "overlayfs";
 	i->layer_form = form == LAYER_EROFS ? "erofs" : "directory";
 	for (size_t k = 0; k < all.n; k++) {
 		i->instances.running += all.v[k].state.status == INSTANCE_RUNNING;

@@ -47,8 +47,9 @@ struct info {
 	const char *kernel, *os, *machine;
 	int64_t cpus;
 	uint64_t memory_bytes;
-	const char *cgroup;	/* "v1", "v2", "hybrid", "none" */
-	const char *layer_form; /* "erofs" or "directory" */
+	const char *cgroup;	 /* "v1", "v2", "hybrid", "none" */
+	const char *layer_form;	 /* "erofs" or "directory" */
+	const char *root_driver; /* "overlayfs" (the kernel), "fuse-overlayfs" */
 	int64_t images;
 	struct info_counts instances;
 	struct info_rootless *rootless; /* NULL: root's engine */

@@ -194,7 +194,7 @@ int inmachine_prepare(struct session *s, const struct request *q, const struct i
 	sigaction(SIGPIPE, &ignore, &old);
 	r = ask(s, &l.i, "--box-have", *hex, -1, &why);
 	if (r == -ENOENT) {
-		r = root = imageroot_open(s->store, &image->record.layers, NULL, NULL, a, e);
+		r = root = imageroot_open(s->store, &image->record.layers, a, e);
 		if (r >= 0)
 			r = send_files(s, &l.i, *hex, root, a, e);
 	} else if (r < 0) {

@@ -21,6 +21,8 @@ static void arguments(const struct plan_rootfs *fs, struct arena *a, struct strs
 		arena_strs_add(a, args, arena_printf(a, "--layer-ns=%s", fs->layer_ns));
 	for (size_t i = 0; i < fs->lower.n; i++)
 		arena_strs_add(a, args, arena_printf(a, "--lower=%s", fs->lower.v[i]));
+	if (fs->fuse)
+		arena_strs_add(a, args, "--fuse-marks");
 	if (fs->userns_options)
 		arena_strs_add(a, args, arena_printf(a, "--option=%s", fs->userns_options));
 }

@@ -5,11 +5,14 @@
 #include "engine/lookup.h"
 #include "engine/request.h"
 #include "engine/session.h"
+#include "engine/usernsmode.h"
 #include "store/image.h"
 #include "store/instance.h"
+#include "store/rootdriver.h"
 #include "store/rootfs.h"
 #include "store/store.h"
 #include "sys/fd.h"
+#include "sys/overlay.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -41,13 +44,18 @@ int instance_root_stack(struct session *s, const struct lookup *l, struct arena 
 {
 	struct request *q = arena_alloc(a, sizeof(*q));
 	struct image *image = NULL;
-	const char *rw;
+	struct rootdriver_root want = {.id = l->i.id};
+	const char *rw, *fuse = NULL;
 	struct store *store;
 	int r = session_store(s, &store, e);
 
 	if (r >= 0)
 		r = jbind_parse(&request_table, l->i.request, strlen(l->i.request), q, a, "request",
 				e);
+	want.readonly = q->read_only;
+	want.shifted = usernsmode_shifts(q->userns_mode);
+	if (r >= 0)
+		r = rootdriver_use(store, &want, a, &fuse, e);
 	if (r >= 0)
 		r = image_find_id(store, l->i.image_id, &image, e);
 	if (r < 0)
@@ -61,6 +69,7 @@ int instance_root_stack(struct session *s, const struct lookup *l, struct arena 
 		out->upper = arena_printf(a, "%s/upper", rw);
 		out->work = arena_printf(a, "%s/work", rw);
 	}
+	out->fuse = fuse;
 	image_close(image);
 	return r;
 }
@@ -104,6 +113,22 @@ int instance_root_vm(const struct lookup *l, struct err *e)
 		       l->i.name);
 }
 
+/* With the ids that are on disk: those that it has inside. */
+static int by_fuse(const struct plan_rootfs *fs, struct arena *a, struct instance_root *out,
+		   struct err *e)
+{
+	struct overlay_spec dirs = {.lower = &fs->lower, .upper = fs->upper, .work = fs->work};
+	struct fuseoverlay_opts o = {.program = fs->fuse, .mount_ns = fs->layer_ns, .dirs = &dirs};
+	int r = fuseoverlay_start(&o, &out->served, e);
+
+	if (r < 0)
+		return r;
+	out->fd = out->served.root;
+	out->served.root = -1;
+	arena_strs_add(a, &out->args, arena_printf(a, "--root=%d", INSTANCE_ROOT_FD));
+	return 0;
+}
+
 static int stopped(struct session *s, const struct lookup *l, struct arena *a,
 		   struct instance_root *out, struct err *e)
 {
@@ -120,6 +145,8 @@ static int stopped(struct session *s, const struct lookup *l, struct arena *a,
 		r = instance_root_stack(s, l, a, &fs, e);
 	if (r < 0)
 		return r;
+	if (fs.fuse)
+		return by_fuse(&fs, a, out, e);
 	if (fs.layer_ns)
 		arena_strs_add(a, &out->args, arena_printf(a, "--layer-ns=%s", fs.layer_ns));
 	for (size_t i = 0; i < fs.lower.n; i++)
@@ -161,5 +188,6 @@ void instance_root_close(struct instance_root *r)
 {
 	fd_close(r->fd);
 	fd_close(r->lock);
+	fuseoverlay_stop(&r->served);
 	r->fd = r->lock = -1;
 }

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "spec/plan.h"
+#include "sys/fuseoverlay.h"
 
 struct err;
 struct lookup;
@@ -19,8 +20,10 @@ struct instance_root {
 	struct strs args;
 	int fd;	  /* to be handed over as INSTANCE_ROOT_FD, or -1 */
 	int lock; /* of an instance that does not run: nobody starts or removes it meanwhile; -1 */
+	struct fuseoverlay served; /* who serves it, of one that does not run */
 };
-#define INSTANCE_ROOT_INIT ((struct instance_root){.fd = -1, .lock = -1})
+#define INSTANCE_ROOT_INIT                                                                         \
+	((struct instance_root){.fd = -1, .lock = -1, .served = FUSEOVERLAY_INIT})
 
 /* bare: without what is mounted in it (volumes, /proc).  Strings go into a.
  * Not for a VM.  Errors: ERR_CONFLICT it ends. */

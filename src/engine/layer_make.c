@@ -172,7 +172,7 @@ struct packer {
 /* Of a tree, or of an archive that is only to be compressed. */
 static void pack_args(const struct layer_pack *p, struct arena *a, struct strs *args)
 {
-	static const char *const marks[] = {"no", "trusted", "user"};
+	static const char *const marks[] = {"no", "trusted", "user", "fuse"};
 
 	arena_strs_add(a, args, PROGRAM);
 	arena_strs_add(a, args, p->archive ? "--from=3" : "--dir=3");

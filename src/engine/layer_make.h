@@ -33,7 +33,7 @@ int layer_make_read(struct store *s, struct stage *st, int fd, const char *what,
 int layer_make_unpack(struct store *s, struct stage *st, int fd, const char *what, struct arena *a,
 		      struct layer_made *out, struct err *e);
 
-enum layer_marks { LAYER_PLAIN, LAYER_UPPER_TRUSTED, LAYER_UPPER_USER };
+enum layer_marks { LAYER_PLAIN, LAYER_UPPER_TRUSTED, LAYER_UPPER_USER, LAYER_UPPER_FUSE };
 
 struct layer_pack {
 	int dir_fd;	   /* what is in it, not itself */

@@ -258,6 +258,12 @@ static bool own_ids(const struct build *b)
 	return b->in->userns && b->in->userns->uids.n;
 }
 
+/* The files of a user who keeps his id are his inside and outside. */
+static bool shifted_volumes(const struct build *b)
+{
+	return own_ids(b) && !(userns_inside() && str_after(b->q->userns_mode, "keep-id"));
+}
+
 static int one_mount(struct build *b, const struct instance_mount *v, struct err *e)
 {
 	bool tmpfs = streq(v->type, "tmpfs"), propagation = false, ro = false;
@@ -296,7 +302,7 @@ static int one_mount(struct build *b, const struct instance_mount *v, struct err
 		arena_strs_add(b->a, &m->options, arena_printf(b->a, "subpath=%s", v->subpath));
 	/* A volume of ours has the owners that instances know, whatever their range; one that
 	 * stands for a directory of the host has the host's. */
-	if (own_ids(b) && streq(v->type, "volume") && str_after(v->source, b->in->root))
+	if (shifted_volumes(b) && streq(v->type, "volume") && str_after(v->source, b->in->root))
 		arena_strs_add(b->a, &m->options, "idmap");
 	/* For a bind mount the runtime reads it as: when it is empty. */
 	if (copy)

@@ -30,6 +30,8 @@ int session_store(struct session *s, struct store **store, struct err *e)
 	if (r == 0 && !s->store)
 		r = store_open(s->root, s->run_root, &s->store, e);
 	if (r == 0)
+		r = store_set_driver(s->store, s->driver, e);
+	if (r == 0)
 		*store = s->store;
 	return r;
 }
@@ -45,6 +47,7 @@ void session_done(struct session *s)
 	free(s->run_root);
 	free(s->libexec);
 	free(s->data);
+	free(s->driver);
 	free(s->signature_policy);
 	free(s->self);
 	*s = (struct session){0};

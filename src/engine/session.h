@@ -16,6 +16,7 @@ struct session {
 	char *run_root;		/* what may vanish: sockets, mounts, locks of running things */
 	char *libexec;		/* directory of caisson-monitor, caisson-fetch, caisson-unpack */
 	char *data;		/* directory of the built-in image, guest kernel and initramfs */
+	char *driver;		/* of writable roots (store/rootdriver.h), or NULL */
 	char *signature_policy; /* policy.json that applies, or NULL */
 	char *self;		/* path of the caisson program itself */
 	char **environment;	/* borrowed: the caller's */

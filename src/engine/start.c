@@ -23,6 +23,7 @@
 #include "spec/trace.h"
 #include "store/image.h"
 #include "store/instance.h"
+#include "store/rootdriver.h"
 #include "store/rootfs.h"
 #include "store/store.h"
 #include "sys/detach.h"
@@ -145,6 +146,24 @@ static int port_file(struct starting *st, struct err *e)
 	return r < 0 ? sys(e, r, "ports") : 0;
 }
 
+static int root(struct starting *st, uint64_t disk, struct err *e)
+{
+	const struct rootdriver_root want = {.id = st->i->id,
+					     .readonly = st->q.read_only,
+					     .shifted = usernsmode_shifts(st->q.userns_mode)};
+	const char *fuse = NULL;
+	int r = 0;
+
+	if (st->q.isolation == PLAN_CONTAINER)
+		r = rootdriver_use(st->store, &want, &st->arena, &fuse, e);
+	if (r == 0)
+		r = rootfs_prepare_sized(st->store, st->image, st->i->id, st->q.isolation,
+					 st->q.read_only && !fuse, disk, &st->arena, &st->rootfs,
+					 e);
+	st->rootfs.fuse = fuse;
+	return r;
+}
+
 static int prepare(struct starting *st, struct err *e)
 {
 	uint64_t disk = 0;
@@ -175,8 +194,7 @@ static int prepare(struct starting *st, struct err *e)
 		trace_end(TRACE_ROOTFS);
 		return r;
 	}
-	r = rootfs_prepare_sized(st->store, st->image, st->i->id, st->q.isolation, st->q.read_only,
-				 disk ? disk : ROOTFS_DISK_BYTES, &st->arena, &st->rootfs, e);
+	r = root(st, disk ? disk : ROOTFS_DISK_BYTES, e);
 	trace_end(TRACE_ROOTFS);
 	return r < 0 ? r : network(st, e);
 }

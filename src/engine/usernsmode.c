@@ -96,6 +96,11 @@ int usernsmode_parse(const char *said, struct usernsmode *out, struct err *e)
 	return r;
 }
 
+bool usernsmode_shifts(const char *said)
+{
+	return said && *said && !streq(said, "host");
+}
+
 /* ---- maps ---- */
 
 static void add(struct plan_idmaps *l, uint32_t inside, uint32_t outside, uint32_t count)

@@ -35,4 +35,7 @@ struct usernsmode_maps {
 int usernsmode_maps(const struct usernsmode *m, const struct store *s, const char *id,
 		    struct arena *a, struct usernsmode_maps *out, struct err *e);
 
+/* Has such an instance other ids than the engine? */
+bool usernsmode_shifts(const char *said);
+
 #endif

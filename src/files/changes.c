@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "fmt/limits.h"
+#include "sys/fusemarks.h"
 #include "sys/path.h"
 
 #include <errno.h>
@@ -75,6 +76,8 @@ static bool opaque(const struct changes *c, int fd)
 {
 	char v[2];
 
+	if (c->o->fuse_marks)
+		return fusemarks_opaque(fd);
 	return fgetxattr(fd, c->o->user_marks ? "user.overlay.opaque" : "trusted.overlay.opaque", v,
 			 sizeof(v)) == 1 &&
 	       *v == 'y';
@@ -121,21 +124,33 @@ static int directory(struct changes *c, int upper, int lower, const char *name,
 	return 0;
 }
 
+/* The image's entry is hidden. */
+static int whiteout(struct changes *c, bool below, struct inside *parent)
+{
+	if (below) {
+		add(c, 'D');
+		parent->names = parent->told = true;
+	}
+	return 0;
+}
+
 static int entry(struct changes *c, int upper, int lower, const char *name, struct inside *parent)
 {
+	const char *gone = c->o->fuse_marks ? fusemarks_whiteout(name) : NULL;
 	struct stat st, low;
 	bool below;
 
+	if (gone)
+		return whiteout(
+		    c, lower >= 0 && *gone && fstatat(lower, gone, &low, AT_SYMLINK_NOFOLLOW) == 0,
+		    parent);
 	if (fstatat(upper, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : err_sys(c->e, "'%s'", c->path);
 	below = lower >= 0 && fstatat(lower, name, &low, AT_SYMLINK_NOFOLLOW) == 0;
 	if (S_ISDIR(st.st_mode))
 		return directory(c, upper, lower, name, &st, below ? &low : NULL, parent);
 	if (S_ISCHR(st.st_mode) && st.st_rdev == 0) {
-		if (!below)
-			return 0;
-		add(c, 'D');
-		parent->names = true;
+		return whiteout(c, below, parent);
 	} else if (!below && to_skip(c) && S_ISREG(st.st_mode) && st.st_size == 0) {
 		parent->skipped = true;
 		return 0;
@@ -186,6 +201,13 @@ static int hidden(struct changes *c, int upper, int lower, struct inside *in)
 	return r;
 }
 
+static const char *shown_as(const struct changes *c, const char *name)
+{
+	const char *gone = c->o->fuse_marks ? fusemarks_whiteout(name) : NULL;
+
+	return gone ? gone : name;
+}
+
 static int walk(struct changes *c, int upper, int lower, struct inside *in)
 {
 	struct strs names = {0};
@@ -196,7 +218,7 @@ static int walk(struct changes *c, int upper, int lower, struct inside *in)
 	for (size_t i = 0; r >= 0 && i < names.n; i++) {
 		size_t before;
 
-		r = enter(c, names.v[i], &before, c->e);
+		r = enter(c, shown_as(c, names.v[i]), &before, c->e);
 		if (r < 0)
 			break;
 		r = entry(c, upper, lower, names.v[i], in);

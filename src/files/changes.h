@@ -18,6 +18,7 @@ struct err;
 
 struct changes_opts {
 	bool user_marks;	 /* of a mount with userxattr */
+	bool fuse_marks;	 /* of fuse-overlayfs */
 	const struct strs *skip; /* "etc/hosts": places for mounts, not told while they are empty */
 };
 

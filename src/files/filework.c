@@ -249,7 +249,8 @@ static int list_changes(const struct filework *w, const struct filework_place *p
 {
 	auto_buf struct buf out = BUF_INIT(CHANGES_MAX);
 	struct strs skip = {w->skip.v, w->skip.n};
-	struct changes_opts co = {.skip = &skip, .user_marks = p->user_marks};
+	struct changes_opts co = {
+	    .skip = &skip, .user_marks = p->user_marks, .fuse_marks = p->fuse_marks};
 	int r = lock_in(p, p->root, true, e);
 
 	if (r >= 0)

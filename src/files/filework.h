@@ -62,10 +62,10 @@ extern const char *const filework_kinds[];
 		.help = "the place of a mount, no change while it is empty")
 
 struct filework_place {
-	int root;  /* the tree; for changes and layer the upper directory */
-	int lower; /* for changes and --drop: the image's files */
-	bool user_marks;
-	int data; /* the archive */
+	int root;		     /* the tree; for changes and layer the upper directory */
+	int lower;		     /* for changes and --drop: the image's files */
+	bool user_marks, fuse_marks; /* of the upper directory (files/packtree.h) */
+	int data;		     /* the archive */
 	/* put: bytes written, a decimal number; changes: the list (files/changes.h); stat: st_mode,
 	 * size, and nanoseconds of the last change, in decimal, then what a link leads to in the
 	 * end (an absolute path, else empty), each with a NUL. */

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "fmt/limits.h"
 #include "fmt/tarwrite.h"
+#include "sys/fusemarks.h"
 #include "sys/inodes.h"
 #include "sys/path.h"
 
@@ -77,7 +78,8 @@ static const char *overlay_prefix(const struct pack *p)
  * overlayfs. */
 static bool wanted(const struct pack *p, const char *name)
 {
-	if (p->o->overlay && str_after(name, overlay_prefix(p)))
+	if (p->o->fuse_marks ? fusemarks_xattr(name)
+			     : p->o->overlay && str_after(name, overlay_prefix(p)))
 		return false;
 	return str_after(name, "user.") || streq(name, "security.capability") ||
 	       str_after(name, "system.posix_acl_");
@@ -265,14 +267,14 @@ static int pack_symlink(struct pack *p, const struct item *it)
 }
 
 /* ".wh.NAME" in the place of what an overlay took away. */
-static int pack_whiteout(struct pack *p, const struct item *it)
+static int pack_whiteout(struct pack *p, const struct item *it, const char *gone)
 {
 	struct tarwrite_entry t = entry_of(p, it, TARWRITE_FILE);
 	size_t dir = p->path.len - strlen(it->name);
 	auto_buf struct buf name = BUF_INIT(LIMIT_PATH + 16);
 
 	buf_add(&name, p->path.p, dir);
-	buf_printf(&name, ".wh.%s", it->name);
+	buf_printf(&name, ".wh.%s", gone);
 	t.name = name.p;
 	t.mode = 0;
 	return put(p, &t);
@@ -285,7 +287,7 @@ static int pack_special(struct pack *p, const struct item *it)
 	int r;
 
 	if (S_ISCHR(it->st.st_mode) && p->o->overlay && it->st.st_rdev == 0)
-		return pack_whiteout(p, it);
+		return pack_whiteout(p, it, it->name);
 	if (S_ISCHR(it->st.st_mode) || S_ISBLK(it->st.st_mode)) {
 		t.type = S_ISCHR(it->st.st_mode) ? TARWRITE_CHAR : TARWRITE_BLOCKDEV;
 		t.major = major(it->st.st_rdev);
@@ -324,7 +326,7 @@ static int pack_dir(struct pack *p, const struct item *it, unsigned int depth)
 		r = read_xattrs(p, fd, NULL, &a, &t);
 	if (r >= 0)
 		r = put(p, &t);
-	if (r >= 0 && has_mark(p, fd, "opaque"))
+	if (r >= 0 && (p->o->fuse_marks ? fusemarks_opaque(fd) : has_mark(p, fd, "opaque")))
 		r = pack_opaque(p, it);
 	return r < 0 ? r : pack_dir_content(p, fd, depth + 1);
 }
@@ -344,6 +346,8 @@ static bool is_empty_place(const struct pack *p, const struct item *it)
 		auto_fd int fd =
 		    openat(it->dir_fd, it->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
+		if (p->o->fuse_marks)
+			return fd >= 0 && fusemarks_empty(fd, false);
 		return fd >= 0 && path_names(fd, &a, &names) == 0 && names.n == 0;
 	}
 	return it->st.st_size == 0;
@@ -352,9 +356,12 @@ static bool is_empty_place(const struct pack *p, const struct item *it)
 static int pack_item(struct pack *p, int dir_fd, const char *name, unsigned int depth)
 {
 	struct item it = {.dir_fd = dir_fd, .name = name};
+	const char *gone = p->o->fuse_marks ? fusemarks_whiteout(name) : NULL;
 
 	if (fstatat(dir_fd, name, &it.st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? changed(p) : err_sys(p->e, "'%s'", p->path.p);
+	if (gone)
+		return *gone ? pack_whiteout(p, &it, gone) : 0;
 	if (str_after(name, ".wh."))
 		return err_set(p->e, ERR_UNSUPPORTED,
 			       "'%s': a name that begins with .wh. means a removal in a layer",

@@ -29,6 +29,7 @@ struct packtree_sink {
 struct packtree_opts {
 	bool overlay;		 /* an upper directory */
 	bool user_marks;	 /* ... of a mount with userxattr */
+	bool fuse_marks;	 /* ... of fuse-overlayfs */
 	bool owner_root;	 /* every file is 0:0's */
 	const struct strs *skip; /* "etc/hosts": left out while it is an empty file or directory,
 				  * the place of a mount; NULL: none */

@@ -375,7 +375,7 @@ void server_exited(struct proc *p, int status)
 	s->ops->end(s);
 	decide_restart(s, exit_code(status));
 	s->oom = oom;
-	write_exit(s, exit_code(status), oom, NULL);
+	write_exit(s, exit_code(status), oom, s->failure.kind == ERR_NONE ? NULL : s->failure.msg);
 	unlinkat(s->run_fd, "paused", 0);
 	tell_end(s, exit_code(status), oom);
 	s->ended = true;

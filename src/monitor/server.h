@@ -140,7 +140,7 @@ struct server {
 	const char *stop_signal;
 	int stop_number;
 	int64_t stop_timeout_ms;
-	struct err failure; /* why it could not start */
+	struct err failure; /* why it could not start, or go on */
 };
 
 /* Runs the instance to its end.  Returns what the program exits with. */

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "monitor/cgrecord.h"
 #include "monitor/client.h"
+#include "monitor/fuseroot.h"
 #include "monitor/gauge.h"
 #include "monitor/server.h"
 #include "runtime/cgroup.h"
@@ -40,8 +41,9 @@
 struct box {
 	struct proc *proc;
 	struct launch launch;
-	bool host_net;	  /* of the main process: it has no network of its own */
-	struct watch oom; /* of the main process: the cgroup's */
+	bool host_net;	      /* of the main process: it has no network of its own */
+	struct watch oom;     /* of the main process: the cgroup's */
+	struct fuseroot root; /* of the main process */
 	uint64_t oom_kills;
 	struct watch in, out, err, ended; /* with a terminal only in and out, both its master */
 };
@@ -239,7 +241,8 @@ static struct box *box_new(struct proc *p)
 			  .out = WATCH_INIT,
 			  .err = WATCH_INIT,
 			  .ended = WATCH_INIT,
-			  .oom = WATCH_INIT};
+			  .oom = WATCH_INIT,
+			  .root = FUSEROOT_INIT};
 	p->work = b;
 	return b;
 }
@@ -298,11 +301,17 @@ static int create(struct server *s, struct err *e)
 		r = open_layer_ns(p, &a, &layers, e);
 	if (r == 0 && !p->process->terminal)
 		r = pipes_make(&pipes, p->caisson->open_stdin, e);
+	if (r == 0)
+		r = fuseroot_make(&b->root, s, p, e);
 	if (r == 0) {
 		options(&o, p, &pipes);
+		o.root = b->root.program.root;
 		b->host_net = !plan_namespace_path(p, "network");
 		r = launch_create(p, &o, &b->launch, e);
+		fuseroot_given(&b->root);
 	}
+	if (r < 0)
+		fuseroot_end(&b->root);
 	if (r == 0) {
 		r = watch_stdio(b, &pipes, e);
 		if (r == 0)
@@ -522,6 +531,7 @@ static void forget(struct proc *p)
 	loop_drop(&b->err);
 	loop_drop(&b->ended);
 	loop_drop(&b->oom);
+	fuseroot_end(&b->root);
 	launch_done(&b->launch);
 	free(b);
 	p->work = NULL;

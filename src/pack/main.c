@@ -5,7 +5,8 @@
  * credentials (unpack/jail.h).  Reads what a workload left behind.
  *
  *   caisson-pack --from FD [--codec C]	an archive that is there, only compressed
- *   caisson-pack --dir FD [--overlay trusted|user] [--codec C] [--epoch SECONDS] [--owner-root]
+ *   caisson-pack --dir FD [--overlay trusted|user|fuse] [--codec C] [--epoch SECONDS]
+ * [--owner-root]
  *
  * --err-fd: on failure one struct err (base/err.h), else its text on stderr.  Exit codes: 0, 1
  * failure, 2 usage.
@@ -25,8 +26,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum overlay { OVERLAY_NO, OVERLAY_TRUSTED, OVERLAY_USER };
-static const char *const overlay_names[] = {"no", "trusted", "user", NULL};
+enum overlay { OVERLAY_NO, OVERLAY_TRUSTED, OVERLAY_USER, OVERLAY_FUSE };
+static const char *const overlay_names[] = {"no", "trusted", "user", "fuse", NULL};
 
 struct args {
 	int64_t dir, from, err_fd, epoch;
@@ -49,7 +50,7 @@ static const struct opt opts[] = {
     FD_OPT(err_fd, "err-fd", "-1", "write a failure there, as a struct err"),
     FD_OPT(from, "from", "-1", "an archive that is only to be compressed"),
     OPT(struct args, overlay, .name = "overlay", .type = OPT_ENUM, .values = overlay_names,
-	.arg = "no|trusted|user", .preset = "no",
+	.arg = "no|trusted|user|fuse", .preset = "no",
 	.help = "the directory is an overlay's upper one, with marks of this kind"),
     OPT(struct args, owner_root, .name = "owner-root", .type = OPT_BOOL,
 	.help = "every file is 0:0's"),
@@ -75,6 +76,7 @@ static int pack(const struct args *a, struct err *e)
 	struct packtree_opts po = {.skip = &skip,
 				   .overlay = a->overlay != OVERLAY_NO,
 				   .user_marks = a->overlay == OVERLAY_USER,
+				   .fuse_marks = a->overlay == OVERLAY_FUSE,
 				   .owner_root = a->owner_root,
 				   .epoch = a->epoch};
 	struct packtree_stats stats;

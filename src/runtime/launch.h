@@ -46,6 +46,9 @@ struct launch_opts {
 	/* A descriptor of the caller's whose lock means "I am at work"; the process, which may wait
 	 * for days, must not hold it too.  0 or -1: none. */
 	int lock;
+	/* A detached mount that is the root, in the place of plan.caisson.rootfs; 0 or -1: none.
+	 * Stays the caller's. */
+	int root;
 	const char *cgroup_saved; /* exec: what cgroup_save() gave; NULL: by the plan's path */
 	/* exec: cgroups below the instance's, "SUB" or "CONTROLLER,...:SUB"; none: its own */
 	const struct strs *cgroup_subs;

@@ -281,6 +281,18 @@ static int own_place(const struct job *j)
 	return openat(j->bundle_fd, r->path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+static int make_root(const struct job *j, struct err *e)
+{
+	int fd;
+
+	if (j->plan->root && j->plan->root->path)
+		return newroot_bind(j, e);
+	if (j->opts->root <= 0)
+		return newroot_overlay(&j->plan->caisson->rootfs, -1, e);
+	fd = fcntl(j->opts->root, F_DUPFD_CLOEXEC, 3);
+	return fd < 0 ? err_sys(e, "root") : fd;
+}
+
 int newroot_attach(struct job *j, struct err *e)
 {
 	unsigned long wanted = wanted_propagation(j), host = MS_SLAVE | MS_REC;
@@ -301,9 +313,7 @@ int newroot_attach(struct job *j, struct err *e)
 	if (mount(NULL, "/", NULL, host, NULL) < 0)
 		return err_sys(e, "cut mount propagation");
 	if (tree < 0)
-		tree = j->plan->root && j->plan->root->path
-			   ? newroot_bind(j, e)
-			   : newroot_overlay(&j->plan->caisson->rootfs, -1, e);
+		tree = make_root(j, e);
 	if (tree < 0)
 		return tree;
 	/* pivot_root wants neither the old nor the new root shared. */

@@ -52,7 +52,11 @@ static int open_root(struct job *j, const struct launch *l, int userns, struct e
 	auto_fd int fd = -1;
 	int r;
 
-	if (j->userns && !bind) {
+	if (j->userns && !bind && j->opts->root > 0) {
+		fd = fcntl(j->opts->root, F_DUPFD_CLOEXEC, 3);
+		if (fd < 0)
+			return err_sys(e, "root");
+	} else if (j->userns && !bind) {
 		fd = newroot_overlay_aside(&p->caisson->rootfs, userns, e);
 		if (fd < 0 && fd != -EPERM)
 			return fd;

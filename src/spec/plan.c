@@ -273,7 +273,8 @@ TABLE(rootfs, struct plan_rootfs, JB(struct plan_rootfs, layer_ns, "layerNs", JB
       JB(struct plan_rootfs, work, "work", JBIND_STR),
       JB(struct plan_rootfs, disk, "disk", JBIND_STRS),
       JB(struct plan_rootfs, disk_rw, "diskRw", JBIND_STR),
-      JB(struct plan_rootfs, userns_options, "usernsOptions", JBIND_STR));
+      JB(struct plan_rootfs, userns_options, "usernsOptions", JBIND_STR),
+      JB(struct plan_rootfs, fuse, "fuse", JBIND_STR));
 
 PUBLIC_TABLE(plan_nic_table, struct plan_nic,
 	     JB(struct plan_nic, name, "name", JBIND_STR, .flags = JBIND_REQUIRED),

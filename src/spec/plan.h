@@ -325,6 +325,7 @@ struct plan_rootfs {
 	struct strs disk;    /* VM: files whose concatenation is the image's EROFS disk, in order */
 	const char *disk_rw; /* VM: sparse ext4 file of the writable layer; NULL: tmpfs */
 	const char *userns_options; /* extra overlay options, such as "userxattr" when rootless */
+	const char *fuse; /* path of fuse-overlayfs, which makes it then; NULL: the kernel does */
 };
 
 struct plan_nic {

@@ -4,6 +4,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "store/rootdriver.h"
 #include "store/store_int.h"
 #include "sys/file.h"
 #include "sys/path.h"
@@ -209,4 +210,15 @@ const char *store_helper(const struct store *s, const char *name, struct arena *
 			return p;
 	}
 	return NULL;
+}
+
+int store_set_driver(struct store *s, const char *name, struct err *e)
+{
+	if (name && !streq(name, ROOTDRIVER_KERNEL) && !streq(name, ROOTDRIVER_FUSE))
+		return err_set(e, ERR_USAGE,
+			       "--storage-driver wants " ROOTDRIVER_KERNEL " or " ROOTDRIVER_FUSE
+			       ", not '%.60s'",
+			       name);
+	s->driver = name;
+	return 0;
 }

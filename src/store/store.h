@@ -40,6 +40,10 @@ int store_dir(const struct store *s, const char *name, struct err *e);
 void store_set_credentials(struct store *s, int fd);
 int store_credentials(const struct store *s);
 
+/* Who makes writable roots of containers (store/rootdriver.h), ROOTDRIVER_*; NULL: whoever can.
+ * Borrowed.  ERR_USAGE: another name. */
+int store_set_driver(struct store *s, const char *name, struct err *e);
+
 /* Path of a helper program: beside the running program in a build tree, else
  * PREFIX/libexec/caisson. NULL when it is not there. */
 const char *store_helper(const struct store *s, const char *name, struct arena *a);

@@ -8,7 +8,8 @@
 struct store {
 	int root_fd, run_fd; /* run_fd -1: opened without a run root */
 	char *root, *run;
-	int credentials; /* -1: none of its own */
+	int credentials;    /* -1: none of its own */
+	const char *driver; /* store_set_driver() */
 };
 
 #define STORE_JSON_MAX (1u << 20) /* bytes of one record of ours */

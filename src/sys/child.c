@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -55,6 +56,15 @@ static int place(const struct child_opts *o, int *report)
 	return 0;
 }
 
+static int enter(const char *mount_ns)
+{
+	auto_fd int fd = mount_ns ? open(mount_ns, O_RDONLY | O_CLOEXEC) : -1;
+
+	if (mount_ns && (fd < 0 || setns(fd, CLONE_NEWNS) < 0))
+		return -errno;
+	return 0;
+}
+
 static void become(const struct child_opts *o, pid_t parent, int report)
 {
 	static const char *const empty[] = {NULL};
@@ -65,7 +75,9 @@ static void become(const struct child_opts *o, pid_t parent, int report)
 	int r;
 
 	default_signals();
-	r = fd_cloexec_from(3);
+	r = enter(o->mount_ns);
+	if (r >= 0)
+		r = fd_cloexec_from(3);
 	if (r >= 0)
 		r = place(o, &report);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -21,7 +21,8 @@ struct child_opts {
 	const char *const *argv;
 	const char *const *env; /* NULL-terminated; NULL: an empty environment */
 	const struct child_fd *fds;
-	size_t nfds; /* 0, 1 and 2 not named: /dev/null, /dev/null, inherited */
+	size_t nfds;	      /* 0, 1 and 2 not named: /dev/null, /dev/null, inherited */
+	const char *mount_ns; /* path of a mount namespace that it lives in; NULL: ours */
 };
 
 /* Start it.  Returns its pid, or -errno, also when execve() itself failed. */

@@ -2,6 +2,7 @@
 #include "sys/mountstub.h"
 #include "base/arena.h"
 #include "base/auto.h"
+#include "sys/fusemarks.h"
 #include "sys/path.h"
 
 #include <fcntl.h>
@@ -21,6 +22,17 @@ static bool untouched(int root, int dir, const char *base, const char *path)
 	       was.st_uid == is.st_uid && was.st_gid == is.st_gid;
 }
 
+/* fuse-overlayfs marks a directory that is new. */
+static void drop(int dir, const char *base, bool is_dir)
+{
+	auto_fd int fd =
+	    is_dir ? openat(dir, base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+
+	if (fd >= 0)
+		fusemarks_empty(fd, true);
+	(void)unlinkat(dir, base, is_dir ? AT_REMOVEDIR : 0);
+}
+
 void mountstub_drop(int root_fd, int upper_fd, const char *path)
 {
 	auto_arena struct arena a = ARENA_INIT;
@@ -30,7 +42,7 @@ void mountstub_drop(int root_fd, int upper_fd, const char *path)
 
 	if (dir >= 0 && fstatat(dir, base, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    (S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && st.st_size == 0)))
-		(void)unlinkat(dir, base, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0);
+		drop(dir, base, S_ISDIR(st.st_mode));
 	while ((slash = strrchr(path, '/'))) {
 		auto_fd int above = -1;
 

@@ -93,7 +93,7 @@ static int refused(const struct overlay_spec *o, const struct stack *s, struct e
 	if (name)
 		return err_set(e, ERR_UNSUPPORTED,
 			       "'%s': the kernel's overlay takes no writable layer on this file "
-			       "system (%s)",
+			       "system (%s); fuse-overlayfs would (Debian package fuse-overlayfs)",
 			       o->upper, name);
 	errno = saved;
 	return err_sys(e, "overlay of %zu layers", o->lower->n);

@@ -254,7 +254,7 @@ def a_file_system_that_can_hold_no_writable_layer_is_named(env):
     def one(*args):
         return subprocess.run([env.binary, "--root", d / "at/root", "--run-root", d / "run", *args], capture_output=True, text=True, env=env.os_env, stdin=subprocess.DEVNULL)
     try:
-        r = one("run", "--name", "no", "--network", "none", T, "true")
+        r = one("--storage-driver=overlay", "run", "--name", "no", "--network", "none", T, "true")
         same(r.returncode, 125, "exit code")
         check(f"{d}/at/root/instances/" in r.stderr and "takes no writable layer on this file system (overlay)" in r.stderr, r.stderr)
         r = one("run", "--rm", "--read-only", "--network", "none", T, "echo", "reads")

@@ -64,6 +64,7 @@ def can_rootless():
 NEEDS = {
     "root": lambda: os.geteuid() in (0, USER),
     "rootless": can_rootless,
+    "fuse": lambda: which("fuse-overlayfs") and os.path.exists("/dev/fuse"),
     "netns": lambda: os.environ.get(INSIDE) is not None,
     "userns": lambda: subprocess.run(["unshare", "--user", "true"], capture_output=True).returncode == 0,
     "qemu": lambda: which("qemu-system-x86_64"),
