@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct update_args {
-	const char *cpuset_cpus, *cpuset_mems, *restart;
+	const char *cpuset_cpus, *cpuset_mems, *restart, *network_rate;
 	uint64_t memory, memory_reservation, memory_swap;
 	int64_t blkio_weight, cpu_period, cpu_quota, cpu_rt_period, cpu_rt_runtime, cpu_shares;
 	int64_t cpus, pids;
@@ -46,6 +46,8 @@ static const struct opt update_opts[] = {
       .help = "what it keeps when memory is short"),
     O(memory_swap, .name = "memory-swap", .type = OPT_BYTES, .arg = "SIZE", .min = -1,
       .help = "memory and swap together, -1 for no limit of swap"),
+    O(network_rate, .name = "network-rate", .type = OPT_STR, .arg = "RATE",
+      .help = "bytes a second at most on each network, or in=SIZE,out=SIZE; 0: no limit"),
     O(pids, .name = "pids-limit", .type = OPT_INT, .arg = "N", .min = NOT_SAID, .max = 4194304,
       .preset = "-2", .help = "how many processes it may have, -1 for no limit"),
     O(restart, .name = "restart", .type = OPT_STR, .arg = "POLICY",
@@ -75,6 +77,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	    .cpuset_mems = a->cpuset_mems,
 	    .blkio_weight = a->blkio_weight,
 	    .restart = a->restart,
+	    .network_rate = a->network_rate,
 	    .pids = {a->pids != NOT_SAID, a->pids},
 	};
 

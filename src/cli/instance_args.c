@@ -267,6 +267,7 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 	    .ip6 = i->ip6,
 	    .mac = i->mac_address,
 	    .aliases = strs_of(&i->network_alias),
+	    .network_rate = i->network_rate,
 	    .publish = strs_of(&i->publish),
 	    .expose = strs_of(&i->expose),
 	    .publish_all = i->publish_all,

@@ -28,7 +28,7 @@ struct instance_args {
 	    *platform, *cidfile;
 	const char *entrypoint, *stop_signal, *restart, *health_cmd, *health_on_failure,
 	    *log_driver, *cgroup_parent, *cpuset_cpus, *cpuset_mems, *uts, *userns, *runtime, *pid,
-	    *ipc, *pod, *in;
+	    *ipc, *pod, *in, *network_rate;
 	int isolation, pull; /* pull: enum image_pull_policy */
 	int cgroupns, volume_driver, vm_template;
 	uint64_t memory, shm, memory_reservation, memory_swap; /* swap: UINT64_MAX is no limit */

@@ -124,6 +124,8 @@ const struct opt instance_opts_table[] = {
     O(network, .name = "network", .type = OPT_LIST, .arg = "NET", .complete = "network",
       .help = "bridge (default), none, host, container:INSTANCE, or a network's name; repeatable"),
     LIST(network_alias, "network-alias", "NAME", "a further name on the first network"),
+    O(network_rate, .name = "network-rate", .type = OPT_STR, .arg = "RATE",
+      .help = "bytes a second at most, such as 10m, or in=SIZE,out=SIZE"),
     FLAG(no_healthcheck, "no-healthcheck", "do not run the image's health check"),
     FLAG(oom_kill_disable, "oom-kill-disable", "wait instead of being killed (cgroup v1)"),
     INT(oom_score, "oom-score-adj", -1000, 1000, NULL,

@@ -120,6 +120,8 @@ static void block_io(struct members *w, const struct request *q, struct arena *a
 {
 	members_num(w, "BlkioWeight", q->blkio_weight);
 	device_values(w, "BlkioWeightDevice", "Weight", &q->blkio_weight_devices, a);
+	if (q->network_rate)
+		members_str(w, "NetworkRate", q->network_rate);
 	device_values(w, "BlkioDeviceReadBps", "Rate", &q->device_read_bps, a);
 	device_values(w, "BlkioDeviceWriteBps", "Rate", &q->device_write_bps, a);
 	device_values(w, "BlkioDeviceReadIOps", "Rate", &q->device_read_iops, a);

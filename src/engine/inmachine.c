@@ -41,6 +41,7 @@ static int check(const struct request *q, struct err *e)
 				   q->device_write_iops.n
 			       ? "device-read-bps and the like"
 			   : q->blkio_weight || q->blkio_weight_devices.n ? "blkio-weight"
+			   : q->network_rate				  ? "network-rate"
 			   : q->storage_opts.n				  ? "storage-opt"
 			   : q->cgroup_parent				  ? "cgroup-parent"
 									  : NULL;

@@ -207,6 +207,17 @@ static int check_one(const struct attach_endpoint *p, bool alone, struct err *e)
 	return r;
 }
 
+static int check_rate(const struct request *q, struct err *e)
+{
+	const char *mode = q->network ? q->network : NETWORK_DEFAULT;
+	struct rate rate;
+
+	if (streq(mode, "host") || streq(mode, "none") || join_other(mode))
+		return err_set(e, ERR_USAGE, "--network-rate has no meaning with --network %.60s",
+			       mode);
+	return rate_parse(q->network_rate, &rate, e);
+}
+
 int netspec_check(const struct request *q, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
@@ -216,7 +227,7 @@ int netspec_check(const struct request *q, struct err *e)
 
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = check_one(&v[i], n == 1, e);
-	return r;
+	return r == 0 && q->network_rate ? check_rate(q, e) : r;
 }
 
 const char *netspec_names(const struct request *q, struct arena *a)

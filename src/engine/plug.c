@@ -31,12 +31,16 @@ int plug_request(struct session *s, const struct instance *i, const struct reque
 		 struct arena *a, struct attach_request *out, struct err *e)
 {
 	struct attach_endpoint *v;
+	struct rate rate = {0};
 	size_t n;
 	int r = netspec_all(q, a, &v, &n, e);
 
+	if (r == 0 && q->network_rate)
+		r = rate_parse(q->network_rate, &rate, e);
 	if (r < 0)
 		return r;
 	*out = (struct attach_request){
+	    .rate = rate,
 	    .root_fd = store_root_fd(s->store),
 	    .run_fd = store_run_fd(s->store),
 	    .libexec = s->libexec,

@@ -87,6 +87,7 @@ static const struct jbind_field fields[] = {
     F(cpuset_mems, JBIND_STR),
     F(blkio_weight, JBIND_INT),
     F(blkio_weight_devices, JBIND_STRS),
+    F(network_rate, JBIND_STR),
     F(device_read_bps, JBIND_STRS),
     F(device_write_bps, JBIND_STRS),
     F(device_read_iops, JBIND_STRS),

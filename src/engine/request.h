@@ -49,6 +49,7 @@ struct request {
 	struct strs aliases;  /* further names there */
 	struct strs networks; /* further networks, as of netopt_parse() */
 	bool unplugged;	      /* not on .network any more: it was disconnected */
+	const char *network_rate; /* as of rate_parse(); NULL: no limit */
 	struct strs publish;  /* [IP:][HOST:]INSTANCE[/PROTO] */
 	struct strs expose;   /* PORT[-PORT][/PROTO] */
 	bool publish_all;     /* those of .expose and of the image, too */

@@ -44,6 +44,7 @@ static const struct word {
     W(mac, "mac-address", STR),
     W(aliases, "network-alias", LIST),
     W(networks, "network", LIST),
+    W(network_rate, "network-rate", STR),
     W(publish, "publish", LIST),
     W(expose, "expose", LIST),
     W(publish_all, "publish-all", FLAG),

@@ -11,6 +11,7 @@
 #include "engine/lookup.h"
 #include "engine/request.h"
 #include "engine/session.h"
+#include "net/rate.h"
 #include "spec/control.h"
 #include "spec/plan.h"
 #include "store/instance.h"
@@ -37,6 +38,7 @@ static void overlay(struct request *to, const struct request *from)
 	TAKE(cpuset_mems);
 	TAKE(blkio_weight);
 	TAKE(restart);
+	TAKE(network_rate);
 	/* --cpus and --cpu-quota say the same in two ways: the later one holds. */
 	if (from->cpu_period || from->cpu_quota)
 		to->nano_cpus = 0;
@@ -90,6 +92,16 @@ static int tell_monitor(struct session *s, const char *id, const struct control_
 	return r < 0 ? r : conn_ask(s, id, &q, &a, &text, e);
 }
 
+static int network(struct session *s, const struct instance *i, const struct request *change,
+		   struct err *e)
+{
+	struct rate rate;
+	int r = rate_parse(change->network_rate, &rate, e);
+
+	/* What does not run has no attachments. */
+	return r < 0 ? r : rate_change(store_run_fd(s->store), i->id, &rate, e);
+}
+
 static int apply(struct session *s, struct instance *i, struct request *q,
 		 const struct request *change, struct arena *a, struct err *e)
 {
@@ -104,10 +116,12 @@ static int apply(struct session *s, struct instance *i, struct request *q,
 		return r;
 	if (!nothing(&res))
 		u.resources = &res;
-	else if (!change->restart)
+	else if (!change->restart && !change->network_rate)
 		return err_set(e, ERR_USAGE, "nothing to update: no option was named");
 	r = limits_build(q, a, &whole, e);
-	if (r == 0 && instance_alive(store_run_fd(s->store), i->id)) {
+	if (r == 0 && change->network_rate)
+		r = network(s, i, change, e);
+	if (r == 0 && (u.resources || u.restart) && instance_alive(store_run_fd(s->store), i->id)) {
 		r = tell_monitor(s, i->id, &u, e);
 		/* It ended meanwhile: the next start takes the record. */
 		if (r < 0 && e->kind == ERR_CONFLICT &&

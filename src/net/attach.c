@@ -527,7 +527,7 @@ static int remove_here(int run_fd, const char *id, struct err *e)
 		return err_sys(e, "netlink");
 	}
 	for (size_t i = 0; r >= 0 && i < all.n; i++) {
-		if ((all.v[i].address6 || all.v[i].direct) &&
+		if ((all.v[i].address6 || all.v[i].direct || all.v[i].limiter) &&
 		    (route.fd >= 0 || nlmsg_open(&route, NETLINK_ROUTE) == 0))
 			endpoint_forget(&route, &all.v[i]);
 		r = nft_delete(&nf, &all.v[i], e);

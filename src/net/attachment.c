@@ -51,6 +51,7 @@ static const struct jbind_field attachment_fields[] = {
     JB(struct attachment, gateway6, "gateway6", JBIND_STR),
     JB(struct attachment, names, "names", JBIND_STRS),
     JB(struct attachment, resolves, "resolves", JBIND_BOOL),
+    JB(struct attachment, limiter, "limiter", JBIND_STR),
     JB(struct attachment, dns, "dns", JBIND_STRS),
     JB_END,
 };

@@ -56,6 +56,7 @@ struct attachment {
 	const char *address6, *gateway6; /* NULL: IPv4 only */
 	struct strs names; /* that others of the network find it by; its own comes first */
 	bool resolves;	   /* the gateway answers names (net/nameproc.h) */
+	const char *limiter; /* device of what it sends (net/rate.h); NULL: none */
 	struct strs dns;   /* servers that are asked for others */
 };
 

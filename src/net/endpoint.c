@@ -429,8 +429,15 @@ static int take(struct endpoint *p, bool main, int *fds, size_t *n_fds, struct e
 		r = take_mac(p, e);
 	if (r == 0 && main && !p->at.direct)
 		r = reserve(p, fds, n_fds, e);
+	if (r == 0 && p->at.direct && (q->rate.in || q->rate.out))
+		r = err_set(e, ERR_UNSUPPORTED,
+			    "--network-rate: on network '%s' (%s) there is no device of the host's "
+			    "that only this instance sends through",
+			    p->net.name, p->net.driver);
 	if (r < 0)
 		return r;
+	if (q->rate.out)
+		p->at.limiter = rate_device(&p->at, p->w->a);
 	names(p);
 	p->at.resolves = q->libexec && !p->at.direct && !streq(p->net.name, NETWORK_DEFAULT);
 	r = p->at.resolves ? etc_files_upstream(q, p->w->a, &p->at.dns, e) : 0;
@@ -528,6 +535,7 @@ void endpoint_forget(struct nlmsg_sock *route, const struct attachment *at)
 	/* A VM's macvtap does not go with its descriptor. */
 	if (at->direct && netlink_link_get(route, at->device, &l) == 0)
 		(void)netlink_link_del(route, l.index);
+	rate_forget(route, at);
 	if (at->address6 && at->bridge && !at->direct && netlink_ip_parse(at->address6, &ip) == 0 &&
 	    netlink_link_get(route, at->bridge, &l) == 0)
 		(void)netlink_neigh_del(route, l.index, &ip);
@@ -535,8 +543,11 @@ void endpoint_forget(struct nlmsg_sock *route, const struct attachment *at)
 
 int endpoint_plug(struct endpoint *p, struct err *e)
 {
+	const struct rate *rate = &p->w->q->rate;
 	int r = p->at.direct ? 0 : port_switches(p, e);
 
+	if (r == 0 && (rate->in || rate->out))
+		r = rate_set(&p->w->route, &p->at, rate, e);
 	if (r == 0 && !p->at.direct)
 		r = neighbour(p, e);
 	return r < 0 ? r : nft_add(&p->w->nf, &p->at, e);
