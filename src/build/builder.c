@@ -4,13 +4,14 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "build/baseimage.h"
 #include "build/buildfile.h"
+#include "build/lockfile.h"
 #include "build/stages.h"
 #include "build/stagework.h"
 #include "build/step.h"
 #include "build/stepsweep.h"
 #include "build/treesource.h"
-#include "engine/image_ensure.h"
 #include "engine/image_make.h"
 #include "engine/imageroot.h"
 #include "engine/session.h"
@@ -31,9 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What an image of --build-context NAME=oci-layout://DIR is called, until the next one. */
-#define LAYOUT_NAME "localhost/build-context:latest"
-#define ROOTS_MAX   256 /* other roots that COPY --from takes files from */
+#define ROOTS_MAX 256 /* other roots that COPY --from takes files from */
 
 struct root {
 	const char *name;
@@ -54,6 +53,7 @@ struct build {
 	struct stages stages;
 	struct scope_args args;
 	struct step_env env;
+	struct lockfile lock;
 	struct step_state *state; /* by stage */
 	struct image **bases;	  /* by stage; NULL without */
 	struct root roots[ROOTS_MAX];
@@ -72,9 +72,27 @@ static int64_t now_ns(clockid_t clock)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+/* Here, where the stages come together. */
+static void show(struct build *b, const struct builder_event *ev)
+{
+	static const char kinds[] = "iug";
+	const char *kind, *name;
+
+	if (ev->kind != BUILDER_PIN) {
+		if (b->o->progress)
+			b->o->progress(ev, b->o->arg);
+		return;
+	}
+	kind = strchr(kinds, *ev->text);
+	name = strchr(ev->text, ' ');
+	if (*ev->text && kind && name)
+		lockfile_add(&b->lock, (enum lockfile_kind)(kind - kinds), name + 1,
+			     arena_dupn(b->a, ev->text + 1, (size_t)(name - ev->text - 1)));
+}
+
 static void tell(struct build *b, struct builder_event *ev)
 {
-	if (!b->o->progress || b->playing)
+	if (b->playing)
 		return;
 	ev->number = b->number;
 	if (!ev->stage)
@@ -82,7 +100,7 @@ static void tell(struct build *b, struct builder_event *ev)
 	if (b->up >= 0)
 		stagework_tell(b->up, ev);
 	else
-		b->o->progress(ev, b->o->arg);
+		show(b, ev);
 }
 
 static void explain(void *ctx, const char *text)
@@ -239,25 +257,44 @@ static const char *image_of(const struct build *b, const char *name)
 	return rest ? arena_printf(b->a, "oci:%s", rest) : NULL;
 }
 
+static void pin(struct build *b, enum lockfile_kind kind, const char *name, const char *value)
+{
+	static const char kinds[] = {'i', 'u', 'g'};
+
+	tell(b, &(struct builder_event){
+		    .kind = BUILDER_PIN,
+		    .text = arena_printf(b->a, "%c%s %s", kinds[kind], value, name)});
+}
+
+static void pin_image(void *ctx, const char *name, const char *digest)
+{
+	pin(ctx, LOCKFILE_IMAGE, name, digest);
+}
+
+static void pin_source(void *ctx, bool git, const char *name, const char *value)
+{
+	pin(ctx, git ? LOCKFILE_GIT : LOCKFILE_URL, name, value);
+}
+
+static void warn(void *ctx, const char *text)
+{
+	tell(ctx, &(struct builder_event){.kind = BUILDER_WARNING, .text = text});
+}
+
 /* An image, and its layers for as long as this build lasts. */
 static int hold(struct build *b, const char *ref, struct image **out,
 		struct oci_descriptors *layers, struct err *e)
 {
-	struct image_pull_opts pull = {.data = b->s->data,
-				       .policy = b->o->pull && !b->playing ? IMAGE_PULL_ALWAYS
-									   : IMAGE_PULL_MISSING,
-				       .signature_policy = b->s->signature_policy};
-	struct image_pulled layout;
-	auto_fd int lock = -1;
-	int r = 0;
+	struct baseimage of = {.s = b->s,
+			       .store = b->store,
+			       .lease = b->lease,
+			       .lock = &b->lock,
+			       .pull = b->o->pull && !b->playing,
+			       .pinned = pin_image,
+			       .drifted = warn,
+			       .ctx = b};
 
-	if (str_after(ref, "oci:")) {
-		pull.as = LAYOUT_NAME;
-		r = image_pull_run(b->store, ref, &pull, b->a, &layout, e);
-		ref = r < 0 ? NULL : layout.id;
-	}
-	lock = r < 0 ? r : image_ensure_hold(b->store, ref, &pull, out, e);
-	return lock < 0 ? lock : image_make_base(b->store, b->lease, *out, b->a, layers, e);
+	return baseimage_hold(&of, ref, b->a, out, layers, e);
 }
 
 static int begin_conf(struct build *b, size_t i, const struct oci_config *base, struct err *e)
@@ -554,10 +591,7 @@ static int work_replay(void *ctx, size_t stage, const struct strs *keys, struct 
 
 static void work_event(void *ctx, const struct builder_event *ev)
 {
-	struct build *b = ctx;
-
-	if (b->o->progress)
-		b->o->progress(ev, b->o->arg);
+	show(ctx, ev);
 }
 
 static int build_stages(struct build *b, struct err *e)
@@ -679,7 +713,9 @@ static int build_all(struct build *b, struct err *e)
 				    .kind = BUILDER_WARNING,
 				    .text = arena_printf(b->a, "--build-arg %s: no ARG asks for it",
 							 b->args.v[i].name)});
-	return r < 0 ? r : put_image(b, &names, e);
+	if (r >= 0)
+		r = put_image(b, &names, e);
+	return r < 0 ? r : lockfile_write(&b->lock, e);
 }
 
 static int open_store(struct build *b, struct err *e)
@@ -743,6 +779,8 @@ int builder_run(struct session *s, const struct builder_opts *o, struct arena *a
 				  .ctx = &b,
 				  .no_cache = o->no_cache,
 				  .explain = o->explain ? explain : NULL,
+				  .lock = &b.lock,
+				  .pinned = pin_source,
 				  .vary = o->vary,
 				  .isolation = o->isolation,
 				  .network = o->network ? o->network : "bridge",
@@ -756,6 +794,8 @@ int builder_run(struct session *s, const struct builder_opts *o, struct arena *a
 	r = o->check && treesource_kind(o->context) == TREESOURCE_PATH && !streq(o->context, "-")
 		? 0
 		: open_store(&b, e);
+	if (r >= 0)
+		r = lockfile_read(&b.lock, o->lock, a, e);
 	if (r >= 0)
 		r = prepare(&b, e);
 	if (r >= 0)

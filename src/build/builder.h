@@ -24,6 +24,7 @@ enum builder_event_kind {
 	BUILDER_MISS,	 /* why it was not in the cache */
 	BUILDER_CACHED,	 /* the step was there already */
 	BUILDER_DONE,	 /* it is done; ns: what it took */
+	BUILDER_PIN,	 /* nobody's but the builder's: for its lock file */
 	BUILDER_WARNING, /* of a check */
 };
 
@@ -48,6 +49,7 @@ struct builder_opts {
 	struct strs labels;   /* KEY=VALUE */
 	struct strs hosts, secrets, ssh; /* secrets: ID=PATH, ssh: ID=SOCKET */
 	const char *target, *platform, *network, *codec;
+	const char *lock; /* a file, build/lockfile.h; NULL: none */
 	bool no_cache, pull, check, reproducible, explain;
 	bool vary;     /* for the steps much is different: verify.h */
 	int isolation; /* enum plan_isolation */

@@ -38,6 +38,8 @@ struct step_env {
 	int (*from)(void *ctx, const char *name, struct filefind_root *out, struct err *e);
 	/* A step's output. */
 	void (*output)(void *ctx, const char *data, size_t len);
+	const struct lockfile *lock; /* what names stand for */
+	void (*pinned)(void *ctx, bool git, const char *name, const char *value);
 	/* Why it is not in the cache; NULL: nobody asks. */
 	void (*explain)(void *ctx, const char *text);
 	struct why why;	   /* of the step that is done; its owner calls why_done() */

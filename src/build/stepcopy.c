@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "build/copyplan.h"
 #include "build/copytar.h"
+#include "build/lockfile.h"
 #include "build/step_int.h"
 #include "build/treesource.h"
 #include "engine/imageroot.h"
@@ -19,9 +20,12 @@
 #include "sys/path.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define CHUNK (64 << 10)
 
 /* Files of one tree: the context or a stage, an archive, what was fetched, the Dockerfile's own. */
 struct part {
@@ -216,6 +220,47 @@ static const char *name_of(struct copy *c, const char *url)
 	return from ? arena_dupn(c->a, path + from, n - from) : "";
 }
 
+static int digest_file(const struct part *p, char out[DIGEST_LEN + 1], struct err *e)
+{
+	struct filefind_reader reader = FILEFIND_READER_INIT;
+	auto_fd int fd = filefind_read(&reader, &p->root, &p->files.v[0], e);
+	auto_free unsigned char *chunk = malloc(CHUNK);
+	unsigned char sum[32];
+	struct sha256 h;
+	ssize_t n = 0;
+
+	filefind_reader_done(&reader);
+	if (!chunk)
+		abort();
+	if (fd < 0)
+		return fd;
+	sha256_init(&h);
+	while ((n = read(fd, chunk, CHUNK)) > 0)
+		sha256_add(&h, chunk, (size_t)n);
+	if (n < 0)
+		return err_sys(e, "what was fetched");
+	sha256_done(&h, sum);
+	digest_print(sum, out);
+	return 0;
+}
+
+/* What was there when it was first built, or an error: it cannot be had again. */
+static int lock_file(struct copy *c, const struct part *p, const char *url, struct err *e)
+{
+	const char *was = lockfile_find(c->env->lock, LOCKFILE_URL, url);
+	char now[DIGEST_LEN + 1];
+	int r = digest_file(p, now, e);
+
+	if (r < 0)
+		return r;
+	if (!was)
+		c->env->pinned(c->env->ctx, false, url, now);
+	else if (!streq(was, now))
+		return err_set(e, ERR_CONFLICT, "drift: '%.200s' is %s by now; %.200s keeps %s",
+			       url, now, c->env->lock->path, was);
+	return 0;
+}
+
 static int fetch(struct copy *c, const char *url, struct err *e)
 {
 	const char *dest = c->dest, *name = name_of(c, url);
@@ -235,6 +280,8 @@ static int fetch(struct copy *c, const char *url, struct err *e)
 	r = treesource_fetch(&ts, url, name, c->checksum, c->a, &p->tree, e);
 	if (r >= 0)
 		r = find_all(c, p, name, e);
+	if (r >= 0 && c->env->lock->path)
+		r = lock_file(c, p, url, e);
 	if (r >= 0 && unpack)
 		r = open_archive(c, &p->root, &p->files.v[0], &unpacked, e);
 	if (unpacked)
@@ -242,8 +289,17 @@ static int fetch(struct copy *c, const char *url, struct err *e)
 	return r;
 }
 
+/* URL#REF:DIRECTORY with another REF. */
+static const char *at_commit(struct copy *c, const char *url, const char *commit)
+{
+	const char *hash = strchr(url, '#'), *dir = hash ? strchr(hash, ':') : NULL;
+
+	return arena_printf(c->a, "%.*s#%s%s", (int)strcspn(url, "#"), url, commit, dir ? dir : "");
+}
+
 static int clone(struct copy *c, const char *url, struct err *e)
 {
+	const char *pin;
 	struct treesource ts = source_of(c);
 	struct part *p = new_part(c);
 	int r;
@@ -252,7 +308,11 @@ static int clone(struct copy *c, const char *url, struct err *e)
 		return err_set(e, ERR_UNSUPPORTED,
 			       "ADD --checksum of a git repository: name the commit, as "
 			       "'URL#<40 hex digits>'");
-	r = treesource_git(&ts, url, flag_on(c, "keep-git-dir"), c->a, &p->tree, e);
+	pin = c->env->lock->path ? lockfile_find(c->env->lock, LOCKFILE_GIT, url) : NULL;
+	r = treesource_git(&ts, pin ? at_commit(c, url, pin) : url, flag_on(c, "keep-git-dir"),
+			   c->a, &p->tree, e);
+	if (r >= 0 && c->env->lock->path && !pin)
+		c->env->pinned(c->env->ctx, true, url, p->tree.commit);
 	return r < 0 ? r : find_all(c, p, "/", e);
 }
 

@@ -285,17 +285,19 @@ static int git_checkout(const struct git *g, struct err *e)
 	return r < 0 ? r : git_run(g, modules, e);
 }
 
-static int git_time(const struct git *g, int64_t *out, struct err *e)
+static int git_commit(const struct git *g, int64_t *time, const char **commit, struct err *e)
 {
-	const char *argv[] = {"git", "-C", g->dir, "log", "-1", "--format=%ct", NULL};
+	const char *argv[] = {"git", "-C", g->dir, "log", "-1", "--format=%ct %H", NULL};
 	struct child_opts o = {.path = g->program, .argv = argv, .env = g->env.v};
-	struct child_talk talk = {.max = 64, .ms = GIT_TIME_MS};
+	struct child_talk talk = {.max = 128, .ms = GIT_TIME_MS};
 	auto_free char *text = NULL;
 	int status = 0;
 
 	if (child_talk(&o, &talk, &text, &status) < 0 || status)
 		return err_set(e, ERR_SYSTEM, "git does not say when the commit was made");
-	*out = strtoll(text, NULL, 10);
+	*time = strtoll(text, NULL, 10);
+	*commit = strchr(text, ' ');
+	*commit = *commit ? arena_dupn(g->a, *commit + 1, strcspn(*commit + 1, "\n")) : "";
 	return 0;
 }
 
@@ -344,7 +346,7 @@ static int git_tree(struct git *g, struct treesource_tree *t, bool keep_git, str
 	int r = git_checkout(g, e), fd;
 
 	if (r >= 0)
-		r = git_time(g, &t->root.time, e);
+		r = git_commit(g, &t->root.time, &t->commit, e);
 	if (r < 0)
 		return r;
 	if (!keep_git && path_remove(t->root.fd, ".git") < 0)

@@ -26,6 +26,7 @@ struct treesource {
 struct treesource_tree {
 	struct filefind_root root;
 	struct stage *stage; /* where its files are, or NULL */
+	const char *commit;  /* of a git repository: which one it is */
 };
 #define TREESOURCE_TREE_INIT ((struct treesource_tree){.root = {.fd = -1}})
 void treesource_close(struct treesource_tree *t);

@@ -27,7 +27,7 @@ static const char *const progress_names[] = {"auto", "plain", "quiet", NULL};
 static const char *const codec_names[] = {"none", "gzip", "zstd", NULL};
 
 struct build_args {
-	const char *file, *target, *platform, *network, *iidfile, *metadata;
+	const char *file, *target, *platform, *network, *iidfile, *metadata, *lock;
 	struct opt_list tag, build_arg, build_context, label, add_host, secret, ssh, output;
 	bool no_cache, pull, check, reproducible, explain, verify, quiet;
 	int progress, codec, isolation;
@@ -63,6 +63,9 @@ static const struct opt opts[] = {
 	.values = plan_isolation_names, .arg = "container|vm", .preset = "container",
 	.help = "what each RUN runs in"),
     LIST(label, "label", 0, "KEY=VALUE", "a label for the image"),
+    OPT(struct build_args, lock, .name = "lock", .type = OPT_STR, .arg = "FILE", .complete = "file",
+	.help = "images, addresses and git references are what this file says; "
+		"it is made, or added to"),
     OPT(struct build_args, memory, .name = "memory", .letter = 'm', .type = OPT_BYTES,
 	.arg = "SIZE", .help = "memory limit of each step"),
     OPT(struct build_args, metadata, .name = "metadata-file", .type = OPT_STR, .arg = "FILE",
@@ -309,6 +312,7 @@ static int read_opts(const struct build_args *b, const char *context, char *cons
 				   .codec = codec_names[b->codec],
 				   .no_cache = b->no_cache,
 				   .isolation = b->isolation,
+				   .lock = b->lock,
 				   .pull = b->pull,
 				   .check = b->check,
 				   .reproducible = b->reproducible || b->verify,
