@@ -180,6 +180,8 @@ int runwords_make(const struct request *request, struct arena *a, struct strs *o
 	    q->machine || q->machine_share.n)
 		return err_set(e, ERR_UNSUPPORTED,
 			       "what is in a pod or a machine, or is a pod, is not made anew");
+	if (q->vm_linger || q->clock_offset_s)
+		return err_set(e, ERR_UNSUPPORTED, "it is a build's step, and is not made anew");
 	if (q->entrypoint.n > 1)
 		return err_set(e, ERR_UNSUPPORTED,
 			       "its entry point has %zu words, and --entrypoint says one",

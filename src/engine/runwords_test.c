@@ -43,8 +43,8 @@ TEST(every_member_of_a_request_has_words)
 {
 	static const char *const without[] = {"name", "auto_remove", "restart", "image", NULL};
 	static const char *const refused[] = {
-	    "pod",	"pod_share",   "pod_bare", "pod_own_mounts", "machine", "machine_share",
-	    "uts_mode", "health_test", NULL};
+	    "pod",	"pod_share",   "pod_bare",  "pod_own_mounts", "machine", "machine_share",
+	    "uts_mode", "health_test", "vm_linger", "clock_offset_s", NULL};
 
 	for (const struct jbind_field *f = request_table.fields; f->key; f++) {
 		auto_arena struct arena a = ARENA_INIT;
