@@ -126,6 +126,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	dir = create_instance(s, &q, &pull, &arena, &i, e);
 	if (dir < 0)
 		return dir;
+	instance_args_advise(s, &q);
 	r = instance_args_cidfile_write("cidfile", a->i.cidfile, i.id, e);
 	if (r == 0)
 		r = a->detach ? background(s, &i, dir, e) : foreground(s, a, &i, &dir, e);

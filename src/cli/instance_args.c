@@ -4,6 +4,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "engine/emulated.h"
 #include "engine/netspec.h"
 #include "engine/request.h"
 #include "engine/session.h"
@@ -14,6 +15,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -288,6 +290,10 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 	    .sysctls = strs_of(&i->sysctl),
 	    .cgroup_parent = i->cgroup_parent,
 	    .vm_cold = i->vm_template == VM_TEMPLATE_OFF,
+	    .vm_hugepages = i->vm_hugepages,
+	    .accel = i->accel == ACCEL_KVM   ? "kvm"
+		     : i->accel == ACCEL_TCG ? "tcg"
+					     : NULL,
 	    .cgroupns_host = i->cgroupns == CGROUPNS_HOST,
 	    .uts_host = i->uts && *i->uts,
 	    .userns_mode = i->userns,
@@ -325,6 +331,15 @@ bool instance_args_attached(const struct instance_args *i, const char *stream)
 		if (strcasecmp(i->attach.v[k], stream) == 0)
 			return true;
 	return !i->attach.n;
+}
+
+void instance_args_advise(struct session *s, const struct request *q)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	const char *text = emulated_warning(s, q, &a);
+
+	if (text)
+		fprintf(stderr, "warning: %s\n", text);
 }
 
 int instance_args_cidfile_check(const char *option, const char *path, struct err *e)

@@ -19,18 +19,19 @@ struct session;
 enum { ISOLATION_DEFAULT, ISOLATION_CONTAINER, ISOLATION_PROCESS, ISOLATION_VM, ISOLATION_HYPERV };
 enum { CGROUPNS_PRIVATE, CGROUPNS_HOST };
 enum { VM_TEMPLATE_AUTO, VM_TEMPLATE_OFF };
+enum { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
 
 /* Options of docker without a field here are refused by instance_opts.c. */
 struct instance_args {
 	bool rm, interactive, tty, read_only, publish_all, quiet, content_trust, oom_kill_disable,
-	    init, privileged;
+	    init, privileged, vm_hugepages;
 	const char *name, *hostname, *domainname, *workdir, *user, *ip, *ip6, *mac_address,
 	    *platform, *cidfile;
 	const char *entrypoint, *stop_signal, *restart, *health_cmd, *health_on_failure,
 	    *log_driver, *cgroup_parent, *cpuset_cpus, *cpuset_mems, *uts, *userns, *runtime, *pid,
 	    *ipc, *pod, *in, *network_rate;
 	int isolation, pull; /* pull: enum image_pull_policy */
-	int cgroupns, volume_driver, vm_template;
+	int cgroupns, volume_driver, vm_template, accel;
 	uint64_t memory, shm, memory_reservation, memory_swap; /* swap: UINT64_MAX is no limit */
 	bool no_healthcheck;
 	int64_t health_interval, health_timeout, health_start_period,
@@ -60,6 +61,11 @@ int instance_args_request(const struct instance_args *i, const struct session *s
 struct strs;
 int instance_args_env(const struct opt_list *env, const struct opt_list *files,
 		      const struct session *s, struct arena *a, struct strs *out, struct err *e);
+
+/* Says once in a boot of the host, on standard error, that VMs are emulated. */
+struct request;
+struct session;
+void instance_args_advise(struct session *s, const struct request *q);
 
 /* Is a stream, "stdin", "stdout" or "stderr", to be attached? */
 bool instance_args_attached(const struct instance_args *i, const char *stream);

@@ -6,6 +6,7 @@
 static const char *const isolations[] = {"default", "container", "process", "vm", "hyperv", NULL};
 static const char *const pulls[] = {"missing", "always", "never", NULL};
 static const char *const cgroupns[] = {"private", "host", NULL};
+static const char *const accels[] = {"auto", "kvm", "tcg", NULL};
 static const char *const vm_templates[] = {"auto", "off", NULL};
 static const char *const drivers[] = {"local", NULL};
 
@@ -24,6 +25,8 @@ static const char *const drivers[] = {"local", NULL};
 #define FLAG(member, name_, help_) O(member, .name = name_, .type = OPT_BOOL, .help = help_)
 
 const struct opt instance_opts_table[] = {
+    O(accel, .name = "accel", .type = OPT_ENUM, .arg = "KIND", .values = accels,
+      .help = "of a vm: auto (as the host can), kvm or tcg"),
     LIST(add_host, "add-host", "NAME:ADDRESS", "add a line to /etc/hosts"),
     LIST(annotation, "annotation", "KEY=VALUE", "annotation of the runtime configuration"),
     O(attach, .name = "attach", .letter = 'a', .type = OPT_LIST, .arg = "STREAM",
@@ -165,6 +168,7 @@ const struct opt instance_opts_table[] = {
       .help = "user by name or id"),
     STR(userns, "userns", "MODE", "ids of its own: auto[:size=N]; host: the engine's (default)"),
     STR(uts, "uts", "host", "host name and domain name of the host"),
+    FLAG(vm_hugepages, "vm-hugepages", "the vm's memory is huge pages of the host"),
     O(vm_template, .name = "vm-template", .type = OPT_ENUM, .arg = "MODE", .values = vm_templates,
       .help = "auto: go on from a booted machine; off: boot this one"),
     O(volume, .name = "volume", .letter = 'v', .type = OPT_LIST, .arg = "[SOURCE:]DIR[:ro]",

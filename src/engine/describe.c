@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "engine/emulated.h"
 #include "engine/hostconfig.h"
 #include "engine/join.h"
 #include "engine/lookup.h"
@@ -260,6 +261,19 @@ static const char *read_health(struct store *store, const struct instance *i, st
 	return arena_dupn(a, b.p, b.len);
 }
 
+/* What was asked for, what it comes to on this host, and what the probe saw. */
+static void accelerator(const struct session *s, struct members *w, const struct request *q,
+			struct arena *a)
+{
+	struct emulated known = emulated_known(s, a);
+
+	members_open(w, "Accelerator");
+	members_str(w, "Asked", q->accel ? q->accel : "auto");
+	members_str(w, "Used", q->accel ? q->accel : known.accel);
+	members_str(w, "Because", known.why);
+	members_close(w);
+}
+
 int describe_inspect(struct session *s, const struct lookup *l, struct buf *out, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
@@ -318,6 +332,8 @@ int describe_inspect(struct session *s, const struct lookup *l, struct buf *out,
 		members_str(&w, "Isolation", plan_isolation_names[l->i.isolation]);
 		if (q.machine)
 			members_str(&w, "Machine", q.machine);
+		if (q.isolation == PLAN_VM && !q.machine)
+			accelerator(s, &w, &q, &a);
 		hostconfig_write(&w, &q, &p, &a);
 		mounts(&w, &l->i.mounts);
 		config(&w, l, &q, &p, in.image, &a);

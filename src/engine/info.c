@@ -129,6 +129,13 @@ static int ask_monitor(struct session *s, struct arena *a, struct host *h, struc
 	return jbind_parse(&host_table, text, (size_t)n, h, a, "answer of caisson-monitor", e);
 }
 
+const char *info_accelerator(struct session *s, struct arena *a)
+{
+	struct host h = {0};
+
+	return ask_monitor(s, a, &h, NULL) < 0 ? NULL : h.probe.accel;
+}
+
 static void look_at_vm(struct session *s, struct arena *a, struct info *i)
 {
 	struct host h = {0};
@@ -151,8 +158,7 @@ static void look_at_vm(struct session *s, struct arena *a, struct info *i)
 	else if (!h.kernel)
 		i->vm.why = h.kernel_why;
 	if (i->vm.usable && h.probe.accel && streq(h.probe.accel, "tcg"))
-		warn(a, i,
-		     "VMs are emulated (tcg): slow, and QEMU does not call it a security boundary");
+		warn(a, i, INFO_EMULATED);
 }
 
 static void look_at_cgroups(struct arena *a, struct info *i)

@@ -60,7 +60,12 @@ struct info {
 	struct strs warnings;
 };
 
+#define INFO_EMULATED "VMs are emulated (tcg): slow, and QEMU does not call it a security boundary"
+
 extern const struct jbind info_table;
+
+/* "kvm" or "tcg", as the host answers now; NULL when it cannot be asked. */
+const char *info_accelerator(struct session *s, struct arena *a);
 
 /* Strings live in a.  A part that cannot be read becomes a warning, not a failure. */
 int info_gather(struct session *s, struct arena *a, struct info *out, struct err *e);

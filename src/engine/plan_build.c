@@ -484,6 +484,8 @@ static void caisson(struct build *b)
 		c->vm = arena_alloc(b->a, sizeof(*c->vm));
 		c->vm->memory_bytes = b->q->memory_bytes ? b->q->memory_bytes : VM_MEMORY;
 		c->vm->cold = b->q->vm_cold;
+		c->vm->hugepages = b->q->vm_hugepages;
+		c->vm->accel = b->q->accel;
 		c->vm->linger = b->q->vm_linger;
 		c->vm->clock_offset_s = b->q->clock_offset_s;
 		c->vm->cpus = b->q->nano_cpus ? (uint32_t)((b->q->nano_cpus + NANO - 1) / NANO) : 1;

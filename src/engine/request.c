@@ -29,6 +29,8 @@ static const struct jbind_field fields[] = {
     F(name, JBIND_STR),
     F(isolation, JBIND_ENUM, .names = plan_isolation_names),
     F(vm_cold, JBIND_BOOL),
+    F(vm_hugepages, JBIND_BOOL),
+    F(accel, JBIND_STR),
     F(vm_linger, JBIND_BOOL),
     F(clock_offset_s, JBIND_INT),
     F(platform, JBIND_STR),
@@ -386,6 +388,21 @@ static int check_log(const struct request *q, struct err *e)
 	return logconf_parse(q->log_driver, &q->log_opts, NULL, &a, &c, e);
 }
 
+/* What only a machine of its own has. */
+static int check_machine(const struct request *q, struct err *e)
+{
+	const char *word = q->vm_cold	     ? "--vm-template"
+			   : q->vm_hugepages ? "--vm-hugepages"
+			   : q->accel	     ? "--accel"
+					     : NULL;
+
+	if (word && (q->isolation != PLAN_VM || q->machine))
+		return err_set(e, ERR_USAGE, "%s is for --isolation vm", word);
+	if (q->accel && !streq(q->accel, "kvm") && !streq(q->accel, "tcg"))
+		return err_set(e, ERR_USAGE, "--accel '%.40s': auto, kvm or tcg", q->accel);
+	return 0;
+}
+
 int request_check(const struct request *q, struct err *e)
 {
 	struct policy policy;
@@ -404,15 +421,15 @@ int request_check(const struct request *q, struct err *e)
 		return r;
 	if (q->isolation == PLAN_VM && (r = check_vm(q, e)) < 0)
 		return r;
-	if (q->isolation != PLAN_VM && q->vm_cold)
-		return err_set(e, ERR_USAGE, "--vm-template is for --isolation vm");
+	if ((r = check_machine(q, e)) < 0)
+		return r;
 	if ((r = check_log(q, e)) < 0)
 		return r;
 	if ((r = check_unhealthy(q->health_on_failure, e)) < 0)
 		return r;
-	if (q->no_healthcheck &&
-	    (q->health_cmd || q->health_on_failure || q->health_interval_ns || q->health_timeout_ns ||
-	     q->health_start_period_ns || q->health_start_interval_ns || q->health_retries))
+	if (q->no_healthcheck && (q->health_cmd || q->health_on_failure || q->health_interval_ns ||
+				  q->health_timeout_ns || q->health_start_period_ns ||
+				  q->health_start_interval_ns || q->health_retries))
 		return err_set(e, ERR_USAGE,
 			       "conflicting options: --no-healthcheck and --health-*");
 	if ((r = policy_parse(q->restart, &policy, e)) < 0)

@@ -98,6 +98,8 @@ struct request {
 	int64_t clock_offset_s; /* of a build: its clocks are so much ahead; a container's only
 				 * those that do not tell the date */
 	bool vm_linger;		/* of a build: the machine stays for its files, struct plan_vm */
+	bool vm_hugepages;
+	const char *accel; /* "kvm", "tcg"; NULL: as the probe says when it starts */
 };
 
 extern const struct jbind request_table;

@@ -99,6 +99,8 @@ static const struct word {
     W(health_start_interval_ns, "health-start-interval", TIME),
     W(health_retries, "health-retries", NUM),
     W(stop_signal, "stop-signal", STR),
+    W(accel, "accel", STR),
+    W(vm_hugepages, "vm-hugepages", FLAG),
     W(stop_timeout_s, "stop-timeout", OPTNUM),
 #undef W
 };

@@ -72,8 +72,9 @@ struct machine {
 	uint64_t memory_bytes;
 	uint64_t limit_bytes; /* of its memory, as it was last updated */
 	uint32_t cpus;
+	const char *cpuset; /* each virtual CPU on one of these; NULL: wherever */
 	struct strs taps;
-	struct arena arena; /* of .taps */
+	struct arena arena; /* of .taps and .cpuset */
 };
 
 /* The windows of one process's stream. */
@@ -354,8 +355,12 @@ static int on_hello(struct machine *m, struct err *e)
 	if (r < 0)
 		return r;
 	m->greeted = true;
-	if (vm_role(m->vm) != VM_MAKER)
+	if (vm_role(m->vm) != VM_MAKER) {
 		loop_drop(&m->timer);
+		/* The cpuset holds in any case. */
+		if (m->cpuset)
+			vm_pin(m->vm, m->cpuset, NULL);
+	}
 	outq_add(&m->out, b.p, b.len);
 	flush(m);
 	return 0;
@@ -591,6 +596,9 @@ static void remember(struct machine *m, const struct plan *p)
 
 	m->memory_bytes = m->limit_bytes = p->caisson->vm->memory_bytes;
 	m->cpus = p->caisson->vm->cpus;
+	if (p->linux_->resources && p->linux_->resources->cpu && p->linux_->resources->cpu->cpus &&
+	    *p->linux_->resources->cpu->cpus)
+		m->cpuset = arena_dup(&m->arena, p->linux_->resources->cpu->cpus);
 	m->linger = p->caisson->vm->linger;
 	for (size_t i = 0; i < nics->n; i++)
 		if (nics->v[i].tap)
@@ -798,6 +806,12 @@ static int update(struct machine *m, const struct server_question *q, struct err
 		r = cgroup_update(m->cgroup, &host, e);
 	if (r < 0)
 		return r;
+	if (res.cpu && res.cpu->cpus && *res.cpu->cpus) {
+		m->cpuset = arena_dup(&m->arena, res.cpu->cpus);
+		r = vm_pin(m->vm, m->cpuset, e);
+		if (r < 0)
+			return r;
+	}
 	if (res.memory && res.memory->limit.set) {
 		/* The balloon gives back to the host what the limit takes from the guest. */
 		struct err ignored = ERR_INIT;

@@ -293,6 +293,7 @@ TABLE(vm, struct plan_vm, JB(struct plan_vm, accel, "accel", JBIND_STR),
       JB(struct plan_vm, memory_bytes, "memoryBytes", JBIND_UINT, .flags = JBIND_REQUIRED),
       JB(struct plan_vm, cpus, "cpus", JBIND_U32, .flags = JBIND_REQUIRED),
       JB(struct plan_vm, cold, "cold", JBIND_BOOL),
+      JB(struct plan_vm, hugepages, "hugepages", JBIND_BOOL),
       JB(struct plan_vm, linger, "linger", JBIND_BOOL),
       JB(struct plan_vm, clock_offset_s, "clockOffsetSeconds", JBIND_INT));
 

@@ -355,7 +355,8 @@ struct plan_vm {
 	const char *initrd; /* path of its initramfs, made by vmm/initramfs.h */
 	uint64_t memory_bytes;
 	uint32_t cpus;
-	bool cold; /* boot it, whatever templates there are */
+	bool cold;	/* boot it, whatever templates there are */
+	bool hugepages; /* its memory is the host's huge pages of 2 MiB */
 	/* After the end of its main process it stays, for requests about its files, until it is
 	 * killed. */
 	bool linger;

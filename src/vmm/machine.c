@@ -60,8 +60,10 @@ static void memory(struct words *w, const struct machine *m)
 	uint64_t mib = m->memory_bytes >> 20;
 
 	option(w, "-m", "%" PRIu64 "M", mib);
-	if (m->share_count)
-		option(w, "-object", "memory-backend-memfd,id=mem,size=%" PRIu64 "M,share=on", mib);
+	if (m->share_count || m->hugepages)
+		option(w, "-object", "memory-backend-memfd,id=mem,size=%" PRIu64 "M,share=%s%s",
+		       mib, m->share_count ? "on" : "off",
+		       m->hugepages ? ",hugetlb=on,hugetlbsize=2M,prealloc=on" : "");
 	else if (m->memory_fd)
 		option(w, "-object",
 		       "memory-backend-file,id=mem,size=%" PRIu64
@@ -74,7 +76,7 @@ static void memory(struct words *w, const struct machine *m)
 static void board(struct words *w, const struct machine *m)
 {
 	option(w, "-M", "microvm,acpi=%s%s", m->acpi ? "on" : "off",
-	       m->share_count || m->memory_fd ? ",memory-backend=mem" : "");
+	       m->share_count || m->memory_fd || m->hugepages ? ",memory-backend=mem" : "");
 	if (streq(m->accel, "tcg")) {
 		/* 32 MiB of translated code: as fast as more, and it bounds what QEMU grows to. */
 		option(w, "-accel", "tcg,tb-size=32");
@@ -89,6 +91,8 @@ static void board(struct words *w, const struct machine *m)
 	word(w, "-no-user-config");
 	option(w, "-display", "none");
 	word(w, "-no-reboot");
+	/* Threads are known by name: vmpin.h. */
+	option(w, "-name", "vm,debug-threads=on");
 	option(w, "-global", "virtio-mmio.force-legacy=false");
 	option(w, "-sandbox",
 	       "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");

@@ -55,6 +55,7 @@ struct machine {
 	 * migrate-incoming).  0: no file. */
 	int memory_fd;
 	bool incoming;
+	bool hugepages; /* memory is the host's huge pages of 2 MiB, all of it taken at once */
 };
 
 #define MACHINE_MEMORY_MIN (96ull << 20)

@@ -46,6 +46,20 @@ TEST(a_stock_kernel_under_tcg)
 	CHECK(!v.v[v.n]);
 }
 
+TEST(huge_pages_are_taken_at_once)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct machine m = plain;
+	struct strs v = {0};
+
+	m.hugepages = true;
+	CHECK_INT(machine_args(&m, &a, &v, NULL), 0);
+	CHECK_STR(value(&v, "-object", NULL),
+		  "memory-backend-memfd,id=mem,size=256M,share=off,hugetlb=on,hugetlbsize=2M,"
+		  "prealloc=on");
+	CHECK_STR(value(&v, "-M", NULL), "microvm,acpi=on,memory-backend=mem");
+}
+
 TEST(a_clone_maps_its_memory_privately_and_boots_nothing)
 {
 	auto_arena struct arena a = ARENA_INIT;
@@ -152,4 +166,5 @@ TEST(refuses_too_little_memory_and_too_many_devices)
 
 TEST_MAIN(T(a_stock_kernel_under_tcg), T(a_clone_maps_its_memory_privately_and_boots_nothing),
 	  T(an_empty_place_is_a_device_without_anything_behind_it), T(kvm_is_not_told_the_clock),
-	  T(disks_nics_and_shares), T(refuses_too_little_memory_and_too_many_devices))
+	  T(huge_pages_are_taken_at_once), T(disks_nics_and_shares),
+	  T(refuses_too_little_memory_and_too_many_devices))

@@ -27,6 +27,7 @@
 #include "vmm/qmp.h"
 #include "vmm/share.h"
 #include "vmm/vmjail.h"
+#include "vmm/vmpin.h"
 #include "vmm/vmtemplate.h"
 
 #include <endian.h>
@@ -386,6 +387,30 @@ static int spawn(struct vm *vm, const struct vm_files *files, const struct machi
 	return r;
 }
 
+#define HUGE_FREE  "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
+#define HUGE_BYTES (2u << 20)
+
+/* QEMU would end with a bus error or a word about mmap. */
+static int hugepages(const struct plan_vm *want, struct err *e)
+{
+	auto_free char *text = NULL;
+	uint64_t need = (want->memory_bytes + HUGE_BYTES - 1) / HUGE_BYTES, have = 0;
+
+	if (!want->hugepages)
+		return 0;
+	if (want->memory_bytes % HUGE_BYTES)
+		return err_set(e, ERR_USAGE,
+			       "--vm-hugepages wants memory in whole huge pages of 2 MiB");
+	if (file_read(AT_FDCWD, HUGE_FREE, 32, &text) > 0)
+		have = strtoull(text, NULL, 10);
+	if (have >= need)
+		return 0;
+	return err_set(e, ERR_UNSUPPORTED,
+		       "--vm-hugepages: %" PRIu64 " huge pages of 2 MiB are needed and %" PRIu64
+		       " are free (sysctl vm.nr_hugepages)",
+		       need, have);
+}
+
 static int gather_and_spawn(struct vm *vm, const struct vm_files *files, struct err *e)
 {
 	const struct plan_vm *want = vm->plan->caisson->vm;
@@ -400,6 +425,10 @@ static int gather_and_spawn(struct vm *vm, const struct vm_files *files, struct 
 	room = 12 + vm->plan->caisson->rootfs.disk.n + files->tap_count + vm->guest.share_count;
 	vm->owned = arena_array(&vm->arena, room, sizeof(*vm->owned));
 	vm->borrowed = arena_array(&vm->arena, room, sizeof(*vm->borrowed));
+	r = hugepages(want, e);
+	if (r < 0)
+		return r;
+	m.hugepages = want->hugepages;
 	places(vm, &m);
 	r = find_qemu(files, &m.qemu, e);
 	if (r == 0)
@@ -752,6 +781,17 @@ int vm_pause(struct vm *vm, struct err *e)
 int vm_resume(struct vm *vm, struct err *e)
 {
 	return qmp_command(&vm->qmp, "cont", NULL, QMP_WAIT_MS, e);
+}
+
+int vm_pin(struct vm *vm, const char *list, struct err *e)
+{
+	const struct plan_vm *want = vm->plan->caisson->vm;
+	int r = vmpin_set(vm->pid, want->cpus ? want->cpus : 1, list);
+
+	if (r >= 0)
+		return 0;
+	errno = -r;
+	return err_sys(e, "run on CPUs %s", list);
 }
 
 int vm_balloon(struct vm *vm, uint64_t bytes, struct err *e)

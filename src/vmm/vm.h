@@ -95,6 +95,10 @@ int vm_why(struct vm *vm, struct err *e);
 int vm_pause(struct vm *vm, struct err *e);
 int vm_resume(struct vm *vm, struct err *e);
 
+/* Each virtual CPU on one of the host's CPUs of the list ("0-3,7"), where it has as many.  Once the
+ * guest said HELLO; again when the cpuset has changed.  ERR_SYSTEM. */
+int vm_pin(struct vm *vm, const char *list, struct err *e);
+
 /* How much memory the guest may keep; the rest goes back to the host as the guest lets go of it.
  * ERR_SYSTEM: the machine has no balloon, or its driver is not loaded yet. */
 int vm_balloon(struct vm *vm, uint64_t bytes, struct err *e);

@@ -91,6 +91,8 @@ int vmtemplate_describe(const struct machine *m, const struct vmtemplate_parts *
 		return err_set(e, ERR_UNSUPPORTED,
 			       "template: the memory of a machine with shared directories is "
 			       "shared with who serves them");
+	if (m->hugepages)
+		return err_set(e, ERR_UNSUPPORTED, "template: huge pages are not a file's");
 	if (m->nic_count > 255)
 		return err_set(e, ERR_LIMIT, "template: %zu interfaces", m->nic_count);
 	*out = *m;

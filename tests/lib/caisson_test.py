@@ -295,7 +295,7 @@ class Env:
         self.tmp = self.base / "tmp"
         self.tmp.mkdir(parents=True, exist_ok=True)
         self.binary = BUILD / "caisson"
-        self.own_templates = False
+        self.own_templates = self.advice = False
         self.os_env = {k: v for k, v in os.environ.items() if not k.startswith("CAISSON_")}
         self.os_env["HOME"] = str(self.base)
         self.os_env.pop("XDG_RUNTIME_DIR", None)
@@ -310,10 +310,21 @@ class Env:
             d.mkdir(mode=0o700, exist_ok=True)
         here.symlink_to(BUILD / "test-vm")
 
+    def no_advice(self):
+        """That VMs are emulated here was said already in this boot (engine/emulated.h): commands' words are compared."""
+        d, boot = self.root / "cache/vm", pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        if self.advice or (d / "tcg-told").is_file() and (d / "tcg-told").read_text() == boot:
+            return
+        d.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = d / f"tcg-told.{os.getpid()}"
+        fresh.write_text(boot)
+        fresh.rename(d / "tcg-told")
+
     def argv(self, args):
         args = [str(a) for a in args]
         if self.isolation == "vm" or any("isolation" in a and "vm" in a for a in args):
             self.share_templates()
+            self.no_advice()
         # The verbs that make an instance are the only place where the two walls differ.
         if self.isolation and args[0] in ("run", "create"):
             args.insert(1, f"--isolation={self.isolation}")
