@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "build/baseimage.h"
 #include "build/buildfile.h"
+#include "build/cacheport.h"
 #include "build/lockfile.h"
 #include "build/stages.h"
 #include "build/stagework.h"
@@ -15,6 +16,7 @@
 #include "engine/image_make.h"
 #include "engine/imageroot.h"
 #include "engine/session.h"
+#include "fmt/cachedoc.h"
 #include "fmt/dockerfile.h"
 #include "fmt/oci_image.h"
 #include "fmt/reference.h"
@@ -60,6 +62,8 @@ struct build {
 	size_t n_roots;
 	size_t stage; /* the one being built */
 	unsigned int number;
+	struct cacheport *to, *from; /* as many as there are in o */
+	struct strs keys;	     /* of all steps */
 	int up;	      /* in a stage's own process: to the one that shows what happens */
 	bool playing; /* a stage that such a process built: everything is there, and was shown */
 };
@@ -204,10 +208,17 @@ static int open_context(struct build *b, struct err *e)
 	return treesource_context(&ts, b->o->context, b->a, &b->context, e);
 }
 
+static int read_caches(struct build *b, const struct strs *words, bool to, struct cacheport **out,
+		       struct err *e);
+
 static int prepare(struct build *b, struct err *e)
 {
 	int r = check_platform(b, b->o->platform, e);
 
+	if (r >= 0)
+		r = read_caches(b, &b->o->cache_to, true, &b->to, e);
+	if (r >= 0)
+		r = read_caches(b, &b->o->cache_from, false, &b->from, e);
 	if (r >= 0)
 		r = open_context(b, e);
 	if (r >= 0)
@@ -538,6 +549,13 @@ static int build_stage(struct build *b, size_t i, struct err *e)
 
 /* ---- stages at the same time ---- */
 
+static void keep_key(void *ctx, const char key[65])
+{
+	struct build *b = ctx;
+
+	arena_strs_add(b->a, &b->keys, arena_dup(b->a, key));
+}
+
 static void send_key(void *ctx, const char key[65])
 {
 	struct build *b = ctx;
@@ -615,6 +633,67 @@ static int build_stages(struct build *b, struct err *e)
 	return r;
 }
 
+/* ---- the cache of others ---- */
+
+static void warn(void *ctx, const char *text)
+{
+	tell(ctx, &(struct builder_event){.kind = BUILDER_WARNING, .text = text});
+}
+
+static struct cacheport_work caches(struct build *b)
+{
+	return (struct cacheport_work){.s = b->s,
+				       .store = b->store,
+				       .lease = b->lease,
+				       .a = b->a,
+				       .warn = warn,
+				       .ctx = b,
+				       .keys = b->keys};
+}
+
+static int read_caches(struct build *b, const struct strs *words, bool to, struct cacheport **out,
+		       struct err *e)
+{
+	int r = 0;
+
+	*out = arena_array(b->a, words->n + 1, sizeof(**out));
+	for (size_t i = 0; r >= 0 && i < words->n; i++)
+		r = cacheport_parse(words->v[i], to, b->a, &(*out)[i], e);
+	return r;
+}
+
+static void bring_caches(struct build *b)
+{
+	struct cacheport_work w = caches(b);
+
+	for (size_t i = 0; i < b->o->cache_from.n; i++)
+		cacheport_import(&w, &b->from[i]);
+}
+
+static int send_caches(struct build *b, struct err *e)
+{
+	struct cacheport_work w = caches(b);
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < b->o->cache_to.n; i++)
+		if (b->to[i].kind != CACHEPORT_INLINE)
+			r = cacheport_export(&w, &b->to[i], &b->state[b->stages.target].conf.c, e);
+	return r;
+}
+
+/* An image that carries its own, if one of --cache-to says so. */
+static int label_cache(struct build *b, struct imageconf *ic, struct err *e)
+{
+	struct cacheport_work w = caches(b);
+	const char *text = NULL;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && !text && i < b->o->cache_to.n; i++)
+		if (b->to[i].kind == CACHEPORT_INLINE)
+			r = cacheport_inline(&w, &ic->c, &text, e);
+	return r < 0 || !text ? r : imageconf_label(ic, CACHEDOC_LABEL, text, e);
+}
+
 /* ---- the image ---- */
 
 static const char *created(struct build *b, const struct step_state *st)
@@ -648,6 +727,8 @@ static int put_image(struct build *b, const struct strs *names, struct err *e)
 	struct image_made made;
 	int r = add_labels(b, &st->conf, e);
 
+	if (r >= 0)
+		r = label_cache(b, &st->conf, e);
 	if (r < 0)
 		return r;
 	imageconf_finish(&st->conf, created(b, st));
@@ -706,6 +787,8 @@ static int build_all(struct build *b, struct err *e)
 	b->state = arena_array(b->a, b->stages.n, sizeof(*b->state));
 	b->bases = arena_array(b->a, b->stages.n, sizeof(struct image *));
 	if (r >= 0)
+		bring_caches(b);
+	if (r >= 0)
 		r = build_stages(b, e);
 	for (size_t i = 0; r >= 0 && i < b->args.n; i++)
 		if (!b->args.v[i].used)
@@ -715,7 +798,9 @@ static int build_all(struct build *b, struct err *e)
 							 b->args.v[i].name)});
 	if (r >= 0)
 		r = put_image(b, &names, e);
-	return r < 0 ? r : lockfile_write(&b->lock, e);
+	if (r >= 0)
+		r = lockfile_write(&b->lock, e);
+	return r < 0 ? r : send_caches(b, e);
 }
 
 static int open_store(struct build *b, struct err *e)
@@ -776,6 +861,7 @@ int builder_run(struct session *s, const struct builder_opts *o, struct arena *a
 	*out = (struct builder_result){0};
 	b.env = (struct step_env){.from = open_from,
 				  .output = output,
+				  .keyed = keep_key,
 				  .ctx = &b,
 				  .no_cache = o->no_cache,
 				  .explain = o->explain ? explain : NULL,

@@ -47,6 +47,7 @@ struct builder_opts {
 	struct strs tags;     /* names */
 	struct strs args;     /* NAME=VALUE or NAME */
 	struct strs labels;   /* KEY=VALUE */
+	struct strs cache_to, cache_from; /* as docs/cli/build.md has them */
 	struct strs hosts, secrets, ssh; /* secrets: ID=PATH, ssh: ID=SOCKET */
 	const char *target, *platform, *network, *codec;
 	const char *lock; /* a file, build/lockfile.h; NULL: none */

@@ -3,6 +3,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "build/runmount.h"
 #include "store/gc.h"
 #include "store/image.h"
 #include "store/layer.h"
@@ -14,8 +15,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/file.h>
-
-#define CACHES "cache/mounts"
 
 static int by_use(const void *a, const void *b)
 {
@@ -37,7 +36,7 @@ static bool in_image(const struct image_records *all, const char *diff_id)
 static void each_mount(struct store *s, void (*fn)(int dir, const char *name, uint64_t *sum),
 		       uint64_t *sum)
 {
-	int fd = openat(store_root_fd(s), CACHES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(store_root_fd(s), RUNMOUNT_CACHES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *de;
 

@@ -23,7 +23,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CACHES	    "cache/mounts"
 #define SECRET_MAX  (512 << 10) /* bytes, as docker's builder */
 #define PRIVATE_MAX 64		/* caches of one id that are in use at once */
 
@@ -348,21 +347,38 @@ static int copy_files(struct runmounts *m, struct runmount *one, const char *nam
 	return filecopy_write(&root, &files, dir, e);
 }
 
+const char *runmount_cache_name(const char *id, int number, struct arena *a)
+{
+	unsigned char sum[32];
+	char digest[DIGEST_LEN + 1];
+
+	sha256_of(id, strlen(id), sum);
+	digest_print(sum, digest);
+	return arena_printf(a, "%s-%d", digest_hex(digest), number);
+}
+
+int runmount_caches(struct store *s, struct err *e)
+{
+	int root = store_root_fd(s);
+
+	if ((mkdirat(root, "cache", 0700) < 0 && errno != EEXIST) ||
+	    (mkdirat(root, RUNMOUNT_CACHES, 0700) < 0 && errno != EEXIST))
+		return err_sys(e, "'%s/" RUNMOUNT_CACHES "'", store_root_path(s));
+	return 0;
+}
+
 /* A directory of the store for this id; LOCKED waits for its turn, PRIVATE takes another one. */
 static int open_cache(struct runmounts *m, struct runmount *one, struct arena *a, struct err *e)
 {
 	int root = store_root_fd(m->env->store),
 	    how = one->sharing == SHARING_SHARED ? LOCK_SH : LOCK_EX;
-	unsigned char sum[32];
-	char digest[DIGEST_LEN + 1];
+	int r = runmount_caches(m->env->store, e);
 
-	sha256_of(one->id, strlen(one->id), sum);
-	digest_print(sum, digest);
-	if ((mkdirat(root, "cache", 0700) < 0 && errno != EEXIST) ||
-	    (mkdirat(root, CACHES, 0700) < 0 && errno != EEXIST))
-		return err_sys(e, "'%s/" CACHES "'", store_root_path(m->env->store));
+	if (r < 0)
+		return r;
 	for (int i = 0; i < PRIVATE_MAX; i++) {
-		const char *name = arena_printf(a, CACHES "/%s-%d", digest_hex(digest), i);
+		const char *name =
+		    arena_printf(a, RUNMOUNT_CACHES "/%s", runmount_cache_name(one->id, i, a));
 		auto_fd int fd = -1;
 
 		if (mkdirat(root, name, 0700) == 0) {

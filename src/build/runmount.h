@@ -12,11 +12,13 @@
 
 #include "build/step.h"
 
+struct arena;
 struct dockerfile_instr;
 struct request;
 struct sha256;
 
-#define RUNMOUNT_MAX 64
+#define RUNMOUNT_MAX	64
+#define RUNMOUNT_CACHES "cache/mounts" /* of the store: the directories of --mount=type=cache */
 
 enum runmount_type { RUNMOUNT_BIND, RUNMOUNT_CACHE, RUNMOUNT_TMPFS, RUNMOUNT_SECRET, RUNMOUNT_SSH };
 
@@ -54,6 +56,11 @@ void runmount_note(const struct runmounts *m, struct why *w);
  * program's text to show at script_path, or NULL. */
 int runmount_request(struct runmounts *m, const char *script, const char *script_path,
 		     struct request *q, struct arena *a, struct err *e);
+
+/* The name in RUNMOUNT_CACHES of what an id means; number: of those that are private. */
+const char *runmount_cache_name(const char *id, int number, struct arena *a);
+/* Make RUNMOUNT_CACHES, if it is not there. */
+int runmount_caches(struct store *s, struct err *e);
 
 /* Let go of copies and locks. */
 void runmount_done(struct runmounts *m);

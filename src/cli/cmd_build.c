@@ -28,7 +28,8 @@ static const char *const codec_names[] = {"none", "gzip", "zstd", NULL};
 
 struct build_args {
 	const char *file, *target, *platform, *network, *iidfile, *metadata, *lock;
-	struct opt_list tag, build_arg, build_context, label, add_host, secret, ssh, output;
+	struct opt_list cache_from, cache_to, tag, build_arg, build_context, label, add_host,
+	    secret, ssh, output;
 	bool no_cache, pull, check, reproducible, explain, verify, quiet;
 	int progress, codec, isolation;
 	uint64_t memory, shm;
@@ -49,6 +50,10 @@ static const struct opt opts[] = {
     LIST(build_arg, "build-arg", 0, "NAME[=VALUE]", "a value for an ARG"),
     LIST(build_context, "build-context", 0, "NAME=CONTEXT",
 	 "another context, or docker-image://REF, oci-layout://DIR, by this name"),
+    LIST(cache_from, "cache-from", 0, "CACHE",
+	 "use steps of type=registry,ref=NAME or type=local,src=DIR"),
+    LIST(cache_to, "cache-to", 0, "CACHE",
+	 "keep steps for others: type=registry,ref=NAME, type=local,dest=DIR or type=inline"),
     BOOL(check, "check", "look for what is better avoided, and build nothing"),
     OPT(struct build_args, codec, .name = "compression", .type = OPT_ENUM, .values = codec_names,
 	.arg = "none|gzip|zstd", .preset = "gzip", .help = "how new layers are compressed"),
@@ -305,6 +310,8 @@ static int read_opts(const struct build_args *b, const char *context, char *cons
 				   .args = list(&b->build_arg),
 				   .contexts = list(&b->build_context),
 				   .labels = list(&b->label),
+				   .cache_to = list(&b->cache_to),
+				   .cache_from = list(&b->cache_from),
 				   .hosts = list(&b->add_host),
 				   .target = b->target,
 				   .platform = b->platform,
