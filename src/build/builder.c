@@ -635,11 +635,6 @@ static int build_stages(struct build *b, struct err *e)
 
 /* ---- the cache of others ---- */
 
-static void warn(void *ctx, const char *text)
-{
-	tell(ctx, &(struct builder_event){.kind = BUILDER_WARNING, .text = text});
-}
-
 static struct cacheport_work caches(struct build *b)
 {
 	return (struct cacheport_work){.s = b->s,

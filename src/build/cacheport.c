@@ -346,7 +346,7 @@ static int fill(const struct arrival *v, const struct cachedoc_mount *m, int dir
 	struct strs layer = {.v = only, .n = 1};
 	struct filefind_root root = {.name = "the cache", .owners = true};
 	struct filefind_list files;
-	auto_fd int fd = imageroot_open(v->w->store, &layer, NULL, NULL, v->w->a, e);
+	auto_fd int fd = imageroot_open(v->w->store, &layer, v->w->a, e);
 	int r = fd;
 
 	root.fd = fd;
