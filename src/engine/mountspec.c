@@ -86,7 +86,7 @@ static void use_volume(struct spec *s, struct instance_mount *m, const char *nam
 
 /* ---- the options of -v ---- */
 
-enum class { ACCESS, RELABEL, COPY, PROPAGATION, CONSISTENCY, FLAG, CLASS_MAX_ };
+enum class { ACCESS, RELABEL, COPY, OWNER, PROPAGATION, CONSISTENCY, FLAG, CLASS_MAX_ };
 
 static const struct word {
 	const char *name;
@@ -100,6 +100,7 @@ static const struct word {
     {"z", RELABEL, NULL},
     {"Z", RELABEL, NULL},
     {"nocopy", COPY, "nocopy"},
+    {"U", OWNER, "chown"},
     {"private", PROPAGATION, "private"},
     {"rprivate", PROPAGATION, "rprivate"},
     {"shared", PROPAGATION, "shared"},
@@ -140,12 +141,6 @@ static int option(struct spec *s, struct instance_mount *m, const char *o, bool 
 
 	while (w < end && !streq(w->name, o))
 		w++;
-	if (streq(o, "U"))
-		return err_set(
-		    e, ERR_UNSUPPORTED,
-		    "mount '%.120s': 'U' is not possible: files keep their owners, chown "
-		    "them on the host",
-		    said);
 	if (w == end)
 		return wrong(said, "unknown option", o, e);
 	if (w->class != FLAG && seen[w->class])
@@ -159,6 +154,18 @@ static int option(struct spec *s, struct instance_mount *m, const char *o, bool 
 	if (w->option && (w->class != CONSISTENCY || s->q->isolation == PLAN_VM))
 		arena_strs_add(s->a, &m->options, w->option);
 	return w->class == PROPAGATION ? propagate(s, o, said, e) : 0;
+}
+
+/* Its owners are changed from inside, through the mount itself. */
+static int writable(const struct instance_mount *m, const char *said, struct err *e)
+{
+	bool ro = false, owner = false;
+
+	for (size_t i = 0; i < m->options.n; i++) {
+		ro |= streq(m->options.v[i], "ro");
+		owner |= streq(m->options.v[i], "chown");
+	}
+	return ro && owner ? wrong(said, "read-only conflicts with", "U", e) : 0;
 }
 
 static int options(struct spec *s, struct instance_mount *m, const char *list, const char *said,
@@ -175,7 +182,7 @@ static int options(struct spec *s, struct instance_mount *m, const char *list, c
 			return r;
 		list += n + (list[n] == ',');
 	}
-	return 0;
+	return writable(m, said, e);
 }
 
 static int one_volume(struct spec *s, const char *said, struct err *e)
@@ -215,7 +222,7 @@ static int one_volume(struct spec *s, const char *said, struct err *e)
 struct parts {
 	const char *type, *source, *target, *propagation, *recursive, *mode, *subpath, *consistency;
 	uint64_t size;
-	bool ro, nocopy, nonrecursive;
+	bool ro, nocopy, nonrecursive, owner;
 	const char *of[TYPES]; /* a key that only this type takes */
 };
 enum { OF_BIND, OF_VOLUME, OF_TMPFS, OF_IMAGE };
@@ -291,6 +298,8 @@ static bool one_part(struct parts *p, const char *key, const char *v)
 	}
 	if (streq(key, "readonly") || streq(key, "ro"))
 		return truth(v, &p->ro);
+	if (streq(key, "U") || streq(key, "chown"))
+		return truth(v, &p->owner);
 	if (streq(key, "volume-nocopy"))
 		return truth(v, &p->nocopy);
 	if (streq(key, "volume-subpath") || streq(key, "image-subpath")) {
@@ -426,6 +435,13 @@ static int one_mount(struct spec *s, const char *said, struct err *e)
 		arena_strs_add(s->a, &m->options, "ro");
 	if (p.nocopy)
 		arena_strs_add(s->a, &m->options, "nocopy");
+	if (p.owner && !streq(p.type, "bind") && !streq(p.type, "volume"))
+		return wrong(said, "not for this type:", "U", e);
+	if (p.owner)
+		arena_strs_add(s->a, &m->options, "chown");
+	r = writable(m, said, e);
+	if (r < 0)
+		return r;
 	if (p.consistency && streq(p.consistency, "consistent") && s->q->isolation == PLAN_VM)
 		arena_strs_add(s->a, &m->options, "consistent");
 	if (streq(p.type, "bind"))
@@ -529,7 +545,7 @@ static int take_over(struct spec *s, const struct instance_mount *from, bool ro,
 				       "not possible with --isolation vm",
 				       said, o, m->destination);
 		has_ro |= streq(o, "ro");
-		if (!streq(o, "nocopy"))
+		if (!streq(o, "nocopy") && !streq(o, "chown"))
 			arena_strs_add(s->a, &m->options, o);
 	}
 	if (ro && !has_ro)

@@ -24,6 +24,7 @@ static const struct option {
     {"bind", BIND, 0, 0},
     {"rbind", RBIND, 0, 0},
     {"tmpcopyup", COPY_UP, 0, 0},
+    {"chown", NOTHING, 0, 0}, /* runtime/owners.h */
     {"idmap", IDMAP, 0, 0},
     {"ridmap", RIDMAP, 0, 0},
     {"ro", ATTR, MOUNT_ATTR_RDONLY, 0},

@@ -7,6 +7,7 @@
 #include "runtime/capset.h"
 #include "runtime/hooks.h"
 #include "runtime/mempolicy.h"
+#include "runtime/owners.h"
 #include "runtime/procfs.h"
 #include "runtime/reaper.h"
 #include "runtime/runtime_int.h"
@@ -560,6 +561,10 @@ int process_prepare(struct job *j, struct err *e)
 	if (r < 0)
 		return r;
 	j->process = p;
+	if (!j->exec && j->plan->caisson)
+		r = owners_apply(&j->plan->mounts, &p->user, e);
+	if (r < 0)
+		return r;
 	capset_read(p->capabilities, &caps, NULL);
 	r = settings(j, e);
 	if (r == 0)

@@ -229,6 +229,18 @@ def a_named_volume_outlives_the_instance(env):
     env.run("volume", "rm", v).ok(out=f"{v}\n")
 
 
+@case
+def what_is_in_a_mount_is_given_to_the_user(env):
+    v = f"own-{env.isolation}"
+    env.run("run", "--rm", "-v", f"{v}:/data", T, "sh", "-c", "cd /data; mkdir -p d/e; echo x >d/e/f; ln -s /etc/passwd out; mkfifo p; touch plain; chmod 600 d/e/f; ln -s d loop; chmod 700 d").ok()
+    seen = "cd /data; stat -c '%u:%g %n' . d d/e d/e/f out p plain | sort; stat -c %u:%g /etc/passwd; cat d/e/f"
+    owned = "".join(f"{{0}} {n}\n" for n in (".", "d", "d/e", "d/e/f", "out", "p", "plain")) + "{1}\nx\n"
+    env.run("run", "--rm", "-v", f"{v}:/data:U", "-u", "1:2", T, "sh", "-c", seen).ok(out=owned.format("1:2", "0:0"))
+    env.run("volume", "rm", v).ok()
+    for flags in (["-v", f"{v}:/data:U,ro"], ["--mount", "type=tmpfs,dst=/data,U"], ["-v", f"{v}:/data:U,U"], ["--mount", "type=volume,dst=/data,U=maybe"], ["--mount", "type=volume,dst=/data,U,ro"]):
+        env.run("create", *flags, T).error(2, "U")
+
+
 # ---- limits ----
 
 @case

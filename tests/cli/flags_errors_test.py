@@ -156,7 +156,6 @@ def attached_and_in_the_background(env):
 @test(needs="root")
 def what_is_known_and_not_possible(env):
     refuse(env, 125, (
-        (["-v", "/tmp:/x:U"], ["'U'"]),
         (["--cpu-count", "1"], ["--cpu-count", "Windows"]),
         (["--cpu-percent", "1"], ["--cpu-percent"]),
         (["--io-maxbandwidth", "1m"], ["--io-maxbandwidth"]),
