@@ -381,12 +381,20 @@ def unpublished_ports_and_the_operators_drop(env):
         blocked(w.out, a.address, 81, "unpublished port by routing")
         blocked(w.out, a.address, 80, "published port by routing past the host's port")
         reaches(w.out, HOST, 8080, s, "before the drop")
+        c = connect(w.out, HOST, 8080, 60)
+        peer, _ = s.accept()
         for prio in ("-10", "10"):
             subprocess.run(["nft", "-f", "-"], input=f"table ip op {{ chain f {{ type filter hook forward priority {prio};\n"
                            "iifname up0 tcp dport 80 drop\n }\n}\n", text=True, check=True)
             blocked(w.out, HOST, 8080, f"in spite of a drop at priority {prio}")
+            if prio == "-10":      # once: what is sent again could pass between the two
+                c.sendall(b"x")
+                check(not select.select([peer], [], [], 0.7)[0], "an open connection goes on in spite of a drop")
             subprocess.run(["nft", "delete", "table", "ip", "op"], check=True)
         reaches(w.out, HOST, 8080, s, "after the drop")
+        peer.settimeout(60)
+        same(peer.recv(1), b"x", "what was dropped, sent again")
+        c.close(), peer.close()
         # A source address of ours does not come from outside.
         for name in ("all", "up0"):
             sysctl(f"ipv4/conf/{name}/rp_filter", "0")
