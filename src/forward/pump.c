@@ -21,6 +21,13 @@ int pump_add(struct pump *p, struct pump_source *s, uint32_t events)
 	return epoll_ctl(p->epoll, EPOLL_CTL_ADD, s->fd, &e) < 0 ? -errno : 0;
 }
 
+int pump_change(struct pump *p, struct pump_source *s, uint32_t events)
+{
+	struct epoll_event e = {.events = events, .data.ptr = s};
+
+	return epoll_ctl(p->epoll, EPOLL_CTL_MOD, s->fd, &e) < 0 ? -errno : 0;
+}
+
 void pump_remove(struct pump *p, struct pump_source *s)
 {
 	epoll_ctl(p->epoll, EPOLL_CTL_DEL, s->fd, NULL);

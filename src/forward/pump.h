@@ -22,6 +22,7 @@ struct pump {
 int pump_init(struct pump *p);
 /* events: EPOLLIN, EPOLLOUT, EPOLLET, ...  0 or -errno. */
 int pump_add(struct pump *p, struct pump_source *s, uint32_t events);
+int pump_change(struct pump *p, struct pump_source *s, uint32_t events);
 void pump_remove(struct pump *p, struct pump_source *s);
 /* Until .stop.  One event is taken per turn, so that a callback may free any source. */
 int pump_run(struct pump *p);
