@@ -4,7 +4,8 @@
 
 HTTP: nginx serves 1 KiB to wrk, which runs on a machine of its own (a network namespace behind a veth pair), and on the host.  Every
 server is up all the time; rounds ask each once in random order, and what counts is the median of the ratio to `--network host` of the
-same round and client.  All nginx run behind the same wall, so that what differs is the network:
+same round and client.  On a machine that does other work the CPU time for one request says more (it is exact, softirqs included).
+All nginx of ours run behind the same wall, so that what differs is the network:
 
   host        a container on the host's network
   published   a container on the bridge with a published port
@@ -20,7 +21,7 @@ how many elements each added to our tables.  Names: --asks questions from inside
 
 Everything happens in namespaces of its own.  Results go to a file per machine below .cache/bench, which is not in git.
 """
-import ctypes, json, os, pathlib, random, re, shutil, signal, socket, statistics, struct, subprocess, time
+import ctypes, json, os, pathlib, random, re, resource, shutil, signal, socket, statistics, struct, subprocess, time
 
 from common import parser, save, settle
 from caisson_test import USER, can_rootless, settle_user
@@ -155,13 +156,28 @@ def servers(a, base, layout, floor):
     return args, image, out
 
 
+def cpu_time():
+    """Seconds of CPU of everything in this PID namespace, and of children that ended: softirqs that interrupt it among them."""
+    ns = 0
+    for p in (p for p in os.listdir("/proc") if p.isdigit()):
+        try:
+            ns += sum(int(pathlib.Path(f"/proc/{p}/task/{t}/schedstat").read_text().split()[0]) for t in os.listdir(f"/proc/{p}/task"))
+        except OSError:
+            pass
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return ns / 1e9 + ended.ru_utime + ended.ru_stime
+
+
 def wrk(client, name, at, seconds):
+    """Requests per second, and microseconds of CPU that client, servers and network took for one."""
     if HOOKS.exists():
         HOOKS.write_text("1" if name == "hooked" else "0")
+    before = cpu_time()
     out = good([*client, "wrk", "-t", "1", "-c", "16", "-d", f"{seconds}s", f"http://{at[0]}:{at[1]}/page"])
     if "Non-2xx" in out:
         raise RuntimeError(out)
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1])
+    took = cpu_time() - before
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1]), took * 1e6 / int(re.search(r"(\d+) requests in", out)[1])
 
 
 def answers(at):
@@ -195,18 +211,21 @@ def http(a, holder, at):
     for _ in range(a.rounds):
         for c, name in random.sample(list(rates), len(rates)):
             rates[c, name].append(wrk(clients[c], name, at[name], a.seconds))
-    median = {k: statistics.median(v) for k, v in rates.items()}
-    ratio = {(c, n): statistics.median(x / h for x, h in zip(v, rates[c, "host"])) for (c, n), v in rates.items()}
-    print(f"\nHTTP, 1 KiB, {a.rounds} rounds of {a.seconds} s: requests per second (median), and beside --network host; load {os.getloadavg()[0]:.1f}")
-    print(f"  {'client:':12}{''.join(f'{c:>19}' for c in clients)}")
+    median = {k: statistics.median(x[0] for x in v) for k, v in rates.items()}
+    cost = {k: statistics.median(x[1] for x in v) for k, v in rates.items()}
+    ratio = {(c, n): statistics.median(x[0] / h[0] for x, h in zip(v, rates[c, "host"])) for (c, n), v in rates.items()}
+    print(f"\nHTTP, 1 KiB, {a.rounds} rounds of {a.seconds} s: requests per second (median), beside --network host, and microseconds of CPU for one, client and all; load {os.getloadavg()[0]:.1f}")
+    print(f"  {'client:':12}{''.join(f'{c:>27}' for c in clients)}")
     for name in at:
-        print(f"  {name:12}" + "".join(f"{median[c, name]:12.0f} {ratio[c, name]:6.2f}" for c in clients))
+        print(f"  {name:12}" + "".join(f"{median[c, name]:12.0f} {ratio[c, name]:6.2f} {cost[c, name]:7.1f}" for c in clients))
+    busy = {n: cost["outside", "host"] / cost["outside", n] for n in at}
     got, floor = ratio["outside", "published"], ratio["outside", "floor"]
-    print(f"  published: {'reached' if got >= WANT_PUBLISHED else 'MISSED'} (want {WANT_PUBLISHED}); {got / floor:.2f} of the floor")
+    print(f"  published: {'reached' if got >= WANT_PUBLISHED else 'MISSED'} (want {WANT_PUBLISHED}); {got / floor:.2f} of the floor; by CPU time published {busy['published']:.2f}, floor {busy['floor']:.2f}")
     for ours, theirs in (("published", "podman"), ("rootless", "podman-user"), ("vm", "podman-user")):
         if ours in at and theirs in at:
-            print(f"  {ours} is {statistics.median(x / y for x, y in zip(rates['outside', ours], rates['outside', theirs])):.2f} of {theirs}")
-    return {"rates": {f"{c}, {n}": v for (c, n), v in rates.items()}, "ratios": {f"{c}, {n}": v for (c, n), v in ratio.items()}}
+            print(f"  {ours} is {statistics.median(x[0] / y[0] for x, y in zip(rates['outside', ours], rates['outside', theirs])):.2f} of {theirs}, by CPU time {cost['outside', theirs] / cost['outside', ours]:.2f}")
+    return {"rates": {f"{c}, {n}": v for (c, n), v in rates.items()}, "ratios": {f"{c}, {n}": v for (c, n), v in ratio.items()},
+            "cpu_us": {f"{c}, {n}": v for (c, n), v in cost.items()}}
 
 
 def elements():
