@@ -8,6 +8,7 @@
 #include "build/buildfile.h"
 #include "build/cacheport.h"
 #include "build/lockfile.h"
+#include "build/squash.h"
 #include "build/stages.h"
 #include "build/stagework.h"
 #include "build/step.h"
@@ -82,6 +83,8 @@ static void show(struct build *b, const struct builder_event *ev)
 	static const char kinds[] = "iug";
 	const char *kind, *name;
 
+	if (ev->kind == BUILDER_DEBUG)
+		b->out->before = arena_dup(b->a, ev->text);
 	if (ev->kind != BUILDER_PIN) {
 		if (b->o->progress)
 			b->o->progress(ev, b->o->arg);
@@ -447,6 +450,35 @@ static int failed(struct build *b, const struct dockerfile_instr *in, int code, 
 	return err_set(e, ERR_SYSTEM, "'%.200s' ended with code %d", in->source, code);
 }
 
+static const char *created(struct build *b, const struct step_state *st)
+{
+	auto_buf struct buf text = BUF_INIT(64);
+	int64_t ns = b->env.epoch_set ? b->env.epoch * 1000000000
+		     : st->made_ns    ? st->made_ns
+				      : now_ns(CLOCK_REALTIME);
+
+	timestamp_print(ns, &text);
+	return arena_dupn(b->a, text.p, text.len);
+}
+
+/* What a RUN that failed stood on becomes a nameless image that starts its shell. */
+static void keep_before(struct build *b, struct step_state *st)
+{
+	struct imageconf ic = st->conf;
+	struct oci_process *p = &ic.c.config;
+	const struct strs args = scope_arguments(&ic.scope), none = {0};
+	struct image_made made;
+
+	imageconf_finish(&ic, created(b, st));
+	for (size_t i = 0; i < args.n; i++)
+		arena_strs_add(b->a, &p->env, args.v[i]);
+	p->entrypoint = p->cmd = none;
+	arena_strs_add(b->a, &p->entrypoint, p->shell.n ? p->shell.v[0] : "/bin/sh");
+	p->healthcheck = NULL;
+	if (image_make_put(b->store, b->lease, &ic.c, &st->blobs, &none, &made, NULL) >= 0)
+		tell(b, &(struct builder_event){.kind = BUILDER_DEBUG, .text = made.id});
+}
+
 static int do_instr(struct build *b, const struct dockerfile_instr *in, struct err *e)
 {
 	struct step_state *st = &b->state[b->stage];
@@ -459,6 +491,8 @@ static int do_instr(struct build *b, const struct dockerfile_instr *in, struct e
 	r = step_do(&b->env, st, in, &res, e);
 	if (r >= 0 && res.code)
 		r = failed(b, in, res.code, e);
+	if (r < 0 && b->o->debug && in->kind == DOCKERFILE_RUN && !b->playing)
+		keep_before(b, st);
 	if (r < 0)
 		return r;
 	tell(b, &(struct builder_event){.kind = res.cached ? BUILDER_CACHED : BUILDER_DONE,
@@ -522,6 +556,15 @@ static unsigned int first_number(const struct build *b, size_t stage)
 	return n;
 }
 
+/* By name or number, as --target has it. */
+static bool is_filtered(const struct build *b, size_t stage)
+{
+	for (size_t i = 0; i < b->o->no_cache_filter.n; i++)
+		if (stages_find(&b->stages, b->o->no_cache_filter.v[i]) == (int)stage)
+			return true;
+	return false;
+}
+
 static int build_stage(struct build *b, size_t i, struct err *e)
 {
 	const struct stages_one *sg = &b->stages.v[i];
@@ -529,6 +572,7 @@ static int build_stage(struct build *b, size_t i, struct err *e)
 
 	b->stage = i;
 	b->number = first_number(b, i);
+	b->env.no_cache = b->o->no_cache || is_filtered(b, i);
 	tell(b, &(struct builder_event){.kind = BUILDER_STEP,
 					.step = 1,
 					.steps = (unsigned int)sg->n + 1,
@@ -691,17 +735,6 @@ static int label_cache(struct build *b, struct imageconf *ic, struct err *e)
 
 /* ---- the image ---- */
 
-static const char *created(struct build *b, const struct step_state *st)
-{
-	auto_buf struct buf text = BUF_INIT(64);
-	int64_t ns = b->env.epoch_set ? b->env.epoch * 1000000000
-		     : st->made_ns    ? st->made_ns
-				      : now_ns(CLOCK_REALTIME);
-
-	timestamp_print(ns, &text);
-	return arena_dupn(b->a, text.p, text.len);
-}
-
 static int add_labels(struct build *b, struct imageconf *ic, struct err *e)
 {
 	int r = 0;
@@ -716,6 +749,14 @@ static int add_labels(struct build *b, struct imageconf *ic, struct err *e)
 	return r;
 }
 
+/* How many layers the image has that the stage, and the stages it stands on, began with. */
+static size_t base_layers(const struct build *b, size_t stage)
+{
+	while (b->stages.v[stage].base_stage >= 0)
+		stage = (size_t)b->stages.v[stage].base_stage;
+	return b->bases[stage] ? b->bases[stage]->record.layers.n : 0;
+}
+
 static int put_image(struct build *b, const struct strs *names, struct err *e)
 {
 	struct step_state *st = &b->state[b->stages.target];
@@ -724,6 +765,10 @@ static int put_image(struct build *b, const struct strs *names, struct err *e)
 
 	if (r >= 0)
 		r = label_cache(b, &st->conf, e);
+	if (r < 0)
+		return r;
+	if (b->o->squash)
+		r = squash_run(&b->env, st, base_layers(b, b->stages.target), e);
 	if (r < 0)
 		return r;
 	imageconf_finish(&st->conf, created(b, st));
@@ -841,6 +886,16 @@ static int check_contexts(const struct build *b, struct err *e)
 	return 0;
 }
 
+static int check_filter(const struct build *b, struct err *e)
+{
+	for (size_t i = 0; i < b->o->no_cache_filter.n; i++)
+		if (stages_find(&b->stages, b->o->no_cache_filter.v[i]) < 0)
+			return err_set(e, ERR_USAGE,
+				       "--no-cache-filter '%.100s': there is no such stage",
+				       b->o->no_cache_filter.v[i]);
+	return 0;
+}
+
 int builder_run(struct session *s, const struct builder_opts *o, struct arena *a,
 		struct builder_result *out, struct err *e)
 {
@@ -882,6 +937,8 @@ int builder_run(struct session *s, const struct builder_opts *o, struct arena *a
 	if (r >= 0)
 		r = check_contexts(&b, e);
 	if (r >= 0)
+		r = check_filter(&b, e);
+	if (r >= 0)
 		r = run_checks(&b, e);
 	if (r >= 0 && !o->check)
 		r = build_all(&b, e);
@@ -890,4 +947,14 @@ int builder_run(struct session *s, const struct builder_opts *o, struct arena *a
 	close_all(&b);
 	umask(mask);
 	return r;
+}
+
+int builder_forget(struct session *s, const char *id, struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct image_removed gone;
+	struct store *store;
+	int r = session_store(s, &store, e);
+
+	return r < 0 ? r : image_remove(store, id, false, &a, &gone, e);
 }

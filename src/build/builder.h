@@ -24,6 +24,7 @@ enum builder_event_kind {
 	BUILDER_MISS,	 /* why it was not in the cache */
 	BUILDER_CACHED,	 /* the step was there already */
 	BUILDER_DONE,	 /* it is done; ns: what it took */
+	BUILDER_DEBUG,	 /* the image of what a RUN that failed stood on */
 	BUILDER_PIN,	 /* nobody's but the builder's: for its lock file */
 	BUILDER_WARNING, /* of a check */
 };
@@ -44,16 +45,18 @@ struct builder_opts {
 				 context; "-": stdin */
 	struct strs contexts; /* NAME=, and what a context can be, or docker-image://REF,
 			       * oci-layout://DIRECTORY */
-	struct strs tags;     /* names */
-	struct strs args;     /* NAME=VALUE or NAME */
-	struct strs labels;   /* KEY=VALUE */
+	struct strs no_cache_filter;	  /* stages */
+	struct strs tags;		  /* names */
+	struct strs args;		  /* NAME=VALUE or NAME */
+	struct strs labels;		  /* KEY=VALUE */
 	struct strs cache_to, cache_from; /* as docs/cli/build.md has them */
-	struct strs hosts, secrets, ssh; /* secrets: ID=PATH, ssh: ID=SOCKET */
+	struct strs hosts, secrets, ssh;  /* secrets: ID=PATH, ssh: ID=SOCKET */
 	const char *target, *platform, *network, *codec;
 	const char *lock; /* a file, build/lockfile.h; NULL: none */
 	bool no_cache, pull, check, reproducible, explain;
-	bool vary;     /* for the steps much is different: verify.h */
-	int isolation; /* enum plan_isolation */
+	bool squash, debug; /* debug: keep what a RUN that fails stood on */
+	bool vary;	    /* for the steps much is different: verify.h */
+	int isolation;	    /* enum plan_isolation */
 	uint64_t memory_bytes, shm_bytes;
 	int64_t nano_cpus;
 	void (*progress)(const struct builder_event *ev, void *arg);
@@ -71,11 +74,15 @@ struct builder_result {
 	    *excerpt; /* lines of the Dockerfile around it, marked; NULL when there is none */
 	int code;
 	unsigned int number; /* of the step */
+	const char *before;  /* with .debug: the id of the nameless image of what it stood on */
 };
 
 /* Everything in *out lives in a.  On failure out->line and out->excerpt say where, if they are set.
  * Errors: ERR_USAGE for the Dockerfile, ERR_NOT_FOUND, ERR_UNSUPPORTED, and what a pull says. */
 int builder_run(struct session *s, const struct builder_opts *o, struct arena *a,
 		struct builder_result *out, struct err *e);
+
+/* The image that a build left for --debug-shell, or for a comparison, goes. */
+int builder_forget(struct session *s, const char *id, struct err *e);
 
 #endif

@@ -113,7 +113,7 @@ static int put_file(struct writer *w, const struct filefind_item *it, const char
 	/* Owner before mode and attributes: chown takes setuid and capabilities away. */
 	if (fchown(to, it->st.st_uid, it->st.st_gid) < 0 ||
 	    fchmod(to, it->st.st_mode & 07777) < 0 ||
-	    filefind_each_xattr(from, false, put_xattr, &to) < 0 ||
+	    filefind_each_xattr(from, w->r->owners, put_xattr, &to) < 0 ||
 	    put_times(to, NULL, &it->st) < 0)
 		return cannot(w, path);
 	return 0;
@@ -157,6 +157,17 @@ static int put_other(struct writer *w, const struct filefind_item *it, const cha
 	return 0;
 }
 
+/* Of an image's directory they belong to it; a context's are its host's. */
+static int put_dir_xattrs(struct writer *w, const struct filefind_item *it, int fd)
+{
+	auto_fd int from = path_open(w->r->fd, *it->from ? it->from : ".", O_RDONLY | O_DIRECTORY,
+				     0, PATH_IN_ROOT);
+
+	if (from < 0 || filefind_each_xattr(from, true, put_xattr, &fd) < 0)
+		return cannot(w, it->to);
+	return 0;
+}
+
 static int put_dir(struct writer *w, struct filefind_item *it, const char *path)
 {
 	auto_fd int made = path_mkdirs(w->root_fd, *path ? path : ".", 0755, PATH_IN_ROOT);
@@ -170,7 +181,7 @@ static int put_dir(struct writer *w, struct filefind_item *it, const char *path)
 	    fchmod(fd, it->st.st_mode & 07777) < 0)
 		return cannot(w, path);
 	w->dirs[w->n_dirs++] = it;
-	return 0;
+	return w->r->owners ? put_dir_xattrs(w, it, fd) : 0;
 }
 
 static int put(struct writer *w, struct filefind_item *it)

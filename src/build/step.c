@@ -95,20 +95,19 @@ int step_keep(struct step_env *env, struct step_state *st, const struct layer_ma
 	return r;
 }
 
-int step_commit(struct step_env *env, struct step_state *st, const struct step_written *w,
-		const char *history, const char *key, struct err *e)
+int step_pack(struct step_env *env, struct step_state *st, const struct step_written *w,
+	      struct layer_made *out, struct err *e)
 {
 	struct layer_pack pack = {.dir_fd = w->upper_fd,
 				  .codec = env->codec,
 				  .epoch_set = env->epoch_set,
 				  .epoch = env->epoch};
-	struct layer_made made = {0};
 	enum layer_form form = LAYER_EROFS;
 	int r;
 
 	/* A step that changed no file leaves no layer. */
 	if (is_empty(w->upper_fd))
-		return step_keep(env, st, NULL, history, key, e);
+		return 0;
 	r = rootfs_form(env->store, &form, e);
 	if (r < 0)
 		return r;
@@ -116,8 +115,17 @@ int step_commit(struct step_env *env, struct step_state *st, const struct step_w
 	pack.marks = w->fuse				    ? LAYER_UPPER_FUSE
 		     : form == LAYER_DIR && userns_inside() ? LAYER_UPPER_USER
 							    : LAYER_UPPER_TRUSTED;
-	r = layer_make_pack(env->store, env->lease, &pack, st->conf.a, &made, e);
-	return r < 0 ? r : step_keep(env, st, &made, history, key, e);
+	r = layer_make_pack(env->store, env->lease, &pack, st->conf.a, out, e);
+	return r < 0 ? r : 1;
+}
+
+int step_commit(struct step_env *env, struct step_state *st, const struct step_written *w,
+		const char *history, const char *key, struct err *e)
+{
+	struct layer_made made = {0};
+	int r = step_pack(env, st, w, &made, e);
+
+	return r < 0 ? r : step_keep(env, st, r ? &made : NULL, history, key, e);
 }
 
 int step_stream(struct step_env *env, struct step_state *st,

@@ -19,11 +19,17 @@ void step_key_note(struct step_env *env, struct sha256 *h, const char *name, con
 int step_cached(struct step_env *env, struct step_state *st, struct sha256 *h, const char *history,
 		char key[65], struct err *e);
 
-/* What is in the upper directory becomes a layer of st, a cache entry and a line of history. */
 struct step_written {
 	int upper_fd;
 	bool fuse; /* by fuse-overlayfs (store/rootdriver.h) */
 };
+
+/* What is in the upper directory becomes a layer: 1, or 0 when there is nothing. */
+struct layer_made;
+int step_pack(struct step_env *env, struct step_state *st, const struct step_written *w,
+	      struct layer_made *out, struct err *e);
+
+/* The same, and it is a layer of st, with a cache entry and a line of history. */
 int step_commit(struct step_env *env, struct step_state *st, const struct step_written *w,
 		const char *history, const char *key, struct err *e);
 
@@ -33,7 +39,6 @@ int step_stream(struct step_env *env, struct step_state *st,
 		const char *key, struct err *e);
 
 /* The same of a layer that is made, NULL: no file came of it. */
-struct layer_made;
 int step_keep(struct step_env *env, struct step_state *st, const struct layer_made *made,
 	      const char *history, const char *key, struct err *e);
 

@@ -371,7 +371,6 @@ int verify_run(struct session *s, const struct builder_opts *o, const struct bui
 	       struct builder_result *again, struct arena *a, struct verify *out, struct err *e)
 {
 	struct builder_opts second = *o;
-	struct image_removed gone;
 	struct store *store;
 	int r;
 
@@ -392,6 +391,6 @@ int verify_run(struct session *s, const struct builder_opts *o, const struct bui
 	else
 		r = compare_images(store, built->id, again->id, a, out, e);
 	if (r >= 0 && !streq(built->id, again->id))
-		r = image_remove(store, again->id, false, a, &gone, e);
+		r = builder_forget(s, again->id, e);
 	return r;
 }

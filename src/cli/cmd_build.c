@@ -13,6 +13,7 @@
 #include "fmt/reference.h"
 #include "fmt/utf8.h"
 #include "spec/plan.h"
+#include "sys/child.h"
 #include "sys/file.h"
 
 #include <errno.h>
@@ -21,6 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum progress { PROGRESS_AUTO, PROGRESS_PLAIN, PROGRESS_QUIET };
 static const char *const progress_names[] = {"auto", "plain", "quiet", NULL};
@@ -28,9 +30,9 @@ static const char *const codec_names[] = {"none", "gzip", "zstd", NULL};
 
 struct build_args {
 	const char *file, *target, *platform, *network, *iidfile, *metadata, *lock;
-	struct opt_list cache_from, cache_to, tag, build_arg, build_context, label, add_host,
-	    secret, ssh, output;
-	bool no_cache, pull, check, reproducible, explain, verify, quiet;
+	struct opt_list cache_from, cache_to, tag, no_cache_filter, build_arg, build_context, label,
+	    add_host, secret, ssh, output;
+	bool no_cache, pull, check, reproducible, explain, verify, squash, debug_shell, quiet;
 	int progress, codec, isolation;
 	uint64_t memory, shm;
 	int64_t cpus;
@@ -60,6 +62,7 @@ static const struct opt opts[] = {
     OPT(struct build_args, cpus, .name = "cpus", .type = OPT_DECIMAL, .arg = "N", .min = 10000000,
 	.max = 1024000000000, .help = "processors for each step"),
     BOOL(explain, "explain", "say of each step that is not in the cache what has changed"),
+    BOOL(debug_shell, "debug-shell", "when a RUN fails, leave a way into what it stood on"),
     OPT(struct build_args, file, .name = "file", .letter = 'f', .type = OPT_STR, .arg = "FILE",
 	.complete = "file", .help = "the Dockerfile; - is stdin"),
     OPT(struct build_args, iidfile, .name = "iidfile", .type = OPT_STR, .arg = "FILE",
@@ -78,6 +81,7 @@ static const struct opt opts[] = {
     STR(network, "network", 0, "NET",
 	"network of the steps: bridge (also called default), none or host"),
     BOOL(no_cache, "no-cache", "do every step again"),
+    LIST(no_cache_filter, "no-cache-filter", 0, "STAGE[,STAGE]", "do every step of these again"),
     LIST(output, "output", 'o', "TYPE",
 	 "also write it: type=oci|docker|tar,dest=FILE or type=local,dest=DIR"),
     STR(platform, "platform", 0, "OS/ARCH", "what to build for; only the host's own is possible"),
@@ -91,6 +95,7 @@ static const struct opt opts[] = {
     LIST(secret, "secret", 0, "id=ID[,src=FILE]", "a file for RUN --mount=type=secret"),
     OPT(struct build_args, shm, .name = "shm-size", .type = OPT_BYTES, .arg = "SIZE",
 	.help = "size of /dev/shm of the steps"),
+    BOOL(squash, "squash", "make one layer of all that are new"),
     LIST(ssh, "ssh", 0, "ID[=SOCKET]", "an ssh agent for RUN --mount=type=ssh"),
     LIST(tag, "tag", 't', "NAME[:TAG]", "a name for the image"),
     STR(target, "target", 0, "STAGE", "build this stage and what it needs"),
@@ -320,6 +325,8 @@ static int read_opts(const struct build_args *b, const char *context, char *cons
 				   .no_cache = b->no_cache,
 				   .isolation = b->isolation,
 				   .lock = b->lock,
+				   .squash = b->squash,
+				   .debug = b->debug_shell,
 				   .pull = b->pull,
 				   .check = b->check,
 				   .reproducible = b->reproducible || b->verify,
@@ -338,6 +345,13 @@ static int read_opts(const struct build_args *b, const char *context, char *cons
 		if (!strchr(b->build_context.v[i], '=') || *b->build_context.v[i] == '=')
 			return err_set(e, ERR_USAGE, "--build-context '%s': want NAME=VALUE",
 				       b->build_context.v[i]);
+	for (size_t i = 0; i < b->no_cache_filter.n; i++)
+		for (const char *p = b->no_cache_filter.v[i]; *p; p += *p == ',') {
+			size_t n = strcspn(p, ",");
+
+			arena_strs_add(a, &o->no_cache_filter, arena_dupn(a, p, n));
+			p += n;
+		}
 	for (size_t i = 0; r >= 0 && i < b->secret.n; i++)
 		r = read_secret(b->secret.v[i], a, &o->secrets, e);
 	for (size_t i = 0; r >= 0 && i < b->ssh.n; i++)
@@ -379,6 +393,39 @@ static int report(const struct build_args *b, const struct builder_result *out, 
 	for (size_t i = 0; !b->quiet && b->progress != PROGRESS_QUIET && i < out->names.n; i++)
 		fprintf(stderr, "named %s\n", reference_familiar(a, out->names.v[i]));
 	return 0;
+}
+
+/* Into what the failed RUN stood on, on a terminal at once; else somebody else may go there. */
+static void debug_shell(struct session *s, const struct build_args *b, const char *image,
+			const struct err *why)
+{
+	const char *argv[] = {"caisson", "--root",    NULL, "--run-root",  NULL, "run", "--rm",
+			      "-it",	 "--network", NULL, "--isolation", NULL, NULL,	NULL};
+	struct child_fd fds[] = {{0, 0}, {1, 1}, {2, 2}};
+	struct child_opts o = {.path = s->self,
+			       .argv = argv,
+			       .env = (const char *const *)s->environment,
+			       .fds = fds,
+			       .nfds = 3};
+	pid_t pid;
+
+	argv[2] = s->root;
+	argv[4] = s->run_root;
+	argv[9] = b->network && !streq(b->network, "default") ? b->network : "bridge";
+	argv[11] = plan_isolation_names[b->isolation];
+	argv[12] = image;
+	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+		fprintf(stderr,
+			"what it stood on: caisson run --rm -it --network %s --isolation %s %s\n",
+			argv[9], argv[11], image);
+		return;
+	}
+	fprintf(stderr, "caisson: %s\na shell in what it stood on; its end ends the build\n",
+		why->msg);
+	pid = child_start(&o);
+	if (pid > 0)
+		child_wait(pid, NULL);
+	builder_forget(s, image, NULL);
 }
 
 /* On failure *out is that of the second build. */
@@ -445,6 +492,8 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 		show_tail(&view, out.number);
 	if (out.excerpt)
 		fprintf(stderr, "%s", out.excerpt);
+	if (out.before)
+		debug_shell(s, b, out.before, e);
 	/* What is wrong in a file is no wrong use of the command: 1, not 2. */
 	if (out.line && e->kind == ERR_USAGE)
 		e->kind = ERR_CORRUPT;
