@@ -145,8 +145,9 @@ static const char *kind_of(const char *operands, int n)
 	static const struct {
 		const char *word, *kind;
 	} kinds[] = {{"INSTANCE", "instance"}, {"IMAGE", "image"},   {"NAME[:TAG]", "image"},
-		     {"NETWORK", "network"},   {"VOLUME", "volume"}, {"FILE", "file"},
-		     {"PATH", "file"},	       {"TAR", "file"},	     {"COMMAND", "file"}};
+		     {"NETWORK", "network"},   {"VOLUME", "volume"}, {"SNAPSHOT", "snapshot"},
+		     {"FILE", "file"},	       {"PATH", "file"},     {"TAR", "file"},
+		     {"COMMAND", "file"}};
 	const char *at = operands;
 
 	while (n > 0 && strchr(at, ' ')) {

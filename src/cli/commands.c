@@ -86,6 +86,11 @@
 	X(kernel_build)                                                                            \
 	X(kernel_default)                                                                          \
 	X(kernel_rm)                                                                               \
+	X(snapshot_create)                                                                         \
+	X(snapshot_ls)                                                                             \
+	X(snapshot_inspect)                                                                        \
+	X(snapshot_restore)                                                                        \
+	X(snapshot_rm)                                                                             \
 	X(store_info)                                                                              \
 	X(store_convert)                                                                           \
 	X(network_create)                                                                          \

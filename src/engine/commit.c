@@ -102,9 +102,26 @@ static int make_layer_of_vm(struct commit *c, struct err *e)
 	return r < 0 ? r : 0;
 }
 
+static int ask_freezer(struct conn *hold, enum wire_type type, struct err *e)
+{
+	struct wire_frame f;
+	int r = conn_send(hold, type, 0, "\1", type == WIRE_PAUSE, e);
+
+	return r < 0 ? r : conn_answer(hold, 0, WIRE_OK, &f, e);
+}
+
+/* For as long as the connection stands: who is killed leaves nobody frozen. */
+static int freeze_on(struct commit *c, struct conn *hold, struct err *e)
+{
+	int r = conn_open(c->s, c->l.i.id, hold, e);
+
+	return r < 0 ? r : ask_freezer(hold, WIRE_PAUSE, e);
+}
+
 static int make_layer(struct commit *c, struct err *e)
 {
 	bool freeze = c->o->pause && c->l.state.status == INSTANCE_RUNNING;
+	auto_conn struct conn hold = CONN_INIT;
 	struct plan_rootfs fs = {0};
 	int r = instance_root_stack(c->s, &c->l, c->a, &fs, e);
 
@@ -114,14 +131,14 @@ static int make_layer(struct commit *c, struct err *e)
 	if (r < 0)
 		return r;
 	if (freeze) {
-		r = conn_simple(c->s, c->l.i.id, WIRE_PAUSE, e);
+		r = freeze_on(c, &hold, e);
 		if (r < 0)
 			return err_wrap(e, r, "it cannot be frozen (--no-pause goes without)");
 	}
 	r = pack(c, &fs, e);
 	/* Whatever came of it, it goes on. */
 	if (freeze) {
-		int t = conn_simple(c->s, c->l.i.id, WIRE_RESUME, r < 0 ? NULL : e);
+		int t = ask_freezer(&hold, WIRE_RESUME, r < 0 ? NULL : e);
 
 		r = r < 0 ? r : t;
 	}

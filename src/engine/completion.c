@@ -5,6 +5,7 @@
 #include "engine/lookup.h"
 #include "engine/session.h"
 #include "net/network.h"
+#include "store/snapshot.h"
 #include "store/store.h"
 #include "store/volume.h"
 
@@ -42,6 +43,16 @@ static int networks(struct store *store, struct arena *a, struct strs *out, stru
 	return r;
 }
 
+static int snapshots(struct store *store, struct arena *a, struct strs *out, struct err *e)
+{
+	struct snapshots l = {0};
+	int r = snapshot_list(store, a, &l, NULL, e);
+
+	for (size_t i = 0; r == 0 && i < l.n; i++)
+		arena_strs_add(a, out, l.v[i].name);
+	return r;
+}
+
 int completion_names(struct session *s, const char *kind, struct arena *a, struct strs *out,
 		     struct err *e)
 {
@@ -56,5 +67,7 @@ int completion_names(struct session *s, const char *kind, struct arena *a, struc
 		return images(s, a, out, e);
 	if (streq(kind, "network"))
 		return networks(store, a, out, e);
+	if (streq(kind, "snapshot"))
+		return snapshots(store, a, out, e);
 	return streq(kind, "volume") ? volume_names(store_root_fd(store), a, out, e) : 0;
 }

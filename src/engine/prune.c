@@ -19,6 +19,7 @@
 #include "store/image_record.h"
 #include "store/instance.h"
 #include "store/part.h"
+#include "store/snapshot.h"
 #include "store/store.h"
 #include "store/volume.h"
 #include "sys/du.h"
@@ -131,12 +132,12 @@ static int by_id(const void *x, const void *y)
 	return strcmp(a->id, b->id);
 }
 
-static bool used(const struct lookups *all, const char *id)
+static bool used(struct store *s, const struct lookups *all, const char *id, struct arena *a)
 {
 	for (size_t i = 0; i < all->n; i++)
 		if (streq(all->v[i].i.image_id, id) || imagemount_uses(&all->v[i].i.mounts, id))
 			return true;
-	return false;
+	return snapshot_user(s, id, a) != NULL;
 }
 
 /* The records of one image: all go, or none. */
@@ -175,7 +176,8 @@ static int drop_images(struct session *s, struct store *store, bool all, const s
 
 		for (n = 0; i + n < records.n && streq(rec[n].id, rec->id); n++)
 			named |= rec[n].name != NULL;
-		if ((all || !named) && !used(&users, rec->id) && image_fits(store, rec, f))
+		if ((all || !named) && !used(store, &users, rec->id, a) &&
+		    image_fits(store, rec, f))
 			r = drop_image(store, rec, n, a, out, e);
 	}
 	return r < 0 ? r : 0;

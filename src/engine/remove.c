@@ -12,6 +12,7 @@
 #include "engine/request.h"
 #include "engine/restart.h"
 #include "engine/session.h"
+#include "engine/snapshot_take.h"
 #include "engine/volume_ctl.h"
 #include "net/aside.h"
 #include "net/attach.h"
@@ -19,6 +20,7 @@
 #include "store/idpool.h"
 #include "store/instance.h"
 #include "store/rootfs.h"
+#include "store/snapshot.h"
 #include "store/store.h"
 #include "store/volume.h"
 #include "sys/child.h"
@@ -140,6 +142,9 @@ static int remove_locked(struct session *s, const struct instance *i, unsigned i
 		eventlog_instance(s->store, i, "destroy", NULL, NULL);
 	if (r == 0)
 		inmachine_drop(s, i);
+	for (size_t k = 0; r == 0 && k < i->labels.n; k++)
+		if (str_after(i->labels.v[k], SNAPSHOT_LABEL "="))
+			snapshot_take_drop(s, i->image_id);
 	if (r == 0 && soon)
 		remove_later(s, i, net);
 	return r;
@@ -230,7 +235,7 @@ static int check_pod(struct session *s, const struct instance *i, unsigned int f
 
 /* Its end may come meanwhile, and one that only just started hears nobody yet: asked until it has
  * heard, waited for until it is gone. */
-static int end_now(struct session *s, const char *id, struct err *e)
+int remove_end(struct session *s, const char *id, struct err *e)
 {
 	struct control_stop now = {.signal = SIGKILL, .discard = true};
 	int run = store_run_fd(s->store);
@@ -273,7 +278,7 @@ int remove_instance(struct session *s, const struct instance *i, unsigned int fl
 				       "cannot remove instance '%s': it is running; stop it before "
 				       "removing, or use --force",
 				       i->name);
-		r = end_now(s, i->id, e);
+		r = remove_end(s, i->id, e);
 		if (r < 0)
 			return r;
 	}

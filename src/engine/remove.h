@@ -22,6 +22,9 @@ enum remove_flags {
 /* ERR_CONFLICT: it runs, and no force; it is a pod, and not so meant, or it has members. */
 int remove_instance(struct session *s, const struct instance *i, unsigned int flags, struct err *e);
 
+/* It is killed, however far its start has come; returns when its monitor is gone. */
+int remove_end(struct session *s, const char *id, struct err *e);
+
 /* An instance has ended, or its monitor died: give back its network and, with --rm, remove it.
  * Waits for the monitor to go.  Does nothing to one that was started again meanwhile.
  * flags: 0 or REMOVE_SOON, for a command that ends when this returns. */

@@ -247,6 +247,9 @@ static int make_plan(struct starting *st, const struct start_opts *o, struct err
 	if (r == 0) {
 		st->plan.caisson->restarts = o->restarts;
 		st->plan.caisson->restart_wait_ms = o->restart_wait_ms;
+		st->plan.caisson->machine_id = o->machine_id;
+		if (st->plan.caisson->vm)
+			st->plan.caisson->vm->resume = o->resume;
 	}
 	/* The process finds its terminal in the right size; RESIZE is for later changes. */
 	if (r == 0 && o->rows)
@@ -428,6 +431,11 @@ int start_instance(struct session *s, const struct instance *i, int dir_fd,
 
 	if (r < 0)
 		return r;
+	if (faccessat(dir_fd, START_RESTORING, F_OK, 0) == 0)
+		return err_set(e, ERR_CONFLICT,
+			       "a restore of '%s' did not come to its end: do it again (snapshot "
+			       "restore), or remove the instance",
+			       i->name);
 	lock = instance_run_lock(store_run_fd(st.store), i->id, e);
 	if (lock < 0)
 		return lock;

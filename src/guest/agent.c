@@ -25,13 +25,17 @@
 #include "guest/thaw.h"
 #include "runtime/cgroup.h"
 #include "runtime/proclist.h"
+#include "runtime/renew.h"
 #include "spec/wire.h"
 #include "sys/fd.h"
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -55,6 +59,8 @@ struct agent {
 	struct arena plan_arena;
 	struct plan *plan;
 	bool main_ready, setup_failed, off;
+	bool held;  /* processes and streams stand still: the machine is being saved */
+	bool woken; /* as another one; it goes on when it was told which */
 	struct procio streams[STREAMS_MAX];
 	struct box boxes[BOXES_MAX];
 };
@@ -140,8 +146,8 @@ static void tell_oom(struct agent *s)
 	uint64_t n = 0;
 	uint32_t v;
 
-	if (!s->main_ready || cgroup_oom_kills(s->streams[0].launch.cgroup, &n, NULL) < 0 ||
-	    n <= s->oom_told)
+	if (!s->main_ready || s->held ||
+	    cgroup_oom_kills(s->streams[0].launch.cgroup, &n, NULL) < 0 || n <= s->oom_told)
 		return;
 	s->oom_told = n;
 	v = htole32(n < UINT32_MAX ? (uint32_t)n : UINT32_MAX);
@@ -351,6 +357,96 @@ static int grant(struct agent *s, const struct message *m, struct err *e)
 	return 0;
 }
 
+/* ---- saved, and gone on from ---- */
+
+static int hold(struct agent *s, struct err *e)
+{
+	int r;
+
+	if (!s->main_ready || s->held)
+		return err_set(e, ERR_CONFLICT, "the instance is not running");
+	if (find_box(s, NULL))
+		return err_set(e, ERR_UNSUPPORTED,
+			       "other instances run in the machine: their clients would be lost");
+	/* Whoever goes on from here must not compute with the random numbers and addresses of
+	 * another one, not for a moment. */
+	r = cgroup_freeze(s->streams[0].launch.cgroup, true, e);
+	if (r < 0)
+		return r;
+	s->held = true;
+	return 0;
+}
+
+static int let_go(struct agent *s, struct err *e)
+{
+	int r = s->held ? cgroup_freeze(s->streams[0].launch.cgroup, false, e) : 0;
+
+	s->held = s->woken = r < 0 && s->held;
+	return r;
+}
+
+/* The main process keeps its stream; the clients of all others are gone. */
+static int wake_saved(struct agent *s, const struct message *m, struct err *e)
+{
+	int r;
+
+	if (!s->held)
+		return err_set(e, ERR_CONFLICT, "WAKE of an instance that was started");
+	r = settings_entropy(m->data, m->len, e);
+	if (r < 0)
+		return r;
+	for (size_t i = 1; i < STREAMS_MAX; i++)
+		if (s->streams[i].id)
+			procio_close(&s->streams[i]);
+	procio_anew(&s->streams[0]);
+	s->woken = true;
+	return 0;
+}
+
+static int name_it(pid_t init, const char *hostname)
+{
+	char path[40];
+	int status = -1;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/uts", (int)init);
+	pid = fork();
+	if (pid == 0) {
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+		_exit(fd < 0 || setns(fd, CLONE_NEWUTS) < 0 ||
+		      sethostname(hostname, strlen(hostname)) < 0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		return -EPERM;
+	return 0;
+}
+
+static int adopt(struct agent *s, const struct message *m, struct err *e)
+{
+	const struct plan_identity *who = &m->identity;
+	pid_t init = s->streams[0].launch.pid;
+	auto_fd int root = -1;
+	char path[32];
+	int r = 0;
+
+	if (!s->woken)
+		return err_set(e, ERR_CONFLICT, "ADOPT of a machine that was not saved");
+	if (who->hostname && name_it(init, who->hostname) < 0)
+		return err_set(e, ERR_SYSTEM, "host name of a saved machine");
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)init);
+	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_sys(e, "root of the instance");
+	if (who->machine_id)
+		r = renew_files(root, who->machine_id, e);
+	if (r == 0)
+		r = let_go(s, e);
+	if (r == 0)
+		put_started(s, &s->streams[0]);
+	return r;
+}
+
 /* What needs no answer.  < 0: the host broke the protocol. */
 static int one_way(struct agent *s, const struct message *m, struct err *e)
 {
@@ -390,7 +486,14 @@ static int request(struct agent *s, const struct message *m, struct err *e)
 	case WIRE_ENTROPY:
 		return settings_entropy(m->data, m->len, e);
 	case WIRE_NET:
-		return settings_net(&m->nic, e);
+		return s->woken ? settings_net_again(&m->nic, e) : settings_net(&m->nic, e);
+	case WIRE_HOLD:
+		return hold(s, e);
+	case WIRE_LETGO:
+		return let_go(s, e);
+	case WIRE_ADOPT:
+		r = adopt(s, m, e);
+		return r < 0 ? r : 1;
 	case WIRE_FILE:
 		return settings_file(m->name, m->data, m->len, e);
 	case WIRE_PREPARE:
@@ -436,11 +539,13 @@ static int wake(struct agent *s, const struct message *m, struct err *e)
 {
 	int r;
 
-	if (s->plan)
-		return err_set(e, ERR_CONFLICT, "WAKE of an instance that was started");
-	r = settings_entropy(m->data, m->len, e);
-	if (r == 0)
-		r = thaw_wake(e);
+	if (s->plan) {
+		r = wake_saved(s, m, e);
+	} else {
+		r = settings_entropy(m->data, m->len, e);
+		if (r == 0)
+			r = thaw_wake(e);
+	}
 	if (r == 0)
 		put_hello(s);
 	return r;
@@ -573,9 +678,9 @@ static int turn(struct agent *s, struct err *e)
 	    .fd = s->port,
 	    .events = (short)((room ? POLLIN : 0) | (s->out.len > s->out_off ? POLLOUT : 0))};
 	p[1] = (struct pollfd){.fd = s->signals, .events = POLLIN};
-	p[2] = (struct pollfd){.fd = s->oom, .events = POLLIN | POLLPRI};
+	p[2] = (struct pollfd){.fd = s->held ? -1 : s->oom, .events = POLLIN | POLLPRI};
 	for (size_t i = 0; i < STREAMS_MAX; i++)
-		if (s->streams[i].id)
+		if (s->streams[i].id && !s->held)
 			procio_poll(&s->streams[i], room, p + FIXED_POLLS + i * PROCIO_POLLS);
 		else
 			for (size_t j = 0; j < PROCIO_POLLS; j++)
@@ -588,7 +693,7 @@ static int turn(struct agent *s, struct err *e)
 		reap(s);
 	if (p[0].revents & (POLLIN | POLLHUP | POLLERR))
 		r = read_port(s, e);
-	if (r == 0)
+	if (r == 0 && !s->held)
 		move_streams(s, p + FIXED_POLLS);
 	if (r == 0)
 		r = write_port(s, e);

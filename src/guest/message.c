@@ -149,6 +149,11 @@ int message_parse(const struct wire_frame *f, struct arena *a, struct message *o
 	case WIRE_UPDATE:
 		return jbind_parse(&plan_resources_table, (const char *)f->data, f->len,
 				   &out->resources, a, "resources", e);
+	case WIRE_ADOPT:
+		return jbind_parse(&plan_identity_table, (const char *)f->data, f->len,
+				   &out->identity, a, "identity", e);
+	case WIRE_HOLD:
+	case WIRE_LETGO:
 	case WIRE_STATS:
 	case WIRE_PREPARE:
 	case WIRE_TOP:

@@ -29,6 +29,7 @@ struct message {
 	struct plan_nic nic;		 /* NET */
 	struct plan_process process;	 /* EXEC */
 	struct plan_resources resources; /* UPDATE */
+	struct plan_identity identity;	 /* ADOPT */
 };
 
 /* Errors: ERR_CORRUPT a size or stream that the protocol does not allow or a type the guest does

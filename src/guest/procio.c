@@ -31,7 +31,8 @@ int procio_open(struct procio *s, uint32_t id, bool terminal, bool with_stdin, i
 			     .err = -1,
 			     .terminal = terminal,
 			     .credit = PROCIO_WINDOW,
-			     .inq = BUF_INIT(PROCIO_WINDOW)};
+			     /* Twice: see procio_anew(). */
+			     .inq = BUF_INIT(2 * PROCIO_WINDOW)};
 	child[0] = child[1] = child[2] = -1;
 	if (terminal)
 		return 0;
@@ -76,7 +77,7 @@ int procio_input(struct procio *s, const void *data, size_t len)
 		s->consumed += (uint32_t)len;
 		return 0;
 	}
-	if (len > PROCIO_WINDOW - (s->inq.len - s->inq_off))
+	if (len > PROCIO_WINDOW - (s->inq.len - s->inq_off - s->old))
 		return -EBADMSG;
 	if (s->inq_off) {
 		memmove(s->inq.p, s->inq.p + s->inq_off, s->inq.len - s->inq_off);
@@ -108,6 +109,21 @@ void procio_poll(const struct procio *s, bool room, struct pollfd *p)
 	p[2] = (struct pollfd){.fd = wants_out(s, s->err, room) ? s->err : -1, .events = POLLIN};
 }
 
+static void taken(struct procio *s, size_t n)
+{
+	uint32_t old = n < s->old ? (uint32_t)n : s->old;
+
+	s->old -= old;
+	s->consumed += (uint32_t)n - old;
+}
+
+void procio_anew(struct procio *s)
+{
+	s->credit = PROCIO_WINDOW;
+	s->consumed = 0;
+	s->old = (uint32_t)(s->inq.len - s->inq_off);
+}
+
 static void write_input(struct procio *s)
 {
 	size_t left = s->inq.len - s->inq_off;
@@ -117,10 +133,10 @@ static void write_input(struct procio *s)
 		n = write(s->in, s->inq.p + s->inq_off, left);
 		if (n > 0) {
 			s->inq_off += (size_t)n;
-			s->consumed += (uint32_t)n;
+			taken(s, (size_t)n);
 		} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
 			/* Nobody reads any more: what waits counts as taken. */
-			s->consumed += (uint32_t)left;
+			taken(s, left);
 			s->inq_off = s->inq.len;
 			drop(&s->in);
 		}

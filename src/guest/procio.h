@@ -31,6 +31,7 @@ struct procio {
 	int status;
 	uint64_t credit;   /* output bytes we may still put */
 	uint32_t consumed; /* input bytes taken that were not granted again */
+	uint32_t old;	   /* first bytes of .inq, of another host side: they are not granted */
 	struct buf inq;	   /* waits for the process to read it */
 	size_t inq_off;
 	bool in_eof; /* close in when inq is empty */
@@ -53,6 +54,9 @@ void procio_poll(const struct procio *s, bool room, struct pollfd *p);
 void procio_move(struct procio *s, const struct pollfd *p, bool room, struct buf *out);
 /* When all is said: put EXIT; true when the stream is over. */
 bool procio_finish(struct procio *s, struct buf *out);
+
+/* Another host side takes over, with both windows whole. */
+void procio_anew(struct procio *s);
 
 void procio_close(struct procio *s);
 

@@ -215,6 +215,25 @@ static void refuse_routers(const char *name)
 	(void)file_put(AT_FDCWD, path, "0");
 }
 
+static int address(struct nlmsg_sock *s, int index, const struct plan_nic *nic)
+{
+	int r = nic->mtu > 0 ? netlink_link_mtu(s, index, (uint32_t)nic->mtu) : 0;
+
+	if (r == 0)
+		r = add_address(s, index, nic->address);
+	if (r == 0)
+		r = add_address(s, index, nic->address6);
+	if (r == 0)
+		refuse_routers(nic->name);
+	if (r == 0)
+		r = netlink_link_up(s, index);
+	if (r == 0)
+		r = wait_carrier(s, nic->name);
+	if (r == 0)
+		r = add_gateway(s, index, nic->gateway);
+	return r == 0 && nic->address6 ? add_routes6(s, index, nic) : r;
+}
+
 static int configure(struct nlmsg_sock *s, const struct plan_nic *nic)
 {
 	struct by_mac b = {0};
@@ -231,21 +250,70 @@ static int configure(struct nlmsg_sock *s, const struct plan_nic *nic)
 		r = -ENODEV;
 	if (r == 0 && !streq(b.link.name, nic->name))
 		r = take_name(s, b.link.name, nic->name);
-	if (r == 0 && nic->mtu > 0)
-		r = netlink_link_mtu(s, b.link.index, (uint32_t)nic->mtu);
+	return r < 0 ? r : address(s, b.link.index, nic);
+}
+
+struct old_addresses {
+	struct netlink_ip keep, keep6, v[64];
+	size_t n;
+};
+
+static bool same_ip(const struct netlink_ip *a, const struct netlink_ip *b)
+{
+	return a->family == b->family && a->len == b->len &&
+	       memcmp(a->addr, b->addr, a->family == AF_INET ? 4 : 16) == 0;
+}
+
+static int see_address(const struct netlink_ip *ip, void *arg)
+{
+	struct old_addresses *o = arg;
+
+	if (!same_ip(ip, &o->keep) && !same_ip(ip, &o->keep6) && o->n < 64)
+		o->v[o->n++] = *ip;
+	return 0;
+}
+
+/* Of a link that is down the kernel forgets routes and neighbours. */
+static int change(struct nlmsg_sock *s, const struct plan_nic *nic)
+{
+	struct old_addresses old = {.n = 0};
+	struct netlink_link l;
+	uint8_t mac[6];
+	int r = nic->mac ? netlink_mac_parse(nic->mac, mac) : -EINVAL;
+
 	if (r == 0)
-		r = add_address(s, b.link.index, nic->address);
+		r = netlink_link_get(s, nic->name, &l);
+	if (r == 0 && nic->address)
+		r = netlink_ip_parse(nic->address, &old.keep);
+	if (r == 0 && nic->address6)
+		r = netlink_ip_parse(nic->address6, &old.keep6);
 	if (r == 0)
-		r = add_address(s, b.link.index, nic->address6);
+		r = netlink_addr_each(s, l.index, see_address, &old);
+	if (r == 0 && (old.n || memcmp(l.mac, mac, sizeof(mac)) != 0)) {
+		r = netlink_link_down(s, l.index);
+		if (r == 0)
+			r = netlink_link_mac(s, l.index, mac);
+	}
+	for (size_t i = 0; r == 0 && i < old.n; i++) {
+		r = netlink_addr_del(s, l.index, &old.v[i]);
+		if (r == -EADDRNOTAVAIL) /* it went with the link */
+			r = 0;
+	}
+	return r < 0 ? r : address(s, l.index, nic);
+}
+
+int settings_net_again(const struct plan_nic *nic, struct err *e)
+{
+	auto_nlmsg struct nlmsg_sock s = NLMSG_SOCK_INIT;
+	int r = nlmsg_open(&s, NETLINK_ROUTE);
+
 	if (r == 0)
-		refuse_routers(nic->name);
-	if (r == 0)
-		r = netlink_link_up(s, b.link.index);
-	if (r == 0)
-		r = wait_carrier(s, nic->name);
-	if (r == 0)
-		r = add_gateway(s, b.link.index, nic->gateway);
-	return r == 0 && nic->address6 ? add_routes6(s, b.link.index, nic) : r;
+		r = change(&s, nic);
+	if (r < 0) {
+		errno = -r;
+		return err_sys(e, "interface %s", nic->name);
+	}
+	return 0;
 }
 
 int settings_net(const struct plan_nic *nic, struct err *e)

@@ -465,6 +465,7 @@ static int on_question(struct client *c, const struct wire_frame *f, struct err 
 static int dispatch(struct client *c, const struct wire_frame *f, struct err *e)
 {
 	struct link *l;
+	int r;
 
 	if (!c->hello && f->type != WIRE_HELLO)
 		return err_set(e, ERR_USAGE, "the first frame is HELLO");
@@ -490,10 +491,14 @@ static int dispatch(struct client *c, const struct wire_frame *f, struct err *e)
 		return on_stop(c, f, e);
 	case WIRE_PAUSE:
 	case WIRE_RESUME:
-		return on_freeze(c, f->type == WIRE_PAUSE, e);
+		r = on_freeze(c, f->type == WIRE_PAUSE, e);
+		if (r >= 0)
+			c->holds = f->type == WIRE_PAUSE && f->len;
+		return r;
 	case WIRE_STATS:
 	case WIRE_TOP:
 	case WIRE_UPDATE:
+	case WIRE_SNAPSHOT:
 		return on_question(c, f, e);
 	default:
 		return err_set(e, ERR_UNSUPPORTED, "a monitor takes no frame of type %s",
@@ -618,6 +623,9 @@ void client_close(struct client *c)
 		if (owner)
 			server_flow(proc);
 	}
+	/* It was only to stand still while this client looked at it. */
+	if (c->holds && s->frozen && !s->ended)
+		on_freeze(c, false, NULL);
 	outq_done(&c->out);
 	wire_reader_done(&c->reader);
 	server_client_gone(s, c);

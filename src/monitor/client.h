@@ -30,6 +30,7 @@ struct client {
 	bool hello;  /* it has introduced itself */
 	bool owner;  /* of some process: its queue is bounded by holding output back */
 	bool reaper; /* will remove what is left */
+	bool holds;  /* it has frozen the instance for as long as it is there */
 	bool tied;   /* takes the instance with it when it goes */
 	bool doomed; /* it did not read: its connection is shut, the loop will close it */
 };

@@ -507,6 +507,10 @@ static int update(struct server *s, const struct server_question *q, struct err 
 
 static int ask(struct server *s, const struct server_question *q, struct err *e)
 {
+	if (q->type == WIRE_SNAPSHOT)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "the memory of a container cannot be saved: its processes are the "
+			       "host's");
 	return q->type == WIRE_STATS ? stats(s, q, e)
 	       : q->type == WIRE_TOP ? top(s, q, e)
 				     : update(s, q, e);

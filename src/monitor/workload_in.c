@@ -361,9 +361,10 @@ static int ask(struct server *s, const struct server_question *q, struct err *e)
 {
 	return err_set(e, ERR_UNSUPPORTED,
 		       "%s of a container in a machine is not possible: ask the machine",
-		       q->type == WIRE_STATS ? "stats"
-		       : q->type == WIRE_TOP ? "top"
-					     : "update");
+		       q->type == WIRE_STATS	  ? "stats"
+		       : q->type == WIRE_TOP	  ? "top"
+		       : q->type == WIRE_SNAPSHOT ? "snapshot"
+						  : "update");
 }
 
 static bool oom(struct server *s)

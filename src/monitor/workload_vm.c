@@ -14,12 +14,14 @@
 #include "monitor/cgrecord.h"
 #include "monitor/client.h"
 #include "monitor/gauge.h"
+#include "monitor/guestfilter.h"
 #include "monitor/hostinfo.h"
 #include "monitor/server.h"
 #include "runtime/cgroup.h"
-#include "runtime/seccomp.h"
+#include "spec/control.h"
 #include "spec/metrics.h"
 #include "spec/plan.h"
+#include "spec/trace.h"
 #include "spec/wire.h"
 #include "sys/fd.h"
 #include "vmm/vm.h"
@@ -44,6 +46,7 @@
 #define WAKE_TIMEOUT_S 30  /* it was booted before */
 #define KILL_GRACE_S   3   /* for the agent to do it; then QEMU goes */
 #define STOP_MS	       10000
+#define HOLD_TIMEOUT_S 15 /* for the agent to stop what runs, before it is saved */
 
 /* A question that the guest was asked. */
 struct asked {
@@ -62,6 +65,13 @@ struct machine {
 	struct watch stream, text, ended, timer;
 	struct wire_reader reader;
 	struct outq out;
+	/* From HOLD to LETGO the guest is told nothing, so that nothing is under way in a snapshot:
+	 * it waits in .parked. */
+	struct outq parked;
+	bool saving;
+	struct server_asker saver;
+	int save_dir;
+	int64_t save_from_ns;
 	bool greeted, dying;
 	bool over; /* the maker of a template has answered: the instance's own machine follows */
 	bool oom;  /* in the guest */
@@ -126,11 +136,12 @@ static void flush(struct machine *m)
 static void put(struct machine *m, enum wire_type type, uint32_t stream, const void *data,
 		size_t len)
 {
+	struct outq *q = m->saving ? &m->parked : &m->out;
 	unsigned char h[WIRE_HEADER];
 
 	wire_header(h, type, stream, len);
-	outq_add(&m->out, h, sizeof(h));
-	outq_add(&m->out, data, len);
+	outq_add(q, h, sizeof(h));
+	outq_add(q, data, len);
 	flush(m);
 }
 
@@ -230,18 +241,27 @@ static void text_ready(struct watch *w, uint32_t events)
 		loop_drop(w);
 }
 
+static void save_over(struct machine *m, int r, struct err *e);
+
 static void timer_ready(struct watch *w, uint32_t events)
 {
 	struct machine *m = loop_owner(w, struct machine, timer);
 	struct err why = ERR_INIT;
 
 	loop_drop(w);
+	if (m->saving && !m->dying) {
+		err_set(&why, ERR_TIMEOUT, "the guest did not stop its processes in %d s",
+			HOLD_TIMEOUT_S);
+		save_over(m, -ETIMEDOUT, &why);
+		return;
+	}
 	if (m->dying || (m->greeted && vm_role(m->vm) != VM_MAKER)) {
 		machine_kill(m);
 		return;
 	}
 	err_set(&why, ERR_TIMEOUT, "the guest did not come up in %d s",
-		vm_role(m->vm) == VM_CLONE ? WAKE_TIMEOUT_S : BOOT_TIMEOUT_S);
+		vm_role(m->vm) == VM_CLONE || vm_role(m->vm) == VM_RESUMED ? WAKE_TIMEOUT_S
+									   : BOOT_TIMEOUT_S);
 	fail(m->server, &why);
 }
 
@@ -323,6 +343,8 @@ static void on_answer(struct machine *m, const struct wire_frame *f)
 	m->asked_count--;
 	if (f->type == WIRE_ERR) {
 		r = wire_err(f, &e);
+	} else if (q->type == WIRE_HOLD) {
+		r = vm_save(m->vm, m->save_dir, &e);
 	} else if (q->type == WIRE_STATS) {
 		r = jbind_parse(&metrics_table, u.out, f->len, &st, &a, "numbers of the guest", &e);
 		if (r == 0)
@@ -331,9 +353,77 @@ static void on_answer(struct machine *m, const struct wire_frame *f)
 		/* Whoever asked parses it as what it is, a guest's text. */
 		client_answer(m->server, &q->who, f->data, f->len);
 	}
-	if (r < 0)
+	if (q->type == WIRE_HOLD)
+		save_over(m, r, &e);
+	else if (r < 0)
 		client_refuse(m->server, &q->who, &e);
 	free(q);
+}
+
+/* ---- snapshots ---- */
+
+static void tell_time(struct machine *m)
+{
+	struct timespec t;
+	uint64_t ns;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	ns = htole64((uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec);
+	put(m, WIRE_TIME, 0, &ns, sizeof(ns));
+}
+
+/* However it went, the guest goes on. */
+static void save_over(struct machine *m, int r, struct err *e)
+{
+	auto_buf struct buf b = BUF_INIT(256);
+	struct control_snapshot_done done;
+	struct outq parked = m->parked;
+
+	loop_drop(&m->timer);
+	m->saving = false;
+	m->parked = OUTQ_INIT;
+	fd_close(m->save_dir);
+	m->save_dir = -1;
+	tell_time(m);
+	put(m, WIRE_LETGO, 0, NULL, 0);
+	done.pause_ns = trace_now_ns() - m->save_from_ns;
+	outq_add(&m->out, parked.p + parked.off, parked.len);
+	outq_done(&parked);
+	flush(m);
+	jbind_write(&control_snapshot_done_table, &done, &b);
+	if (r < 0)
+		client_refuse(m->server, &m->saver, e);
+	else
+		client_answer(m->server, &m->saver, b.p, b.len);
+}
+
+static int snapshot(struct machine *m, const struct server_question *q, struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct server_question hold = {.type = WIRE_HOLD, .who = q->who};
+	struct control_snapshot c = {0};
+	auto_fd int dir = -1;
+	int r = jbind_parse(&control_snapshot_table, q->json, q->len, &c, &a, "snapshot", e);
+
+	if (r < 0)
+		return r;
+	if (m->saving || m->dying)
+		return err_set(e, ERR_CONFLICT, "the machine is being saved, or ends");
+	dir = open(c.dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		return err_sys(e, "snapshot '%s'", c.dir);
+	r = vm_save_begin(m->vm, dir, e);
+	if (r < 0)
+		return r;
+	m->save_from_ns = trace_now_ns();
+	r = ask_guest(m, &hold, NULL, 0, e);
+	if (r < 0)
+		return r;
+	m->saving = true;
+	m->saver = q->who;
+	m->save_dir = take_fd(&dir);
+	set_timer(m, HOLD_TIMEOUT_S);
+	return 0;
 }
 
 /* ---- what the agent says ---- */
@@ -534,24 +624,11 @@ static int make_cgroup(struct machine *m, const struct plan *p, struct arena *a,
 	return r < 0 ? r : cgrecord_write(p, m->cgroup, e);
 }
 
-/* The path of the plan's filter in the cache, compiled now if it is not there: 12 ms here once,
- * against 200 in an emulated guest each time.  NULL: no filter, or no cache. */
-static const char *compiled_filter(const struct plan *p, struct arena *a)
-{
-	struct seccomp_program sp = SECCOMP_PROGRAM_INIT;
-	const char *dir = p->caisson->seccomp_cache, *path = NULL;
-
-	if (dir && seccomp_prepare(p, dir, &sp, NULL) == 0 && sp.name[0])
-		path = arena_printf(a, "%s/%s", dir, sp.name);
-	seccomp_done(&sp);
-	return path;
-}
-
 static int run_machine(struct machine *m, const struct plan *p, bool cold, struct arena *a,
 		       struct err *e)
 {
 	const struct server_setup *set = m->server->setup;
-	const char *send[] = {compiled_filter(p, a), NULL};
+	const char *send[] = {guestfilter_path(p, a), NULL};
 	struct vm_files files = {
 	    .kernel_dirs = hostinfo_kernel_dirs(set->root, set->data, a),
 	    .kernel = hostinfo_kernel(set->root, a),
@@ -582,7 +659,8 @@ static int watch_machine(struct machine *m, struct err *e)
 	    loop_watch(l, &m->ended, ended, EPOLLIN, ended_ready) < 0 ||
 	    (text >= 0 && loop_watch(l, &m->text, text, EPOLLIN, text_ready) < 0))
 		return err_set(e, ERR_SYSTEM, "the virtual machine cannot be watched");
-	set_timer(m, vm_role(m->vm) == VM_CLONE ? WAKE_TIMEOUT_S : BOOT_TIMEOUT_S);
+	set_timer(m, vm_role(m->vm) == VM_CLONE || vm_role(m->vm) == VM_RESUMED ? WAKE_TIMEOUT_S
+										: BOOT_TIMEOUT_S);
 	if (vm_first(m->vm, &first, e) < 0)
 		return -EIO;
 	outq_add(&m->out, first.p, first.len);
@@ -619,7 +697,8 @@ static int create(struct server *s, struct err *e)
 			      .stream = WATCH_INIT,
 			      .text = WATCH_INIT,
 			      .ended = WATCH_INIT,
-			      .timer = WATCH_INIT};
+			      .timer = WATCH_INIT,
+			      .save_dir = -1};
 	s->work = m;
 	gate_new(server_main(s));
 	return 0;
@@ -742,20 +821,16 @@ static void resize(struct server *s, struct proc *p, unsigned int rows, unsigned
 static int freeze(struct server *s, bool frozen, struct err *e)
 {
 	struct machine *m = machine_of(s);
-	struct timespec t;
-	uint64_t ns;
 	int r;
 
+	if (m->saving)
+		return err_set(e, ERR_CONFLICT, "the machine is being saved");
 	if (frozen)
 		return vm_pause(m->vm, e);
 	r = vm_resume(m->vm, e);
-	if (r < 0)
-		return r;
-	/* The guest's clock stood still with it. */
-	clock_gettime(CLOCK_REALTIME, &t);
-	ns = htole64((uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec);
-	put(m, WIRE_TIME, 0, &ns, sizeof(ns));
-	return 0;
+	if (r == 0)
+		tell_time(m); /* the guest's clock stood still with it */
+	return r;
 }
 
 #define GUEST_OWN (32u << 20) /* what its kernel and our agent need of the machine's memory */
@@ -844,6 +919,8 @@ static int ask(struct server *s, const struct server_question *q, struct err *e)
 		return answer_stats(s, &q->who, &nothing, e);
 	if (s->frozen)
 		return err_set(e, ERR_CONFLICT, "the instance is paused");
+	if (q->type == WIRE_SNAPSHOT)
+		return snapshot(m, q, e);
 	return q->type == WIRE_UPDATE ? update(m, q, e) : ask_guest(m, q, NULL, 0, e);
 }
 
@@ -882,6 +959,8 @@ static void end(struct server *s)
 		cgroup_close(m->cgroup);
 	}
 	outq_done(&m->out);
+	outq_done(&m->parked);
+	fd_close(m->save_dir);
 	wire_reader_done(&m->reader);
 	while (m->asked) {
 		struct asked *next = m->asked->next;

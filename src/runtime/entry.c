@@ -11,6 +11,7 @@
 #include "runtime/newroot.h"
 #include "runtime/process.h"
 #include "runtime/procfs.h"
+#include "runtime/renew.h"
 #include "runtime/runtime_int.h"
 #include "runtime/sources.h"
 #include "spec/trace.h"
@@ -242,6 +243,9 @@ static int build(struct job *j, struct err *e)
 		r = reopen_bundle(j, e);
 	if (r == 0)
 		r = newroot_attach(j, e);
+	/* Before anything is mounted in it, which is somebody else's. */
+	if (r == 0 && j->plan->caisson && j->plan->caisson->machine_id)
+		r = renew_files(j->root, j->plan->caisson->machine_id, e);
 	if (r == 0)
 		r = mounts_make(j, e);
 	if (r == 0 && j->from_parent)

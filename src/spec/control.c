@@ -17,8 +17,7 @@ TABLE(control_attach_table, struct control_attach,
       JB(struct control_attach, err, "stderr", JBIND_BOOL),
       JB(struct control_attach, owner, "owner", JBIND_BOOL));
 
-TABLE(control_start_table, struct control_start,
-      JB(struct control_start, reap, "reap", JBIND_BOOL),
+TABLE(control_start_table, struct control_start, JB(struct control_start, reap, "reap", JBIND_BOOL),
       JB(struct control_start, tied, "tied", JBIND_BOOL));
 
 TABLE(control_exec_table, struct control_exec,
@@ -32,6 +31,12 @@ TABLE(control_exec_table, struct control_exec,
 TABLE(control_stop_table, struct control_stop, JB(struct control_stop, signal, "signal", JBIND_INT),
       JB(struct control_stop, timeout_ms, "timeout_ms", JBIND_OPTINT),
       JB(struct control_stop, discard, "discard", JBIND_BOOL));
+
+TABLE(control_snapshot_table, struct control_snapshot,
+      JB(struct control_snapshot, dir, "dir", JBIND_STR, .flags = JBIND_REQUIRED));
+
+TABLE(control_snapshot_done_table, struct control_snapshot_done,
+      JB(struct control_snapshot_done, pause_ns, "pause_ns", JBIND_INT, .flags = JBIND_KEEP));
 
 TABLE(control_update_table, struct control_update,
       JB(struct control_update, resources, "resources", JBIND_PTR, .sub = &plan_resources_table),

@@ -56,6 +56,16 @@ struct control_update {
 	const char *name;	    /* it has been renamed */
 	const char *restart;	    /* as of policy_parse() */
 };
+/* Save the machine into a directory that is empty (vmm/vmsnapshot.h); the answer says how long it
+ * stood still. */
+struct control_snapshot {
+	const char *dir;
+};
+struct control_snapshot_done {
+	int64_t pause_ns;
+};
+extern const struct jbind control_snapshot_table, control_snapshot_done_table;
+
 extern const struct jbind control_update_table;	   /* to write */
 extern const struct jbind control_update_in_table; /* to read: .resources_json for .resources */
 

@@ -295,7 +295,12 @@ TABLE(vm, struct plan_vm, JB(struct plan_vm, accel, "accel", JBIND_STR),
       JB(struct plan_vm, cold, "cold", JBIND_BOOL),
       JB(struct plan_vm, hugepages, "hugepages", JBIND_BOOL),
       JB(struct plan_vm, linger, "linger", JBIND_BOOL),
-      JB(struct plan_vm, clock_offset_s, "clockOffsetSeconds", JBIND_INT));
+      JB(struct plan_vm, clock_offset_s, "clockOffsetSeconds", JBIND_INT),
+      JB(struct plan_vm, resume, "resume", JBIND_STR));
+
+PUBLIC_TABLE(plan_identity_table, struct plan_identity,
+	     JB(struct plan_identity, hostname, "hostname", JBIND_STR),
+	     JB(struct plan_identity, machine_id, "machineId", JBIND_STR));
 
 TABLE(caisson, struct plan_caisson,
       JB(struct plan_caisson, isolation, "isolation", JBIND_ENUM, .names = plan_isolation_names,
@@ -325,6 +330,7 @@ TABLE(caisson, struct plan_caisson,
       JB(struct plan_caisson, stop_signal, "stopSignal", JBIND_STR),
       JB(struct plan_caisson, stop_timeout_s, "stopTimeout", JBIND_INT),
       JB(struct plan_caisson, seccomp_profile, "seccompProfile", JBIND_STR),
+      JB(struct plan_caisson, machine_id, "machineId", JBIND_STR),
       JB(struct plan_caisson, default_pids, "defaultPids", JBIND_BOOL),
       JB(struct plan_caisson, seccomp_cache, "seccompCache", JBIND_STR));
 

@@ -361,6 +361,13 @@ struct plan_vm {
 	 * killed. */
 	bool linger;
 	int64_t clock_offset_s; /* the guest's clock is so much ahead */
+	const char *resume;	/* directory of the snapshot it goes on from (vmm/vmsnapshot.h) */
+};
+
+/* Who a machine is that goes on from a snapshot. */
+struct plan_identity {
+	const char *hostname;
+	const char *machine_id; /* as plan_caisson.machine_id */
 };
 
 struct plan_caisson {
@@ -376,9 +383,12 @@ struct plan_caisson {
 	const char *box_image; /* with it: 64 hex digits, the image as the guest knows it */
 	const char *net_ns;    /* path of the instance's network namespace, NULL: the host's */
 	bool open_stdin, stdin_once, auto_remove;
-	const char *init;      /* program to start as process 1 (runtime/reaper.h), or NULL */
-	const char *image;     /* as the user called it, for events */
-	struct strs labels;    /* KEY=VALUE, likewise */
+	const char *init;   /* program to start as process 1 (runtime/reaper.h), or NULL */
+	const char *image;  /* as the user called it, for events */
+	struct strs labels; /* KEY=VALUE, likewise */
+	/* 32 hex digits: it begins with files that were another's, and gets a machine id and ssh
+	 * host keys of its own (runtime/renew.h).  NULL: they are its own. */
+	const char *machine_id;
 	bool default_pids;     /* nobody asked for the pids limit: none where none can be set */
 	struct health *health; /* NULL: none */
 	const char *unhealthy; /* then: "kill", "stop"; NULL: nothing is done */
@@ -405,7 +415,7 @@ struct plan {
 };
 
 extern const struct jbind plan_table, plan_process_table, plan_resources_table, plan_nic_table,
-    plan_seccomp_table;
+    plan_seccomp_table, plan_identity_table;
 
 /* Parse a config.json.  what names it in errors.  Checks syntax and types, not meaning. */
 int plan_parse(const char *text, size_t len, const char *what, struct arena *a, struct plan **out,

@@ -2,8 +2,8 @@
 #include "base/err.h"
 #include "base/test.h"
 
-#include <errno.h>
 #include "spec/policy.h"
+#include <errno.h>
 
 TEST(parses_dockers_four)
 {

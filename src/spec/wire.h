@@ -56,7 +56,11 @@ struct err;
 	X(TOP, 26)	/* [] answered by OK with JSON top_list */                                 \
 	X(OOM, 27)	/* [u32] guest: so many processes were killed for want of memory so far */ \
 	X(PREPARE, 28)	/* [] guest: get ready to be frozen, without the devices of anybody */     \
-	X(WAKE, 29)	/* [bytes: entropy] guest: take the devices that are there, say HELLO */
+	X(WAKE, 29)	/* [bytes: entropy] guest: take the devices that are there, say HELLO */   \
+	X(HOLD, 30)	/* [] guest: stop the processes, say OK and nothing more: to be saved */   \
+	X(LETGO, 31)	/* [] guest: what HOLD stopped goes on */                                  \
+	X(ADOPT, 32)	/* [JSON plan_identity] guest, saved and woken: be this one, and go on */  \
+	X(SNAPSHOT, 33) /* [JSON control_snapshot] monitor: save the machine */
 
 enum wire_type {
 #define X(name, number) WIRE_##name = number,

@@ -13,6 +13,7 @@
 #include "store/image.h"
 #include "store/image_record.h"
 #include "store/rootfs.h"
+#include "store/snapshot.h"
 #include "store/stage.h"
 #include "store/store.h"
 #include "store/store_int.h"
@@ -567,7 +568,10 @@ static void drop_image(struct audit *t, const struct image_record *rec)
 
 	if (lock < 0)
 		return;
-	if (user)
+	if (!user && (user = snapshot_user(t->s, rec->id, &t->a)))
+		say(t, AUDIT_LOST, "image '%s': kept, snapshot '%s' needs it; pull it again",
+		    shown(t, rec), user);
+	else if (user)
 		say(t, AUDIT_LOST, "image '%s': kept, instance %.12s uses it; pull it again",
 		    shown(t, rec), user);
 	else if (image_record_unlink(t->s, rec, NULL) >= 0)

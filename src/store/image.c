@@ -10,6 +10,7 @@
 #include "store/blob.h"
 #include "store/image_record.h"
 #include "store/layer.h"
+#include "store/snapshot.h"
 #include "store/stage.h"
 #include "store/store.h"
 #include "store/store_int.h"
@@ -427,8 +428,12 @@ static int plan_removal(struct store *s, const char *asked, struct arena *a, str
 static int in_use(struct store *s, const char *id, const char *asked, struct arena *a,
 		  struct err *e)
 {
-	const char *user = image_user(s, id, a);
+	const char *user = snapshot_user(s, id, a);
 
+	if (user)
+		return err_set(e, ERR_CONFLICT, "image '%.100s' is used by snapshot '%s'", asked,
+			       user);
+	user = image_user(s, id, a);
 	return user ? err_set(e, ERR_CONFLICT, "image '%.100s' is used by instance %.12s", asked,
 			      user)
 		    : 0;

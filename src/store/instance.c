@@ -56,7 +56,7 @@ static const struct jbind_field fields[] = {
     I(request, JBIND_RAW),
     JB_END,
 };
-static const struct jbind table = {.size = sizeof(struct instance), .fields = fields};
+const struct jbind instance_table = {.size = sizeof(struct instance), .fields = fields};
 
 #define S(m, type) JB(struct instance_start, m, #m, type)
 static const struct jbind_field start_fields[] = {
@@ -252,7 +252,7 @@ int instance_commit(int dir_fd, const struct instance *i, bool durable, struct e
 	auto_buf struct buf b = BUF_INIT(RECORD_MAX);
 	int r;
 
-	jbind_write(&table, i, &b);
+	jbind_write(&instance_table, i, &b);
 	r = buf_fail(&b, "record of the instance", e);
 	if (r < 0)
 		return r;
@@ -287,7 +287,7 @@ int instance_load(int root_fd, const char *id, struct arena *a, struct instance 
 	if (n < 0)
 		return sys(e, (int)n, path);
 	*out = (struct instance){0};
-	return jbind_parse(&table, text, (size_t)n, out, a, path, e);
+	return jbind_parse(&instance_table, text, (size_t)n, out, a, path, e);
 }
 
 struct prefix {

@@ -49,6 +49,8 @@ struct instance_again {
 	int64_t restarts, wait_ms; /* of the start that is owed */
 };
 extern const struct jbind instance_start_table, instance_exit_table, instance_again_table;
+/* Of record.json: struct instance. */
+extern const struct jbind instance_table;
 
 /* A new random id. */
 void instance_new_id(char id[INSTANCE_ID + 1]);

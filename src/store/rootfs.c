@@ -15,12 +15,11 @@
 #include "sys/fd.h"
 #include "sys/file.h"
 #include "sys/path.h"
+#include "sys/sparse.h"
 #include "sys/userns.h"
 
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -219,32 +218,6 @@ static int make_template(struct store *s, const char *name, uint64_t bytes, stru
 	return r;
 }
 
-/* Only what was written: the holes stay holes. */
-static int copy_sparse(int from, int to)
-{
-	off_t at = 0, end;
-
-	while ((at = lseek(from, at, SEEK_DATA)) >= 0) {
-		end = lseek(from, at, SEEK_HOLE);
-		if (end < 0 || lseek(from, at, SEEK_SET) < 0 || lseek(to, at, SEEK_SET) < 0)
-			return -errno;
-		while (at < end) {
-			char b[65536];
-			size_t n = (size_t)(end - at) < sizeof(b) ? (size_t)(end - at) : sizeof(b);
-			ssize_t got = fd_read_full(from, b, n);
-			int r = got <= 0 ? -EIO : fd_write_all(to, b, (size_t)got);
-
-			if (r < 0)
-				return r;
-			at += got;
-		}
-	}
-	if (errno != ENXIO)
-		return -errno;
-	end = lseek(from, 0, SEEK_END);
-	return ftruncate(to, end) < 0 ? -errno : 0;
-}
-
 static int make_disk(struct store *s, const char *id, uint64_t bytes, struct arena *a,
 		     struct plan_rootfs *out, struct err *e)
 {
@@ -273,7 +246,7 @@ static int make_disk(struct store *s, const char *id, uint64_t bytes, struct are
 	to = openat(s->root_fd, disk, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (from < 0 || to < 0)
 		return err_sys(e, "'%s/%s'", s->root, disk);
-	r = ioctl(to, FICLONE, from) == 0 ? 0 : copy_sparse(from, to);
+	r = sparse_copy(from, to);
 	/* Sizes of people's own are not kept: there would be one for each. */
 	if (bytes != ROOTFS_DISK_BYTES)
 		unlinkat(s->root_fd, arena_printf(a, "cache/%s", name), 0);

@@ -354,6 +354,17 @@ int netlink_addr_add(struct nlmsg_sock *s, int index, const struct netlink_ip *i
 	return finish(s, &b, m);
 }
 
+int netlink_addr_del(struct nlmsg_sock *s, int index, const struct netlink_ip *ip)
+{
+	auto_buf struct buf b = BUF_INIT(ONE_MAX);
+	struct ifaddrmsg i = {
+	    .ifa_family = ip->family, .ifa_prefixlen = ip->len, .ifa_index = (uint32_t)index};
+	size_t m = nlmsg_start(&b, RTM_DELADDR, NLM_F_ACK, &i, sizeof(i));
+
+	nlmsg_attr(&b, IFA_LOCAL, ip->addr, ip_size(ip->family));
+	return finish(s, &b, m);
+}
+
 int netlink_route_add(struct nlmsg_sock *s, const struct netlink_route *r)
 {
 	auto_buf struct buf b = BUF_INIT(ONE_MAX);

@@ -87,6 +87,7 @@ enum netlink_port {
 int netlink_port_set(struct nlmsg_sock *s, int index, unsigned int flags);
 
 int netlink_addr_add(struct nlmsg_sock *s, int index, const struct netlink_ip *ip);
+int netlink_addr_del(struct nlmsg_sock *s, int index, const struct netlink_ip *ip);
 /* Every permanent address of global scope that a link has, of both families. */
 int netlink_addr_each(struct nlmsg_sock *s, int index,
 		      int (*each)(const struct netlink_ip *, void *), void *arg);

@@ -67,8 +67,8 @@ static void memory(struct words *w, const struct machine *m)
 	else if (m->memory_fd)
 		option(w, "-object",
 		       "memory-backend-file,id=mem,size=%" PRIu64
-		       "M,mem-path=/guestmem/%d,share=%s",
-		       mib, m->memory_fd, m->incoming ? "off" : "on");
+		       "M,mem-path=/guestmem/%s%d,share=on",
+		       mib, m->memory_zero ? "zero/" : "", m->memory_fd);
 	if (m->incoming)
 		option(w, "-incoming", "defer");
 }
@@ -116,6 +116,12 @@ static void disk(struct words *w, const struct machine_disk *d, size_t n)
 	if (!d->fd) {
 		option(w, "-drive", "if=none,id=disk%zu,driver=null-co,size=1M%s", n,
 		       d->readonly ? ",readonly=on" : "");
+		option(w, "-device", "virtio-blk-device,drive=disk%zu,serial=%s", n, d->serial);
+		return;
+	}
+	if (d->path) {
+		option(w, "-drive", "if=none,id=disk%zu,format=raw,file=%s,readonly=on", n,
+		       d->path);
 		option(w, "-device", "virtio-blk-device,drive=disk%zu,serial=%s", n, d->serial);
 		return;
 	}

@@ -19,6 +19,7 @@ struct err;
 struct machine_disk {
 	const char *serial; /* the guest finds it by this: "image", "rw" */
 	const char *format; /* "raw", "vmdk" */
+	const char *path;   /* "raw": it is named, and no descriptor; .fd is not 0 all the same */
 	int fd;		    /* opened read-only when .readonly, else read-write; 0: empty place */
 	const int *extents; /* vmdk: the files its descriptor names as /dev/fdset/<number> */
 	size_t extent_count;
@@ -50,11 +51,13 @@ struct machine {
 	size_t nic_count;
 	const struct machine_share *shares;
 	size_t share_count;
-	/* The guest's memory is this file (vmtemplate.h): written when the machine is to be frozen,
-	 * mapped privately when it waits for state to go on from (QMP
-	 * migrate-incoming).  0: no file. */
+	/* The guest's memory is this file (vmtemplate.h, vmsnapshot.h): written when the machine is
+	 * to be frozen, mapped privately when it is open for reading only; 0: no file.  share=on
+	 * says that it is no part of the machine's state; guestmem.c decides.  .memory_zero: only
+	 * the file's size counts, the memory is ordinary. */
 	int memory_fd;
-	bool incoming;
+	bool memory_zero;
+	bool incoming;	/* it waits for state to go on from (QMP migrate-incoming) */
 	bool hugepages; /* memory is the host's huge pages of 2 MiB, all of it taken at once */
 };
 

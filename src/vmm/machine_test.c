@@ -60,7 +60,7 @@ TEST(huge_pages_are_taken_at_once)
 	CHECK_STR(value(&v, "-M", NULL), "microvm,acpi=on,memory-backend=mem");
 }
 
-TEST(a_clone_maps_its_memory_privately_and_boots_nothing)
+TEST(a_machine_that_goes_on_boots_nothing)
 {
 	auto_arena struct arena a = ARENA_INIT;
 	struct machine m = plain;
@@ -71,10 +71,10 @@ TEST(a_clone_maps_its_memory_privately_and_boots_nothing)
 	CHECK_STR(value(&made, "-object", NULL),
 		  "memory-backend-file,id=mem,size=256M,mem-path=/guestmem/9,share=on");
 	CHECK_STR(value(&made, "-kernel", NULL), "/kernel");
-	m.incoming = true;
+	m.incoming = m.memory_zero = true;
 	CHECK_INT(machine_args(&m, &a, &v, NULL), 0);
 	CHECK_STR(value(&v, "-object", NULL),
-		  "memory-backend-file,id=mem,size=256M,mem-path=/guestmem/9,share=off");
+		  "memory-backend-file,id=mem,size=256M,mem-path=/guestmem/zero/9,share=on");
 	CHECK_STR(value(&v, "-incoming", NULL), "defer");
 	CHECK_STR(value(&v, "-kernel", NULL), "");
 	CHECK_STR(value(&v, "-append", NULL), "");
@@ -95,6 +95,25 @@ TEST(an_empty_place_is_a_device_without_anything_behind_it)
 	CHECK_STR(value(&v, "-drive", NULL), "if=none,id=disk0,driver=null-co,size=1M,readonly=on");
 	CHECK_STR(value(&v, "-device", "virtio-net"), "virtio-net-device,mac=02:ca:15:50:6e:00");
 	CHECK_STR(value(&v, "-netdev", NULL), "");
+}
+
+TEST(a_disk_that_is_named)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	static const struct machine_disk disk = {.serial = "image",
+						 .format = "raw",
+						 .path = "/guestmem/disk/7.512",
+						 .fd = 7,
+						 .readonly = true};
+	struct machine m = plain;
+	struct strs v = {0};
+
+	m.disks = &disk;
+	m.disk_count = 1;
+	CHECK_INT(machine_args(&m, &a, &v, NULL), 0);
+	CHECK_STR(value(&v, "-drive", NULL),
+		  "if=none,id=disk0,format=raw,file=/guestmem/disk/7.512,readonly=on");
+	CHECK_STR(value(&v, "-add-fd", NULL), "");
 }
 
 TEST(kvm_is_not_told_the_clock)
@@ -164,7 +183,7 @@ TEST(refuses_too_little_memory_and_too_many_devices)
 	CHECK_INT(machine_args(&m, &a, &v, &e), -EOVERFLOW);
 }
 
-TEST_MAIN(T(a_stock_kernel_under_tcg), T(a_clone_maps_its_memory_privately_and_boots_nothing),
-	  T(an_empty_place_is_a_device_without_anything_behind_it), T(kvm_is_not_told_the_clock),
-	  T(huge_pages_are_taken_at_once), T(disks_nics_and_shares),
+TEST_MAIN(T(a_stock_kernel_under_tcg), T(a_machine_that_goes_on_boots_nothing),
+	  T(an_empty_place_is_a_device_without_anything_behind_it), T(a_disk_that_is_named),
+	  T(kvm_is_not_told_the_clock), T(huge_pages_are_taken_at_once), T(disks_nics_and_shares),
 	  T(refuses_too_little_memory_and_too_many_devices))

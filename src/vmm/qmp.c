@@ -90,6 +90,34 @@ static void keep_member(struct qmp *q, const char *line, size_t len)
 			*p = '?';
 }
 
+static int version_part(const struct json *v, const char *name)
+{
+	double n = 0;
+
+	return json_number(json_member(v, name), &n) && n >= 0 && n < 10000 ? (int)n : 0;
+}
+
+/* "7.2.22 (Debian 1:7.2+dfsg-7)" */
+static void keep_version(struct qmp *q, const char *line, size_t len)
+{
+	auto_json struct json *j = NULL;
+	const struct json *version, *v;
+	const char *package;
+
+	if (json_parse(line, len, "QEMU's greeting", &j, NULL) < 0)
+		return;
+	version = json_member(json_member(j, "QMP"), "version");
+	v = json_member(version, "qemu");
+	package = json_string(json_member(version, "package"));
+	snprintf(q->version, sizeof(q->version), "%d.%d.%d%s%s%s", version_part(v, "major"),
+		 version_part(v, "minor"), version_part(v, "micro"),
+		 package && *package ? " (" : "", package ? package : "",
+		 package && *package ? ")" : "");
+	for (char *p = q->version; *p; p++)
+		if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e)
+			*p = '?';
+}
+
 /* The next line that is no event. */
 static int answer(struct qmp *q, int64_t deadline_ns, struct err *e)
 {
@@ -108,6 +136,8 @@ static int answer(struct qmp *q, int64_t deadline_ns, struct err *e)
 		r = qmp_classify(q->line, used - 1, e);
 		if (r == QMP_RETURN && q->member)
 			keep_member(q, q->line, used - 1);
+		if (r == QMP_GREETING)
+			keep_version(q, q->line, used - 1);
 		memmove(q->line, q->line + used, q->len - used);
 		q->len -= used;
 		if (r != QMP_EVENT)

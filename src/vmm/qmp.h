@@ -24,6 +24,7 @@ struct qmp {
 	const char *member; /* of qmp_query(), while it runs */
 	char *value;
 	size_t value_size;
+	char version[96]; /* what it said of itself, once it has greeted */
 };
 #define QMP_INIT ((struct qmp){.fd = -1})
 

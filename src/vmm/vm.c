@@ -27,8 +27,8 @@
 #include "vmm/qmp.h"
 #include "vmm/share.h"
 #include "vmm/vmjail.h"
+#include "vmm/vmm_int.h"
 #include "vmm/vmpin.h"
-#include "vmm/vmtemplate.h"
 
 #include <endian.h>
 #include <fcntl.h>
@@ -37,41 +37,16 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
-#define TEXT_MAX    16384
-#define QMP_WAIT_MS 5000
-#define SEED_BYTES  64
-#define PLAN_MAX    (4u << 20)
-#define SAVE_MS	    10000
-#define BINDS	    3
-/* What is in the memory file is not in the stream. */
-#define IGNORE_SHARED "{\"capabilities\":[{\"capability\":\"x-ignore-shared\",\"state\":true}]}"
-
-struct vm {
-	struct arena arena;
-	const struct plan *plan; /* our own copy: the greeting needs it after vm_start() */
-	struct guestplan guest;
-	struct strs send;     /* vm_files.send */
-	struct share *shares; /* guest.share_count */
-	struct qmp qmp;
-	int agent_fd, text_fd, pidfd;
-	pid_t pid;	/* 0 once reaped */
-	int status;	/* wait status, when reaped */
-	int *owned;	/* what QEMU is handed, in jail order */
-	bool *borrowed; /* this one belongs to the caller */
-	size_t owned_count;
-	enum vm_role role;
-	struct vmtemplate template;
-	const char *env; /* of QEMU */
-	int incoming;	 /* its descriptor of a clone's state */
-	char text[TEXT_MAX + 1];
-	size_t text_len;
-};
-
+#define SEED_BYTES 64
+#define PLAN_MAX   (4u << 20)
+#define BINDS	   3
 /* ---- gathering ---- */
 
 /* The number under which QEMU will see fd. */
@@ -125,6 +100,15 @@ static int image_disk(struct vm *vm, struct machine_disk *d, struct err *e)
 	if (files->n == 1) {
 		d->fd = numbers[0];
 		return 0;
+	}
+	if (vm->env) { /* guestmem.c, whose way does not keep the machine from being saved */
+		buf_puts(&text, "/guestmem/disk/");
+		for (size_t i = 0; i < files->n; i++)
+			buf_printf(&text, "%s%d.%" PRIu64, i ? "+" : "", extents[i].fd,
+				   extents[i].bytes);
+		d->fd = numbers[0];
+		d->path = arena_dup(&vm->arena, text.p);
+		return buf_fail(&text, "image disk", e);
 	}
 	disk_vmdk(extents, files->n, &text);
 	r = buf_fail(&text, "image disk", e);
@@ -252,6 +236,7 @@ static int boot_files(struct vm *vm, const struct vm_files *files, struct machin
 	m->kernel = "/kernel";
 	m->initrd = "/initrd";
 	m->acpi = k.acpi;
+	vm->tags.kernel = k.version ? arena_dup(&vm->arena, k.version) : vmlinux;
 	return 0;
 }
 
@@ -326,6 +311,12 @@ static uid_t own_uid(const struct vm *vm)
 	return 0x60000000 + (h & 0x0fffffff);
 }
 
+static void preload(struct vm *vm, const struct vm_files *files, struct vmjail_bind binds[BINDS])
+{
+	binds[2] = (struct vmjail_bind){files->guestmem, "guestmem.so"};
+	vm->env = "LD_PRELOAD=/guestmem.so";
+}
+
 /* As far as it goes: a machine that cannot have a template boots.  m gets the template's places
  * instead of devices when it is to be made. */
 static void choose(struct vm *vm, const struct vm_files *files, struct machine *m,
@@ -352,9 +343,100 @@ static void choose(struct vm *vm, const struct vm_files *files, struct machine *
 		vm->incoming = give(vm, vm->template.state_fd, true);
 	m->incoming = vm->role == VM_CLONE;
 	m->memory_fd = give(vm, vm->template.memory_fd, true);
-	binds[2] = (struct vmjail_bind){files->guestmem, "guestmem.so"};
-	vm->env = "LD_PRELOAD=/guestmem.so";
+	preload(vm, files, binds);
 	trace_mark(TRACE_TEMPLATE);
+}
+
+/* ---- snapshots: where the memory is ---- */
+
+/* The memory of a machine that boots is as private as a clone's, so that a snapshot of it can be
+ * taken in the same way. */
+static int blank_memory(struct vm *vm, const struct vm_files *files, struct machine *m,
+			struct vmjail_bind binds[BINDS], struct err *e)
+{
+	int fd;
+
+	if (m->memory_fd || m->share_count || m->hugepages || !files->guestmem)
+		return 0;
+	fd = memfd_create("guest", MFD_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "memory of the machine");
+	m->memory_fd = give(vm, fd, false);
+	m->memory_zero = true;
+	if (ftruncate(fd, (off_t)m->memory_bytes) < 0)
+		return err_sys(e, "memory of the machine");
+	preload(vm, files, binds);
+	return 0;
+}
+
+static int open_saved(int dir, const char *name, struct err *e)
+{
+	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? err_sys(e, "snapshot: %s", name) : fd;
+}
+
+/* It goes on where it was saved; a template is not asked. */
+static int resume(struct vm *vm, const struct vm_files *files, struct machine *m,
+		  struct vmjail_bind binds[BINDS], struct err *e)
+{
+	const char *path = vm->plan->caisson->vm->resume;
+	auto_fd int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct vmsnapshot_tags now;
+	struct stat st;
+	int r;
+
+	if (dir < 0)
+		return err_sys(e, "snapshot '%s'", path);
+	if (!files->guestmem || m->share_count || m->hugepages)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "a machine with shared directories or huge pages cannot go on from "
+			       "a snapshot");
+	r = vmsnapshot_read_tags(dir, &vm->arena, &vm->saved, e);
+	if (r < 0)
+		return r;
+	m->acpi = vm->saved.acpi;
+	r = vmsnapshot_describe(m, &vm->arena, &now, e);
+	if (r == 0)
+		r = vmsnapshot_check(&vm->saved, &now, e);
+	if (r == 0)
+		r = vm->template.memory_fd = open_saved(dir, "memory", e);
+	if (r >= 0)
+		r = vm->template.state_fd = open_saved(dir, "state", e);
+	if (r < 0)
+		return r;
+	if (fstat(vm->template.memory_fd, &st) < 0 || (uint64_t)st.st_size != m->memory_bytes)
+		return err_set(e, ERR_CORRUPT, "snapshot: the memory is not %" PRIu64 " bytes long",
+			       m->memory_bytes);
+	vm->tags.kernel = vm->saved.kernel;
+	vm->role = VM_RESUMED;
+	vm->incoming = give(vm, vm->template.state_fd, true);
+	m->incoming = true;
+	m->memory_fd = give(vm, vm->template.memory_fd, true);
+	preload(vm, files, binds);
+	return 0;
+}
+
+/* How its memory comes about. */
+static int memory(struct vm *vm, const struct vm_files *files, struct machine *m,
+		  struct vmjail_bind binds[BINDS], struct err *e)
+{
+	const char *kernel = vm->tags.kernel;
+	struct machine real = *m;
+	int r = 0;
+
+	if (vm->plan->caisson->vm->resume)
+		r = resume(vm, files, m, binds, e);
+	else
+		choose(vm, files, m, binds);
+	if (r == 0 && vm->role == VM_COLD)
+		r = blank_memory(vm, files, m, binds, e);
+	if (r < 0 || !m->memory_fd || vm->role == VM_MAKER)
+		return r;
+	real.acpi = m->acpi;
+	r = vmsnapshot_describe(&real, &vm->arena, &vm->tags, e);
+	vm->tags.kernel = kernel;
+	return r;
 }
 
 static int spawn(struct vm *vm, const struct vm_files *files, const struct machine *m,
@@ -422,7 +504,7 @@ static int gather_and_spawn(struct vm *vm, const struct vm_files *files, struct 
 
 	if (r < 0)
 		return r;
-	room = 12 + vm->plan->caisson->rootfs.disk.n + files->tap_count + vm->guest.share_count;
+	room = 16 + vm->plan->caisson->rootfs.disk.n + files->tap_count + vm->guest.share_count;
 	vm->owned = arena_array(&vm->arena, room, sizeof(*vm->owned));
 	vm->borrowed = arena_array(&vm->arena, room, sizeof(*vm->borrowed));
 	r = hugepages(want, e);
@@ -436,7 +518,7 @@ static int gather_and_spawn(struct vm *vm, const struct vm_files *files, struct 
 	if (r == 0)
 		r = boot_files(vm, files, &m, binds, e);
 	if (r == 0)
-		choose(vm, files, &m, binds);
+		r = memory(vm, files, &m, binds, e);
 	if (r == 0)
 		r = channel(vm, &vm->agent_fd, &m.agent_fd, e);
 	if (r == 0)
@@ -503,14 +585,27 @@ enum vm_role vm_role(const struct vm *vm)
 	return vm->role;
 }
 
+/* Only now it says which it is. */
+static int same_version(struct vm *vm, struct err *e)
+{
+	char status[32];
+	int r =
+	    qmp_query(&vm->qmp, "query-status", "status", status, sizeof(status), QMP_WAIT_MS, e);
+
+	vm->tags.version = vm->qmp.version;
+	return r < 0 ? r : vmsnapshot_check(&vm->saved, &vm->tags, e);
+}
+
 int vm_first(struct vm *vm, struct buf *out, struct err *e)
 {
 	unsigned char seed[SEED_BYTES];
 	char from[32];
 	int r;
 
-	if (vm->role != VM_CLONE)
+	if (vm->role != VM_CLONE && vm->role != VM_RESUMED)
 		return 0;
+	if (vm->role == VM_RESUMED && (r = same_version(vm, e)) < 0)
+		return r;
 	/* It runs as soon as its state is read, for so it was saved. */
 	snprintf(from, sizeof(from), "{\"uri\":\"fd:%d\"}", vm->incoming);
 	r = qmp_queue(&vm->qmp, "migrate-set-capabilities", IGNORE_SHARED, e);
@@ -525,37 +620,9 @@ int vm_first(struct vm *vm, struct buf *out, struct err *e)
 	return 0;
 }
 
-/* It goes on running until QEMU has written its few devices: the memory is in the file already. */
-static int save(struct vm *vm, struct err *e)
-{
-	int64_t end = trace_now_ns() + (int64_t)SAVE_MS * 1000000;
-	struct timespec step = {.tv_nsec = 2000000};
-	char status[32];
-	int r = qmp_send_fd(&vm->qmp, vm->template.state_fd, "state", QMP_WAIT_MS, e);
-
-	if (r == 0)
-		r = qmp_command(&vm->qmp, "migrate-set-capabilities", IGNORE_SHARED, QMP_WAIT_MS,
-				e);
-	if (r == 0)
-		r = qmp_command(&vm->qmp, "migrate", "{\"uri\":\"fd:state\"}", QMP_WAIT_MS, e);
-	while (r == 0) {
-		r = qmp_query(&vm->qmp, "query-migrate", "status", status, sizeof(status),
-			      QMP_WAIT_MS, e);
-		if (r < 0 || streq(status, "completed"))
-			break;
-		if (streq(status, "failed") || streq(status, "cancelled"))
-			return err_set(e, ERR_SYSTEM, "QEMU could not save the machine");
-		if (trace_now_ns() > end)
-			return err_set(e, ERR_TIMEOUT, "QEMU did not save the machine in %d s",
-				       SAVE_MS / 1000);
-		nanosleep(&step, NULL);
-	}
-	return r;
-}
-
 int vm_freeze(struct vm *vm, struct err *e)
 {
-	int r = save(vm, e);
+	int r = vm_save_state(vm, vm->template.state_fd, e);
 
 	if (r == 0)
 		r = vmtemplate_publish(&vm->template, e);
@@ -566,7 +633,7 @@ int vm_freeze(struct vm *vm, struct err *e)
 void vm_discard(struct vm *vm, const struct err *why)
 {
 	/* What somebody killed says nothing about the template. */
-	if (vm->role != VM_COLD &&
+	if ((vm->role == VM_MAKER || vm->role == VM_CLONE) &&
 	    !(vm->pid == 0 && WIFSIGNALED(vm->status) && WTERMSIG(vm->status) == SIGKILL))
 		vmtemplate_discard(&vm->template, why->msg);
 	trace_mark(TRACE_COLD);
@@ -747,6 +814,7 @@ static int put_settings(const struct vm *vm, struct buf *out, struct err *e)
 int vm_greeting(struct vm *vm, struct buf *out, struct err *e)
 {
 	static const char hello[] = "{\"version\":1,\"program\":\"caisson-monitor\"}";
+	const struct plan_identity who = {vm->plan->hostname, vm->plan->caisson->machine_id};
 	auto_buf struct buf plan = BUF_INIT(WIRE_PAYLOAD_MAX);
 	int r;
 
@@ -763,6 +831,11 @@ int vm_greeting(struct vm *vm, struct buf *out, struct err *e)
 		r = put_files(vm, out, e);
 	if (r < 0)
 		return r;
+	if (vm->role == VM_RESUMED) {
+		jbind_write(&plan_identity_table, &who, &plan);
+		wire_put(out, WIRE_ADOPT, 1, plan.p, plan.len);
+		return buf_fail(out, "greeting of the guest", e);
+	}
 	plan_write(&vm->guest.plan, &plan);
 	r = buf_fail(&plan, "plan for the guest", e);
 	if (r < 0)

@@ -13,8 +13,9 @@
  * anything of the instance: its answer to the greeting is one OK or ERR, then vm_freeze() makes it
  * a template, vm_done(), and vm_start() again gives the instance's machine.  VM_CLONE goes on from
  * a template; when it ends before its HELLO, vm_discard(), vm_done() and vm_start() with .cold.
- * QEMU dies with the calling thread (PR_SET_PDEATHSIG), so the caller stays alive as long as the
- * instance.
+ * With plan.caisson.vm.resume it is VM_RESUMED: it goes on from a snapshot (vmsnapshot.h), or
+ * fails. QEMU dies with the calling thread (PR_SET_PDEATHSIG), so the caller stays alive as long as
+ * the instance.
  */
 #ifndef VMM_VM_H
 #define VMM_VM_H
@@ -70,18 +71,24 @@ int vm_text_fd(const struct vm *vm); /* call vm_text_read() when readable; -1 af
 int vm_pidfd(const struct vm *vm);
 pid_t vm_pid(const struct vm *vm);
 
-enum vm_role { VM_COLD, VM_MAKER, VM_CLONE };
+enum vm_role { VM_COLD, VM_MAKER, VM_CLONE, VM_RESUMED };
 enum vm_role vm_role(const struct vm *vm);
 /* What the guest is told before its HELLO: nothing, or WAKE. */
 int vm_first(struct vm *vm, struct buf *out, struct err *e);
 /* The maker has answered: keep its memory and state as a template.  Bounded by 15 s. */
 int vm_freeze(struct vm *vm, struct err *e);
+/* A snapshot of the running machine into an empty directory (vmsnapshot.h): first what it did not
+ * change since it began, while it runs; then, when the guest has answered HOLD, the rest, for which
+ * it stands still and goes on.  ERR_UNSUPPORTED a machine with shared directories.  On failure the
+ * directory holds anything, and the machine goes on. */
+int vm_save_begin(struct vm *vm, int dir_fd, struct err *e);
+int vm_save(struct vm *vm, int dir_fd, struct err *e);
 /* The machine did not do what it was started for: its template goes, and a maker's is not tried
  * again in this boot of the host. */
 void vm_discard(struct vm *vm, const struct err *why);
 
-/* The frames to send after the guest's HELLO: our HELLO, TIME, ENTROPY, NET, FILE, START; to a
- * maker HELLO and PREPARE. */
+/* The frames to send after the guest's HELLO: our HELLO, TIME, ENTROPY, NET, FILE, START, to one
+ * that goes on from a snapshot ADOPT in its place; to a maker HELLO and PREPARE. */
 int vm_greeting(struct vm *vm, struct buf *out, struct err *e);
 
 /* Keep the newest 16 KiB of what guest console and QEMU print.  Returns 0 at its end, else 1. */

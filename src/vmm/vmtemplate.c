@@ -47,7 +47,7 @@ static int add_file(struct buf *b, const char *path, struct err *e)
 }
 
 /* With -accel kvm the guest has seen the host's processor: its first one stands for all. */
-static void add_cpu(struct buf *b)
+void vmtemplate_cpu(struct buf *b)
 {
 	auto_free char *text = NULL;
 	ssize_t n = file_read(AT_FDCWD, "/proc/cpuinfo", CPUINFO_MAX, &text);
@@ -63,7 +63,7 @@ static void add_cpu(struct buf *b)
 			buf_printf(b, "%s\n", line);
 }
 
-static void describe_devices(const struct machine *m, struct arena *a, struct machine *out)
+void vmtemplate_blank(const struct machine *m, struct arena *a, struct machine *out)
 {
 	struct machine_disk *disks = arena_array(a, m->disk_count + 1, sizeof(*disks));
 	struct machine_nic *nics = arena_array(a, m->nic_count + 1, sizeof(*nics));
@@ -74,8 +74,11 @@ static void describe_devices(const struct machine *m, struct arena *a, struct ma
 						 .readonly = m->disks[i].readonly};
 	for (size_t i = 0; i < m->nic_count; i++)
 		nics[i].mac = arena_printf(a, PLAN_NIC_BLANK_MAC "%02zx", i);
+	*out = *m;
 	out->disks = disks;
 	out->nics = nics;
+	out->agent_fd = out->qmp_fd = out->text_fd = out->memory_fd = 3;
+	out->incoming = out->memory_zero = false;
 }
 
 int vmtemplate_describe(const struct machine *m, const struct vmtemplate_parts *parts,
@@ -95,10 +98,7 @@ int vmtemplate_describe(const struct machine *m, const struct vmtemplate_parts *
 		return err_set(e, ERR_UNSUPPORTED, "template: huge pages are not a file's");
 	if (m->nic_count > 255)
 		return err_set(e, ERR_LIMIT, "template: %zu interfaces", m->nic_count);
-	*out = *m;
-	describe_devices(m, a, out);
-	out->agent_fd = out->qmp_fd = out->text_fd = out->memory_fd = 3;
-	out->incoming = false;
+	vmtemplate_blank(m, a, out);
 	buf_puts(&b, "template 1\n");
 	r = add_file(&b, m->qemu, e);
 	if (r == 0)
@@ -112,7 +112,7 @@ int vmtemplate_describe(const struct machine *m, const struct vmtemplate_parts *
 	for (size_t i = 0; r == 0 && i < words.n; i++)
 		buf_printf(&b, "%s\n", words.v[i]);
 	if (streq(m->accel, "kvm"))
-		add_cpu(&b);
+		vmtemplate_cpu(&b);
 	if (r == 0)
 		r = buf_fail(&b, "template", e);
 	if (r < 0)

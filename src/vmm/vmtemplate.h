@@ -31,6 +31,12 @@ int vmtemplate_describe(const struct machine *m, const struct vmtemplate_parts *
 			struct arena *a, struct machine *out, char key[VMTEMPLATE_KEY],
 			struct err *e);
 
+/* The same machine with a place for each device and nothing in it. */
+void vmtemplate_blank(const struct machine *m, struct arena *a, struct machine *out);
+/* What a guest sees of this host's processor with KVM. */
+struct buf;
+void vmtemplate_cpu(struct buf *b);
+
 enum vmtemplate_state {
 	VMTEMPLATE_NONE,  /* another process is making it, or it cannot be made here */
 	VMTEMPLATE_READY, /* memory_fd and state_fd are open for reading */
