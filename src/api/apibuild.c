@@ -301,7 +301,8 @@ int apibuild_prune(struct apicall *c, struct err *e)
 	if (r == 0)
 		r = buildprune_look(store, c->a, &before, e);
 	if (r == 0)
-		r = buildprune_run(store, (uint64_t)keep, &freed, e);
+		r = buildprune_run(store, &(struct buildprune_opts){.keep = (uint64_t)keep}, &freed,
+				   e);
 	if (r >= 0)
 		r = buildprune_look(store, c->a, &after, e);
 	if (r < 0)

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "build/baseimage.h"
 #include "build/buildfile.h"
+#include "build/buildprune.h"
 #include "build/cacheport.h"
 #include "build/lockfile.h"
 #include "build/squash.h"
@@ -66,6 +67,7 @@ struct build {
 	struct cacheport *to, *from; /* as many as there are in o */
 	struct strs keys;	     /* of all steps */
 	int up;	      /* in a stage's own process: to the one that shows what happens */
+	bool made;    /* some step was not in the cache */
 	bool playing; /* a stage that such a process built: everything is there, and was shown */
 };
 
@@ -85,6 +87,7 @@ static void show(struct build *b, const struct builder_event *ev)
 
 	if (ev->kind == BUILDER_DEBUG)
 		b->out->before = arena_dup(b->a, ev->text);
+	b->made |= ev->kind == BUILDER_DONE;
 	if (ev->kind != BUILDER_PIN) {
 		if (b->o->progress)
 			b->o->progress(ev, b->o->arg);
@@ -945,6 +948,9 @@ int builder_run(struct session *s, const struct builder_opts *o, struct arena *a
 	if (r < 0 && out->line)
 		out->excerpt = buildfile_excerpt(&b.file, out->line, a);
 	close_all(&b);
+	/* What was made may be more than is to stay; that it cannot go now is no failed build. */
+	if (b.made)
+		buildprune_limit(b.store, NULL);
 	umask(mask);
 	return r;
 }

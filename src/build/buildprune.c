@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 static int by_use(const void *a, const void *b)
 {
@@ -92,21 +93,113 @@ int buildprune_look(struct store *s, struct arena *a, struct buildprune_list *ou
 	return 0;
 }
 
-int buildprune_run(struct store *s, uint64_t keep, uint64_t *freed, struct err *e)
+/* ---- freeing ---- */
+
+/* A step or a cache directory. */
+struct part {
+	const struct buildprune_item *item; /* NULL: a directory */
+	const char *mount;
+	uint64_t bytes; /* what goes with it, and with nothing else */
+	int64_t used_ns;
+};
+
+struct parts {
+	struct arena *a;
+	struct part *v;
+	size_t n;
+	uint64_t bytes;
+	int dir; /* of the cache directories */
+};
+
+static void add_part(struct parts *p, const struct part *one)
+{
+	p->v = arena_room(p->a, p->v, p->n, sizeof(*p->v));
+	p->v[p->n++] = *one;
+	p->bytes += one->bytes;
+}
+
+static void add_mounts(struct parts *p)
+{
+	struct strs names = {0};
+
+	if (p->dir < 0 || path_names(p->dir, p->a, &names) < 0)
+		return;
+	for (size_t i = 0; i < names.n; i++) {
+		struct part one = {.mount = names.v[i]};
+		struct stat st;
+
+		if (fstatat(p->dir, names.v[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		one.used_ns = (int64_t)st.st_atim.tv_sec * 1000000000 + st.st_atim.tv_nsec;
+		du_add(p->dir, names.v[i], &one.bytes);
+		add_part(p, &one);
+	}
+}
+
+/* A layer goes with the last step that made it: the list is sorted by use. */
+static bool is_last(const struct buildprune_list *l, size_t i)
+{
+	for (size_t k = i + 1; k < l->n; k++)
+		if (l->v[k].entry.diff_id && streq(l->v[k].entry.diff_id, l->v[i].entry.diff_id))
+			return false;
+	return true;
+}
+
+static void add_steps(struct parts *p, const struct buildprune_list *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		const struct buildprune_item *it = &l->v[i];
+		bool frees = it->entry.diff_id && !it->shared && is_last(l, i);
+
+		add_part(p, &(struct part){.item = it,
+					   .bytes = frees ? it->bytes : 0,
+					   .used_ns = it->entry.used_ns});
+	}
+}
+
+static int by_age(const void *a, const void *b)
+{
+	const struct part *x = a, *y = b;
+
+	return (x->used_ns > y->used_ns) - (x->used_ns < y->used_ns);
+}
+
+int buildprune_run(struct store *s, const struct buildprune_opts *o, uint64_t *freed, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;
+	auto_fd int dir =
+	    openat(store_root_fd(s), RUNMOUNT_CACHES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct parts p = {.a = &a, .dir = dir};
 	struct gc_result gone = {0};
 	struct buildprune_list l;
 	int r = buildprune_look(s, &a, &l, e);
 
-	for (size_t i = 0; r >= 0 && i < l.n && (l.bytes > keep || !keep); i++) {
-		r = buildcache_remove(s, l.v[i].entry.key, e);
-		l.bytes -= l.v[i].bytes;
+	*freed = 0;
+	if (r < 0)
+		return r;
+	add_mounts(&p);
+	add_steps(&p, &l);
+	if (p.n)
+		qsort(p.v, p.n, sizeof(*p.v), by_age);
+	for (size_t i = 0; r >= 0 && i < p.n && (p.bytes > o->keep || !o->keep); i++) {
+		if (o->before_ns && p.v[i].used_ns >= o->before_ns)
+			break;
+		if (p.v[i].item)
+			r = buildcache_remove(s, p.v[i].item->entry.key, e);
+		else
+			drop(p.dir, p.v[i].mount, freed);
+		p.bytes -= p.v[i].bytes;
 	}
 	if (r >= 0)
 		r = gc_run(s, &gone, e);
-	*freed = gone.bytes;
-	if (r >= 0 && !keep)
-		each_mount(s, drop, freed);
+	*freed += gone.bytes;
 	return r;
+}
+
+int buildprune_limit(struct store *s, struct err *e)
+{
+	struct buildprune_opts o = {.keep = buildcache_limit(s)};
+	uint64_t freed;
+
+	return o.keep ? buildprune_run(s, &o, &freed, e) : 0;
 }

@@ -26,8 +26,19 @@ struct buildprune_list {
 
 int buildprune_look(struct store *s, struct arena *a, struct buildprune_list *out, struct err *e);
 
-/* Forget entries, longest unused first, until at most keep bytes are left, and free their layers.
- * keep 0 also removes cache directories that no build uses now.  *freed: bytes on disk. */
-int buildprune_run(struct store *s, uint64_t keep, uint64_t *freed, struct err *e);
+struct buildprune_opts {
+	uint64_t
+	    keep; /* bytes that may stay, of layers that no image has and of cache directories */
+	int64_t before_ns; /* only what was used last before this, since 1970; 0: anything */
+};
+
+/* Forget steps and cache directories, longest unused first, until at most keep bytes are left, and
+ * free what nothing else needs.  What a running build uses stays: it holds its layers, and a lock
+ * on its directories.  *freed: bytes on disk. */
+int buildprune_run(struct store *s, const struct buildprune_opts *o, uint64_t *freed,
+		   struct err *e);
+
+/* Keep the limit of this store, if it has one: after a build. */
+int buildprune_limit(struct store *s, struct err *e);
 
 #endif

@@ -367,6 +367,14 @@ int runmount_caches(struct store *s, struct err *e)
 	return 0;
 }
 
+static bool still_there(int root, const char *name, int fd)
+{
+	struct stat named, open;
+
+	return fstatat(root, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &open) == 0 &&
+	       named.st_ino == open.st_ino && named.st_dev == open.st_dev;
+}
+
 /* A directory of the store for this id; LOCKED waits for its turn, PRIVATE takes another one. */
 static int open_cache(struct runmounts *m, struct runmount *one, struct arena *a, struct err *e)
 {
@@ -396,6 +404,12 @@ static int open_cache(struct runmounts *m, struct runmount *one, struct arena *a
 				continue;
 			return err_sys(e, "cache '%s'", one->id);
 		}
+		if (!still_there(root, name, fd)) { /* pruned before it was ours: once more */
+			i--;
+			continue;
+		}
+		(void)futimens(
+		    fd, (struct timespec[]){{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_OMIT}});
 		one->lock = take_fd(&fd);
 		one->path = arena_printf(a, "%s/%s", store_root_path(m->env->store), name);
 		return 0;

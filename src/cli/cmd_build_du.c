@@ -39,6 +39,8 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	}
 	printf("steps %s, cache directories %s\n", progress_size(l.bytes, size),
 	       progress_size(l.mount_bytes, mounts));
+	if (buildcache_limit(store))
+		printf("limit %s\n", progress_size(buildcache_limit(store), size));
 	return 0;
 }
 

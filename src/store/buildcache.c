@@ -18,6 +18,7 @@
 
 #define DIRECTORY "cache/build"
 #define NOTE	  ".why"
+#define LIMIT	  "limit.json"
 
 static const struct jbind_field fields[] = {
     JB(struct buildcache_entry, diff_id, "diffId", JBIND_STR),
@@ -172,6 +173,42 @@ int buildcache_all(const struct store *s, struct arena *a, struct buildcache_lis
 	}
 	closedir(d);
 	return 0;
+}
+
+/* ---- the limit ---- */
+
+struct limit {
+	uint64_t bytes;
+};
+static const struct jbind_field limit_fields[] = {
+    JB(struct limit, bytes, "bytes", JBIND_UINT, .flags = JBIND_REQUIRED), JB_END};
+static const struct jbind limit_table = {sizeof(struct limit), limit_fields, false};
+
+uint64_t buildcache_limit(const struct store *s)
+{
+	auto_fd int dir = open_dir(s, false, NULL);
+	auto_arena struct arena a = ARENA_INIT;
+	auto_free char *text = NULL;
+	struct limit l = {0};
+	ssize_t n = dir < 0 ? dir : file_read(dir, LIMIT, STORE_JSON_MAX, &text);
+
+	if (n < 0 ||
+	    jbind_parse(&limit_table, text, (size_t)n, &l, &a, "build cache's limit", NULL) < 0)
+		return 0;
+	return l.bytes;
+}
+
+int buildcache_set_limit(struct store *s, uint64_t bytes, struct err *e)
+{
+	auto_buf struct buf text = BUF_INIT(256);
+	auto_fd int dir = open_dir(s, true, e);
+	struct limit l = {bytes};
+
+	if (dir < 0)
+		return dir;
+	jbind_write(&limit_table, &l, &text);
+	errno = -file_replace(dir, LIMIT, text.p, text.len, 0600, FILE_DURABLE);
+	return errno ? err_sys(e, "cannot write to '%s/" DIRECTORY "'", s->root) : 0;
 }
 
 int buildcache_remove(struct store *s, const char *key, struct err *e)

@@ -51,6 +51,10 @@ int buildcache_note_put(struct store *s, const char *key, const void *data, size
 int buildcache_note_read(const struct store *s, const char *key, size_t max, char **data,
 			 size_t *len);
 
+/* Bytes that builds may leave in this store, 0 for any number; kept with it. */
+uint64_t buildcache_limit(const struct store *s);
+int buildcache_set_limit(struct store *s, uint64_t bytes, struct err *e);
+
 /* Absent is fine. */
 int buildcache_remove(struct store *s, const char *key, struct err *e);
 

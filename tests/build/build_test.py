@@ -313,6 +313,45 @@ def du_and_prune(env):
     env.run("system", "check").ok()
 
 
+def left_by_builds(env):
+    """(steps, cache directories)"""
+    return (sorted(line.split(None, 3)[3] for line in env.run("build", "du").ok().out.splitlines() if " RUN " in line), len(os.listdir(env.root / "cache/mounts")))
+
+
+@test(needs="root")
+def a_limit_is_kept(env):
+    mega = "dd if=/dev/urandom bs=1M count=2 2>/dev/null"
+    ctx = {n: context(env, TINY + line + "\n", name=n) for n, line in (("one", f"RUN : one; {mega} > /f"), ("two", f"RUN --mount=type=cache,target=/c : two; {mega} > /c/f"),
+                                                                       ("three", f"RUN : three; {mega} > /f"), ("small", "RUN : small; echo > /s"))}
+
+    def built(*names):
+        for n in names:
+            env.run("build", "-q", ctx[n]).ok()
+            env.run("system", "prune", "-af").ok()     # an image's layers are not the cache's to free
+
+    def left():
+        names = [n for n in ctx if f" : {n};" in env.run("build", "du").ok().out]
+        return names, len(os.listdir(env.root / "cache/mounts"))
+
+    env.run("build", "prune", "--force").ok()
+    env.run("build", "prune", "--limit", "9m").ok()
+    check("limit 9.4" in env.run("build", "du").ok().out, env.run("build", "du").out)
+    built("one", "two")                                # 4 MiB of a layer and its blob, 2 MiB of a directory
+    same(left(), (["one", "two"], 1), "below the limit")
+    built("one")                                       # found, so it is the directory that was not used for longest
+    built("three", "small")
+    same(left(), (["one", "three", "small"], 0), "above it")
+    env.run("build", "prune", "-f", "--filter", "until=1h").ok()
+    same(left(), (["one", "three", "small"], 0), "nothing is that old")
+    env.run("build", "prune", "--limit", "5m").ok()
+    same(left(), (["three", "small"], 0), "a lower limit, at once")
+    env.run("build", "prune", "--limit", "0").ok()
+    built("one", "two")
+    same(left()[1], 1, "without a limit")
+    env.run("build", "prune", "--limit", "much").error(2, "--limit")
+    env.run("build", "prune", "-f", "--filter", "label=x").error(2, "--filter")
+
+
 @test(needs="root,registry")
 def another_tool_reads_it(env):
     build(env, TINY + "COPY a /a\nENV A=1\nCMD [\"cat\", \"/a\"]\n", files={"a": "A"}).ok()
