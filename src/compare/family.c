@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -104,6 +105,17 @@ static bool same_pid_ns(int proc_fd, pid_t pid)
 	       a.st_ino == b.st_ino;
 }
 
+/* QEMU, file servers and ways out are jailed in namespaces of their own, and still the engine's. */
+static bool helper(const char *comm)
+{
+	static const char *const names[] = {"virtiofsd", "pasta", "passt", "slirp4netns"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (str_after(comm, names[i]))
+			return true;
+	return false;
+}
+
 static int sum(int proc_fd, const struct proc *p, struct family *t, struct err *e)
 {
 	uint64_t bytes = 0;
@@ -115,34 +127,116 @@ static int sum(int proc_fd, const struct proc *p, struct family *t, struct err *
 	t->pss_bytes += bytes;
 	if (str_after(p->comm, "qemu-system"))
 		t->qemu = p->pid;
-	/* QEMU and file servers are jailed in namespaces of their own, and still the engine's. */
-	if (t->qemu == p->pid || str_after(p->comm, "virtiofsd") || same_pid_ns(proc_fd, p->pid))
+	if (t->qemu == p->pid || helper(p->comm) || same_pid_ns(proc_fd, p->pid))
 		t->engine_pss_bytes += bytes;
-	else if (!t->inside)
+	else if (!t->inside || str_after(p->comm, "caisson-workl"))
 		t->inside = p->pid;
 	return 0;
 }
 
-int family_measure(pid_t top, pid_t except, struct family *out, struct err *e)
+/* Every process there is; .v is the caller's to free. */
+static int list(DIR *d, struct procs *all, struct err *e)
 {
-	DIR *d = opendir("/proc");
-	struct procs all = {0};
-	struct family t = {0};
 	struct dirent *de;
-	int r = 0;
 
 	if (!d)
 		return err_sys(e, "/proc");
 	while ((de = readdir(d)))
 		if (de->d_name[0] >= '1' && de->d_name[0] <= '9')
-			add(&all, dirfd(d), de->d_name);
+			add(all, dirfd(d), de->d_name);
+	return 0;
+}
+
+static uid_t owner(DIR *d, pid_t pid)
+{
+	char name[16];
+	struct stat st;
+
+	snprintf(name, sizeof(name), "%d", pid);
+	return fstatat(dirfd(d), name, &st, 0) < 0 ? FAMILY_NOBODY : st.st_uid;
+}
+
+int family_measure(pid_t top, pid_t except, uid_t but, struct family *out, struct err *e)
+{
+	DIR *d = opendir("/proc");
+	struct procs all = {0};
+	struct family t = {0};
+	int r = list(d, &all, e);
+
+	if (r < 0)
+		return r;
 	mark(&all, top);
 	for (size_t i = 0; i < all.n && r == 0; i++)
-		if (all.v[i].below && all.v[i].pid != except)
+		if (all.v[i].below && all.v[i].pid != except &&
+		    (but == FAMILY_NOBODY || owner(d, all.v[i].pid) != but))
 			r = sum(dirfd(d), &all.v[i], &t, e);
 	free(all.v);
 	closedir(d);
 	if (r == 0)
 		*out = t;
 	return r;
+}
+
+int family_add(pid_t pid, struct family *out, struct err *e)
+{
+	DIR *d = opendir("/proc");
+	struct procs all = {0};
+	int r = list(d, &all, e);
+
+	if (r < 0)
+		return r;
+	mark(&all, pid);
+	for (size_t i = 0; i < all.n && r == 0; i++)
+		if (all.v[i].below || all.v[i].pid == pid)
+			r = sum(dirfd(d), &all.v[i], out, e);
+	free(all.v);
+	closedir(d);
+	return r;
+}
+
+pid_t family_parent(pid_t pid)
+{
+	DIR *d = opendir("/proc");
+	struct procs all = {0};
+	char name[16];
+
+	if (!d)
+		return 0;
+	snprintf(name, sizeof(name), "%d", pid);
+	add(&all, dirfd(d), name);
+	closedir(d);
+	pid = all.n ? all.v[0].parent : 0;
+	free(all.v);
+	return pid;
+}
+
+uint64_t family_named(const char *name)
+{
+	DIR *d = opendir("/proc");
+	struct procs all = {0};
+	struct family t = {0};
+
+	if (list(d, &all, NULL) < 0)
+		return 0;
+	for (size_t i = 0; i < all.n; i++)
+		if (streq(all.v[i].comm, name))
+			sum(dirfd(d), &all.v[i], &t, NULL);
+	free(all.v);
+	closedir(d);
+	return t.pss_bytes;
+}
+
+void family_end(pid_t top, uid_t uid)
+{
+	DIR *d = opendir("/proc");
+	struct procs all = {0};
+
+	if (list(d, &all, NULL) < 0)
+		return;
+	mark(&all, top);
+	for (size_t i = 0; i < all.n; i++)
+		if (all.v[i].below && owner(d, all.v[i].pid) == uid)
+			kill(all.v[i].pid, SIGKILL);
+	free(all.v);
+	closedir(d);
 }

@@ -21,8 +21,22 @@ struct family {
 	pid_t qemu;   /* 0: none */
 };
 
-/* Everything below `top` except `except` itself (what is below that one counts).
- * Errors: ERR_DENIED where another user's memory cannot be read. */
-int family_measure(pid_t top, pid_t except, struct family *out, struct err *e);
+#define FAMILY_NOBODY ((uid_t)-1)
+
+/* Everything below `top` except `except` itself (what is below that one counts), and what is of
+ * user `but`. Errors: ERR_DENIED where another user's memory cannot be read. */
+int family_measure(pid_t top, pid_t except, uid_t but, struct family *out, struct err *e);
+
+/* The same of pid and everything below it, added to *out. */
+int family_add(pid_t pid, struct family *out, struct err *e);
+
+/* The parent of a process; 0: it is gone. */
+pid_t family_parent(pid_t pid);
+
+/* PSS of every process of the machine with that name (comm). */
+uint64_t family_named(const char *name);
+
+/* Kill what is below `top` and of that user. */
+void family_end(pid_t top, uid_t uid);
 
 #endif

@@ -48,11 +48,11 @@ TEST(memory_of_all_below_is_summed)
 	int ready = 0;
 	pid_t pid;
 
-	CHECK_INT(family_measure(getpid(), 0, &before, &e), 0);
+	CHECK_INT(family_measure(getpid(), 0, FAMILY_NOBODY, &before, &e), 0);
 	pid = family(&ready);
 	CHECK(pid > 0 && ready);
-	CHECK_INT(family_measure(getpid(), 0, &with, &e), 0);
-	CHECK_INT(family_measure(getpid(), pid, &without, &e), 0);
+	CHECK_INT(family_measure(getpid(), 0, FAMILY_NOBODY, &with, &e), 0);
+	CHECK_INT(family_measure(getpid(), pid, FAMILY_NOBODY, &without, &e), 0);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	CHECK_INT(with.processes, before.processes + 2);

@@ -10,10 +10,14 @@ struct figure_scale figure_scale(enum report_unit unit, double v)
 	static const struct figure_scale ns[] = {{1e9, "s"}, {1e6, "ms"}, {1e3, "us"}, {1, "ns"}};
 	static const struct figure_scale bytes[] = {
 	    {1u << 30, "GiB"}, {1u << 20, "MiB"}, {1u << 10, "KiB"}, {1, "B"}};
-	const struct figure_scale *s = unit == REPORT_NS ? ns : bytes;
+	static const struct figure_scale rate[] = {
+	    {1u << 30, "GiB/s"}, {1u << 20, "MiB/s"}, {1u << 10, "KiB/s"}, {1, "B/s"}};
+	const struct figure_scale *s = unit == REPORT_NS ? ns : unit == REPORT_RATE ? rate : bytes;
 
 	if (unit == REPORT_COUNT)
 		return (struct figure_scale){1, ""};
+	if (unit == REPORT_HZ)
+		return (struct figure_scale){1, "/s"};
 	while (s->by > 1 && v < s->by)
 		s++;
 	return *s;

@@ -10,13 +10,13 @@
 
 static const char *const no_env[] = {NULL};
 
-TEST(a_workload_is_timed_between_its_two_lines)
+TEST(a_workload_is_timed_until_it_answers)
 {
 	/* Stands in for caisson-workload: answers as main.c of workload/ says. */
 	static const char *const argv[] = {"/bin/sh", "-c",
-					   "echo warning; echo ready; read x; echo begin; sleep "
+					   "echo warning; echo ready 5; read x; sleep "
 					   "0.2; echo end; read x; echo kernel 6; read x; "
-					   "echo begin; echo failed No space; read x",
+					   "echo failed No space; read x",
 					   NULL};
 	struct err e = ERR_INIT;
 	struct live l = LIVE_INIT;
@@ -62,7 +62,7 @@ TEST(a_sample_has_both_times_and_both_streams)
 	CHECK_INT(sample_run(argv, no_env, 10 * SECOND, &s, &e), 0);
 	CHECK_INT(s.code, 3);
 	CHECK_STR(s.out, "out\n");
-	CHECK_STR(s.err, "err\n");
+	CHECK_STR(s.err_end, "err\n");
 	CHECK(s.first_ns > SECOND / 12 && s.total_ns > s.first_ns + SECOND / 12);
 	CHECK_INT(sample_run(silent, no_env, 10 * SECOND, &s, &e), 0);
 	CHECK_INT(s.first_ns, -1);
@@ -72,5 +72,5 @@ TEST(a_sample_has_both_times_and_both_streams)
 	CHECK_INT(sample_run(slow, no_env, SECOND / 5, &s, &e), -ETIMEDOUT);
 }
 
-TEST_MAIN(T(a_workload_is_timed_between_its_two_lines), T(what_a_failed_start_said_is_kept),
+TEST_MAIN(T(a_workload_is_timed_until_it_answers), T(what_a_failed_start_said_is_kept),
 	  T(a_sample_has_both_times_and_both_streams))

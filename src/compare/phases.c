@@ -19,11 +19,13 @@ void phases_parse(struct report *r, enum report_subject s, const char *text)
 {
 	int64_t begin[TRACE_PHASE_MAX_] = {0}, end[TRACE_PHASE_MAX_] = {0};
 	char what[8], name[32];
-	int64_t at;
+	int64_t at, first = 0;
 
 	for (; *text; text += strcspn(text, "\n"), text += *text == '\n') {
 		if (sscanf(text, "%" SCNd64 " %*d %7s %31s", &at, what, name) != 3)
 			continue;
+		if (!first || at < first)
+			first = at;
 		for (int p = 0; p < TRACE_PHASE_MAX_; p++) {
 			if (!streq(name, names[p]))
 				continue;
@@ -34,8 +36,10 @@ void phases_parse(struct report *r, enum report_subject s, const char *text)
 		}
 	}
 	for (unsigned int p = 0; p < TRACE_PHASE_MAX_; p++)
-		if (begin[p] && end[p] >= begin[p])
+		if (begin[p] && end[p] >= begin[p]) {
 			report_add(r, REPORT_PHASES + p, s, (double)(end[p] - begin[p]));
+			report_add(r, REPORT_BEGINS + p, s, (double)(begin[p] - first));
+		}
 }
 
 void phases_collect(struct report *r, enum report_subject s, const char *file)

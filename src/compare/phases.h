@@ -5,8 +5,9 @@
 
 #include "compare/report.h"
 
-/* Adds, for each phase that began and ended, the time from its first begin to its last end.  A file
- * that cannot be read, and lines that are no events, count as nothing. */
+/* Adds, for each phase that began and ended, the time from its first begin to its last end, and
+ * that from the first event of all to its begin.  A file that cannot be read, and lines that are no
+ * events, count as nothing. */
 void phases_collect(struct report *r, enum report_subject s, const char *file);
 
 /* The same from text; for phases_collect() and its test. */

@@ -15,6 +15,7 @@ TEST(phases_span_first_begin_to_last_end)
 	boot = &r.cells[REPORT_PHASES + TRACE_BOOT][REPORT_VM];
 	CHECK_INT(plan->n, 1);
 	CHECK_INT(plan->v[0], 60);
+	CHECK_INT(r.cells[REPORT_BEGINS + TRACE_PLAN][REPORT_VM].v[0], 95);
 	CHECK_INT(boot->n, 0);
 	CHECK_INT(r.cells[REPORT_PHASES + TRACE_NET][REPORT_VM].n, 0);
 }

@@ -108,7 +108,8 @@ int reach_of(pid_t pid, struct reach *out, struct err *e)
 		if (nr >= FIRST_GAP && nr < AFTER_GAP)
 			continue;
 		got.known++;
-		got.allowed += allowed(f, n, nr, 0) || allowed(f, n, nr, ~0ull);
+		got.lets[nr] = allowed(f, n, nr, 0) || allowed(f, n, nr, ~0ull);
+		got.allowed += got.lets[nr];
 	}
 	got.filters = (unsigned int)n;
 	*out = got;

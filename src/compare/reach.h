@@ -11,13 +11,17 @@
 #ifndef COMPARE_REACH_H
 #define COMPARE_REACH_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct err;
 
+#define REACH_CALLS 512
+
 struct reach {
 	unsigned int allowed, known;
-	unsigned int filters; /* installed ones; with 0 everything known is allowed */
+	bool lets[REACH_CALLS]; /* by number; only of the known */
+	unsigned int filters;	/* installed ones; with 0 everything known is allowed */
 };
 
 /* Stops the process for some microseconds.  ERR_DENIED without the power to trace, ERR_UNSUPPORTED

@@ -24,10 +24,18 @@ static const struct {
 	const char *name;
 	enum report_unit unit;
 	double by;
-} units[] = {{"ns", REPORT_NS, 1},	     {"us", REPORT_NS, 1e3},
-	     {"ms", REPORT_NS, 1e6},	     {"s", REPORT_NS, 1e9},
-	     {"B", REPORT_BYTES, 1},	     {"KiB", REPORT_BYTES, 1 << 10},
-	     {"MiB", REPORT_BYTES, 1 << 20}, {"GiB", REPORT_BYTES, 1 << 30}};
+} units[] = {{"ns", REPORT_NS, 1},
+	     {"us", REPORT_NS, 1e3},
+	     {"ms", REPORT_NS, 1e6},
+	     {"s", REPORT_NS, 1e9},
+	     {"B", REPORT_BYTES, 1},
+	     {"KiB", REPORT_BYTES, 1 << 10},
+	     {"MiB", REPORT_BYTES, 1 << 20},
+	     {"GiB", REPORT_BYTES, 1 << 30},
+	     {"KiB/s", REPORT_RATE, 1 << 10},
+	     {"MiB/s", REPORT_RATE, 1 << 20},
+	     {"GiB/s", REPORT_RATE, 1 << 30},
+	     {"/s", REPORT_HZ, 1}};
 
 static int wrong(const char *text, const char *what, struct err *e)
 {
@@ -50,24 +58,14 @@ static int parse_subject(const char *text, struct reportclaim *c, const char **e
 			*end = text + len + 1;
 			return 0;
 		}
-	return wrong(text, "it begins with host., container. or vm.", e);
+	return wrong(text, "it begins with who it is about: host., container., vm., rootless. ...",
+		     e);
 }
 
 static bool find_row(const char *key, size_t len, unsigned int *row)
 {
-	bool phase = len > 6 && memcmp(key, "phase_", 6) == 0;
-
-	if (same("start", key, len)) {
-		*row = REPORT_FIRST;
-		return true;
-	}
-	for (unsigned int i = 0; i < REPORT_ROW_MAX_; i++)
-		if (i < REPORT_PHASES ? same(report_line(i).key, key, len)
-				      : phase && same(report_line(i).key, key + 6, len - 6)) {
-			*row = i;
-			return report_line(i).unit != REPORT_TEXT;
-		}
-	return false;
+	*row = same("start", key, len) ? REPORT_FIRST : report_row_named(key, len);
+	return *row < REPORT_ROW_MAX_ && report_line(*row).unit != REPORT_TEXT;
 }
 
 /* A key may end as a statistic does: the whole word comes first. */
@@ -131,7 +129,10 @@ int reportclaim_parse(const char *text, struct reportclaim *out, struct err *e)
 		return wrong(text, "a number is to follow", e);
 	if (!find_unit(blanks(end), &c))
 		return wrong(
-		    text, "the unit is ns, us, ms or s for times, B, KiB, MiB or GiB for sizes", e);
+		    text,
+		    "the unit is ns, us, ms or s for times, B, KiB, MiB or GiB for sizes, the "
+		    "same by s or /s for rates",
+		    e);
 	*out = c;
 	return 0;
 }

@@ -55,7 +55,7 @@ static void head(const char *side, const char *name, const struct report *r, str
 {
 	buf_printf(out, "%s  %.70s\n", side, name);
 	buf_printf(out, "   %.30s: %.40s\n", r->image, r->command);
-	buf_printf(out, "   %.50s, load %.1f, n=%d%s\n", r->machine, r->load, (int)r->rounds,
+	buf_printf(out, "   %.50s, load %.1f, n=%d%s\n", r->machine, r->noise.load, (int)r->rounds,
 		   r->partial ? ", partial" : "");
 }
 

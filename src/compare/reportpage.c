@@ -136,7 +136,6 @@ static void figure(struct buf *out, enum report_unit unit, const struct report_c
 
 static void row(struct buf *out, const struct report *r, unsigned int i)
 {
-	static const char *const names[] = {"host", "container", "VM"};
 	const struct report_line line = report_line(i);
 	double max = widest(r->cells[i]);
 
@@ -147,9 +146,9 @@ static void row(struct buf *out, const struct report *r, unsigned int i)
 	for (int s = 0; s < REPORT_SUBJECT_MAX_; s++) {
 		const struct report_cell *c = &r->cells[i][s];
 
-		if (i >= REPORT_PHASES && !c->n)
+		if (!report_shown(r, (enum report_subject)s) || (i >= REPORT_PHASES && !c->n))
 			continue;
-		buf_printf(out, "<tr><th scope=\"row\">%s</th>", names[s]);
+		buf_printf(out, "<tr><th scope=\"row\">%s</th>", report_subject_heads[s]);
 		if (max > 0)
 			bar(out, c, report_subject_names[s], max);
 		figure(out, line.unit, c, max <= 0);
@@ -183,7 +182,7 @@ static void method(struct buf *out, const struct report *r)
 	    "bar are the interval of order statistics that holds the true median with 95&nbsp;%% "
 	    "(fewer than six samples: smallest to largest). Bars begin at zero and share a scale "
 	    "within a figure. Load of the machine before it began: %.2f.</p>\n",
-	    r->rounds, r->load);
+	    r->rounds, r->noise.load);
 	if (r->accel_why) {
 		buf_puts(out, "<p>The VM: ");
 		text(out, r->accel_why);
@@ -224,7 +223,7 @@ void reportpage_write(const struct report *r, struct buf *out)
 		buf_puts(out, "<p class=\"partial\">Partial: it was interrupted.</p>\n");
 	verdict(out, r);
 	buf_puts(out, "<h2>Figures</h2>\n");
-	for (unsigned int i = 0; i < REPORT_ROW_MAX_; i++) {
+	for (unsigned int i = 0; i < REPORT_BEGINS; i++) {
 		if (report_row_empty(r, i))
 			continue;
 		if (i >= REPORT_PHASES && !phases)

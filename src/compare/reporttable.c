@@ -14,6 +14,8 @@
 #define NUMBER 15 /* where the number of samples stands in a label */
 #define LABEL  20
 #define COLUMN 20
+#define WIDTH  80
+#define ACROSS 3 /* columns of 80 */
 
 /* Reasons below the table, each once. */
 struct notes {
@@ -63,16 +65,24 @@ static void pad(struct buf *out, size_t from, size_t width)
 		buf_puts(out, " ");
 }
 
+/* The subjects that stand side by side. */
+struct block {
+	enum report_subject v[ACROSS];
+	size_t n;
+};
+
 /* "n=10", or "n=3+" when the columns differ and the least has 3. */
-static void print_count(const struct report_cell *c, struct buf *out)
+static void print_count(const struct report_cell *c, const struct block *b, struct buf *out)
 {
 	size_t low = SIZE_MAX, high = 0;
 
-	for (int s = 0; s < REPORT_SUBJECT_MAX_; s++) {
-		if (!c[s].n)
+	for (size_t i = 0; i < b->n; i++) {
+		size_t n = c[b->v[i]].n;
+
+		if (!n)
 			continue;
-		low = c[s].n < low ? c[s].n : low;
-		high = c[s].n > high ? c[s].n : high;
+		low = n < low ? n : low;
+		high = n > high ? n : high;
 	}
 	if (high && low == high)
 		buf_printf(out, "n=%zu", high);
@@ -80,18 +90,19 @@ static void print_count(const struct report_cell *c, struct buf *out)
 		buf_printf(out, "n=%zu+", low);
 }
 
-static void table_row(const struct report *r, unsigned int i, struct notes *notes, struct buf *out)
+static void table_row(const struct report *r, unsigned int i, const struct block *b,
+		      struct notes *notes, struct buf *out)
 {
 	const struct report_line row = report_line(i);
 	size_t start = out->len;
 
 	buf_puts(out, row.label);
 	pad(out, start, NUMBER);
-	print_count(r->cells[i], out);
-	for (size_t s = 0; s < REPORT_SUBJECT_MAX_; s++) {
-		const struct report_cell *c = &r->cells[i][s];
+	print_count(r->cells[i], b, out);
+	for (size_t k = 0; k < b->n; k++) {
+		const struct report_cell *c = &r->cells[i][b->v[k]];
 
-		pad(out, start, LABEL + s * COLUMN);
+		pad(out, start, LABEL + k * COLUMN);
 		if (i < REPORT_PHASES || c->n)
 			print_cell(&row, c, notes, out);
 		else
@@ -103,35 +114,92 @@ static void table_row(const struct report *r, unsigned int i, struct notes *note
 		return;
 	start = out->len;
 	buf_puts(out, "  95th percentile");
-	for (size_t s = 0; s < REPORT_SUBJECT_MAX_; s++) {
-		pad(out, start, LABEL + s * COLUMN);
-		print_p95(&row, &r->cells[i][s], out);
+	for (size_t k = 0; k < b->n; k++) {
+		pad(out, start, LABEL + k * COLUMN);
+		print_p95(&row, &r->cells[i][b->v[k]], out);
 	}
 	buf_puts(out, "\n");
 }
 
-/* Cut at 80 columns what a long reason or name would push over, and trailing blanks. */
-static void fold(const struct buf *in, struct buf *out)
+/* Nothing of these subjects, and be it a reason. */
+static bool blank(const struct report *r, unsigned int row, const struct block *b)
 {
-	const char *p = in->p;
+	for (size_t k = 0; k < b->n; k++) {
+		const struct report_cell *c = &r->cells[row][b->v[k]];
 
-	while (*p) {
-		size_t len = strcspn(p, "\n"), keep = len;
+		if (c->n || c->text || (c->why && row < REPORT_PHASES))
+			return false;
+	}
+	return true;
+}
 
-		if (*p == '[' || str_after(p, "vm: ")) {
-			/* Notes are sentences: broken at blanks. */
-			while (len > 80) {
-				keep = 80;
-				while (keep > 40 && p[keep] != ' ')
-					keep--;
-				buf_add(out, p, keep);
-				buf_puts(out, "\n   ");
-				p += keep;
-				len -= keep;
-			}
-			keep = len;
+static void heads(const struct block *b, struct buf *out)
+{
+	size_t start = out->len;
+
+	for (size_t k = 0; k < b->n; k++) {
+		pad(out, start, LABEL + k * COLUMN);
+		buf_puts(out, report_subject_heads[b->v[k]]);
+	}
+	buf_puts(out, "\n");
+}
+
+static void table_block(const struct report *r, const struct block *b, struct notes *notes,
+			struct buf *out)
+{
+	bool phase = false;
+
+	heads(b, out);
+	for (unsigned int i = 0; i < REPORT_BEGINS; i++) {
+		if (blank(r, i, b))
+			continue;
+		if (i >= REPORT_PHASES && !phase)
+			buf_puts(out, "phases of a start, from the engine's trace\n");
+		phase = i >= REPORT_PHASES;
+		table_row(r, i, b, notes, out);
+	}
+	buf_puts(out, "\n");
+}
+
+static void attempts_block(const struct report *r, const struct block *b, struct buf *out)
+{
+	heads(b, out);
+	for (size_t i = 0; i < r->nattempts; i++) {
+		size_t start = out->len;
+
+		buf_printf(out, "%.*s", LABEL - 1, r->attempts[i].key);
+		for (size_t k = 0; k < b->n; k++) {
+			const char *got = r->attempts[i].got[b->v[k]];
+
+			pad(out, start, LABEL + k * COLUMN);
+			buf_printf(out, "%.*s", COLUMN - 1, got ? got : "-");
 		}
-		keep = keep > 80 ? 80 : keep;
+		buf_puts(out, "\n");
+	}
+	buf_puts(out, "\n");
+}
+
+/* The groups of subjects that fit side by side; how many. */
+static size_t blocks(const struct report *r, struct block *out)
+{
+	size_t n = 0;
+
+	for (unsigned int s = 0; s < REPORT_SUBJECT_MAX_; s++) {
+		if (!report_shown(r, (enum report_subject)s))
+			continue;
+		if (!n || out[n - 1].n == ACROSS)
+			out[n++].n = 0;
+		out[n - 1].v[out[n - 1].n++] = (enum report_subject)s;
+	}
+	return n;
+}
+
+/* Rows: cut at 80 columns, and without trailing blanks. */
+static void cut(const struct buf *in, struct buf *out)
+{
+	for (const char *p = in->p; *p;) {
+		size_t len = strcspn(p, "\n"), keep = len > WIDTH ? WIDTH : len;
+
 		while (keep && p[keep - 1] == ' ')
 			keep--;
 		buf_add(out, p, keep);
@@ -140,37 +208,94 @@ static void fold(const struct buf *in, struct buf *out)
 	}
 }
 
+/* Sentences: broken at blanks. */
+static void fold(const struct buf *in, struct buf *out)
+{
+	for (const char *p = in->p; *p;) {
+		size_t len = strcspn(p, "\n"), room = WIDTH;
+
+		while (len > room) {
+			size_t keep = room;
+
+			while (keep > WIDTH / 2 && p[keep] != ' ')
+				keep--;
+			buf_add(out, p, keep);
+			buf_puts(out, "\n   ");
+			p += keep;
+			len -= keep;
+			room = WIDTH - 3;
+		}
+		buf_add(out, p, len);
+		buf_puts(out, "\n");
+		p += len + (p[len] == '\n');
+	}
+}
+
+static void noise(const struct report *r, struct buf *out)
+{
+	const struct report_noise *n = &r->noise;
+	struct stats s;
+
+	buf_printf(out,
+		   "the machine: load %.1f before and %.1f after, %.0f %% of it busy with others",
+		   n->load, n->load_after, n->busy * 100);
+	if (n->steal > 0)
+		buf_printf(out, ", %.1f %% taken by a hypervisor", n->steal * 100);
+	if (stats_of(n->loop.v, n->loop.n, &s) == 0 && s.median > 0)
+		buf_printf(out,
+			   "; a loop that is always the same took %.0f %% longer than usual at its "
+			   "95th percentile",
+			   (s.p95 / s.median - 1) * 100);
+	buf_puts(out, "\n");
+}
+
+static void below(const struct report *r, const struct notes *notes, struct buf *out)
+{
+	buf_printf(
+	    out,
+	    "median [interval that holds it with 95 %%, by bootstrap; fewer than 6: smallest to "
+	    "largest] of n; at most %" PRIu64
+	    " interleaved rounds in random order after one that does not count\n",
+	    r->rounds);
+	if (r->budget_bytes) {
+		buf_puts(out, "fit in budget: of ");
+		figure_put(out, REPORT_BYTES, (double)r->budget_bytes);
+		buf_puts(out, " for all of them\n");
+	}
+	noise(r, out);
+	if (r->partial)
+		buf_puts(out, "partial: it was interrupted\n");
+	for (size_t i = 0; i < notes->n; i++)
+		buf_printf(out, "[%zu] %s\n", i + 1, notes->v[i]);
+	for (int s = 0; s < REPORT_SUBJECT_MAX_; s++) {
+		if (r->who[s].listed && r->who[s].why)
+			buf_printf(out, "%s: %s\n", report_subject_heads[s], r->who[s].why);
+		if (r->who[s].note)
+			buf_printf(out, "%s: %s\n", report_subject_heads[s], r->who[s].note);
+	}
+	if (r->accel_why)
+		buf_printf(out, "the vm's cpu: %s\n", r->accel_why);
+}
+
 void reporttable_write(const struct report *r, struct buf *out)
 {
-	auto_buf struct buf wide = BUF_INIT(1 << 20);
+	auto_buf struct buf wide = BUF_INIT(1 << 20), words = BUF_INIT(1 << 20);
+	struct block b[REPORT_SUBJECT_MAX_] = {0};
 	struct notes notes = {.n = 0};
-	bool phase = false;
-	struct stats s = {0};
+	size_t n = blocks(r, b);
 
-	stats_of(r->cells[REPORT_FIRST][REPORT_CONTAINER].v,
-		 r->cells[REPORT_FIRST][REPORT_CONTAINER].n, &s);
-	buf_printf(&wide, "%s: %s\n%s, load %.1f\n\n", r->image, r->command, r->machine, r->load);
-	buf_printf(&wide, "%-*s%-*s%-*s%s\n", LABEL, "", COLUMN, "host process", COLUMN,
-		   "container", "vm");
-	for (unsigned int i = 0; i < REPORT_ROW_MAX_; i++) {
-		if (report_row_empty(r, i))
-			continue;
-		if (i >= REPORT_PHASES && !phase)
-			buf_puts(&wide, "\nphases of a start, from the engine's trace\n");
-		phase = i >= REPORT_PHASES;
-		table_row(r, i, &notes, &wide);
-	}
-	buf_printf(&wide,
-		   "\nmedian [interval that holds it with %.0f %%] of n; %" PRIu64
-		   " interleaved rounds in random\norder after one that does not count\n",
-		   s.n ? s.level * 100 : 0, r->rounds);
-	if (r->partial)
-		buf_puts(&wide, "partial: it was interrupted\n");
-	for (size_t i = 0; i < notes.n; i++)
-		buf_printf(&wide, "[%zu] %s\n", i + 1, notes.v[i]);
-	if (r->accel_why)
-		buf_printf(&wide, "vm: %s\n", r->accel_why);
-	fold(&wide, out);
+	buf_printf(&wide, "%s: %s\n%s, %s\n\n", r->image, r->command, r->machine,
+		   r->date ? r->date : "");
+	for (size_t i = 0; i < n; i++)
+		table_block(r, &b[i], &notes, &wide);
+	if (r->nattempts)
+		buf_puts(&wide,
+			 "attempts to get out, made as root inside, and what stopped each\n");
+	for (size_t i = 0; r->nattempts && i < n; i++)
+		attempts_block(r, &b[i], &wide);
+	below(r, &notes, &words);
+	cut(&wide, out);
+	fold(&words, out);
 }
 
 /* ---- Markdown ---- */
@@ -204,12 +329,20 @@ void reporttable_markdown(const struct report *r, struct buf *out)
 	buf_puts(out, "\n\n");
 	md_text(out, r->machine);
 	buf_printf(out,
-		   ", load %.1f; %" PRIu64
+		   ", %s, load %.1f; %" PRIu64
 		   " interleaved rounds in random order%s; medians with the interval that holds "
-		   "them\n\n",
-		   r->load, r->rounds, r->partial ? ", **partial: it was interrupted**" : "");
-	buf_puts(out, "| | host process | container | vm |\n|---|---:|---:|---:|\n");
-	for (unsigned int i = 0; i < REPORT_ROW_MAX_; i++) {
+		   "them\n\n|",
+		   r->date ? r->date : "", r->noise.load, r->rounds,
+		   r->partial ? ", **partial: it was interrupted**" : "");
+	for (int s = 0; s < REPORT_SUBJECT_MAX_; s++)
+		if (report_shown(r, (enum report_subject)s))
+			buf_printf(out, " | %s", report_subject_heads[s]);
+	buf_puts(out, " |\n|---|");
+	for (int s = 0; s < REPORT_SUBJECT_MAX_; s++)
+		if (report_shown(r, (enum report_subject)s))
+			buf_puts(out, "---:|");
+	buf_puts(out, "\n");
+	for (unsigned int i = 0; i < REPORT_BEGINS; i++) {
 		const struct report_line line = report_line(i);
 
 		if (report_row_empty(r, i))
@@ -217,7 +350,8 @@ void reporttable_markdown(const struct report *r, struct buf *out)
 		buf_printf(out, "| %s%s |", i < REPORT_PHASES ? "" : "phase: ",
 			   line.label + strspn(line.label, " "));
 		for (int s = 0; s < REPORT_SUBJECT_MAX_; s++)
-			md_cell(&line, &r->cells[i][s], &notes, out);
+			if (report_shown(r, (enum report_subject)s))
+				md_cell(&line, &r->cells[i][s], &notes, out);
 		buf_puts(out, "\n");
 	}
 	buf_puts(out, "\n");
@@ -226,4 +360,10 @@ void reporttable_markdown(const struct report *r, struct buf *out)
 		md_text(out, notes.v[i]);
 		buf_puts(out, "\n");
 	}
+	for (int s = 0; s < REPORT_SUBJECT_MAX_; s++)
+		if (r->who[s].listed && r->who[s].why) {
+			buf_printf(out, "\n%s: ", report_subject_heads[s]);
+			md_text(out, r->who[s].why);
+			buf_puts(out, "\n");
+		}
 }

@@ -18,11 +18,51 @@ static void say(struct arena *a, struct strs *out, const struct buf *b)
 	arena_strs_add(a, out, arena_dup(a, b->p));
 }
 
-static const char *name(enum report_subject s)
+/* "A VM" */
+static void subject(struct buf *b, enum report_subject s)
 {
-	return s == REPORT_HOST	       ? "a process of the host"
-	       : s == REPORT_CONTAINER ? "a container"
-				       : "a VM";
+	const char *w = report_subject_words[s];
+
+	buf_printf(b, "%c%s", *w >= 'a' && *w <= 'z' ? *w - 'a' + 'A' : *w, w + 1);
+}
+
+static bool apart(const struct stats *x, const struct stats *y)
+{
+	return x->low > y->high || y->low > x->high;
+}
+
+/* "For this workload a VM costs 38 ms and 16 MiB more and stops 14 more attempts than a container."
+ */
+static void sum(const struct report *r, enum report_subject s, enum report_subject than,
+		struct arena *a, struct strs *out)
+{
+	auto_buf struct buf b = BUF_INIT(1024);
+	struct stats t[2], m[2], e[2];
+
+	if (!get(r, REPORT_FIRST, s, &t[0]) || !get(r, REPORT_FIRST, than, &t[1]) ||
+	    !get(r, REPORT_MEMORY, s, &m[0]) || !get(r, REPORT_MEMORY, than, &m[1]) ||
+	    !apart(&t[0], &t[1]) || t[0].median < t[1].median || m[0].median < m[1].median)
+		return;
+	buf_printf(&b, "For this workload %s costs ", report_subject_words[s]);
+	figure_put(&b, REPORT_NS, t[0].median - t[1].median);
+	buf_puts(&b, " until the first byte and ");
+	figure_put(&b, REPORT_BYTES, m[0].median - m[1].median);
+	buf_printf(&b, " more than %s", report_subject_words[than]);
+	if (get(r, REPORT_STOPPED, s, &e[0]) && get(r, REPORT_STOPPED, than, &e[1])) {
+		double more = e[0].median - e[1].median;
+
+		if (more > 0)
+			buf_printf(&b, " and stops %.0f more of %zu attempts to get out", more,
+				   r->nattempts);
+		else if (more < 0)
+			buf_printf(&b, " and stops %.0f fewer of %zu attempts to get out", -more,
+				   r->nattempts);
+		else
+			buf_printf(&b, " and stops as many of %zu attempts to get out",
+				   r->nattempts);
+	}
+	buf_puts(&b, ".");
+	say(a, out, &b);
 }
 
 /* "is ready after 12 ms, 10 ms later than ..." */
@@ -34,26 +74,28 @@ static void start(const struct report *r, enum report_subject s, enum report_sub
 
 	if (!get(r, REPORT_FIRST, s, &x) || !get(r, REPORT_FIRST, than, &y))
 		return;
-	buf_printf(&b, "%s answers after ", s == REPORT_VM ? "A VM" : "A container");
+	subject(&b, s);
+	buf_puts(&b, " answers after ");
 	figure_put(&b, REPORT_NS, x.median);
-	if (x.low > y.high || y.low > x.high) {
+	if (apart(&x, &y)) {
 		buf_puts(&b, ": ");
 		figure_put(&b, REPORT_NS,
 			   x.median > y.median ? x.median - y.median : y.median - x.median);
 		buf_printf(&b, " %s than %s.", x.median > y.median ? "later" : "sooner",
-			   name(than));
+			   report_subject_words[than]);
 	} else {
-		buf_printf(&b, ", which is not told apart from %s.", name(than));
+		buf_printf(&b, ", which is not told apart from %s.", report_subject_words[than]);
 	}
 	say(a, out, &b);
 }
 
-static void memory(const struct report *r, struct arena *a, struct strs *out)
+static void memory(const struct report *r, enum report_subject box, struct arena *a,
+		   struct strs *out)
 {
 	auto_buf struct buf b = BUF_INIT(1024);
 	struct stats c, v;
 
-	if (!get(r, REPORT_MEMORY, REPORT_CONTAINER, &c) || !get(r, REPORT_MEMORY, REPORT_VM, &v))
+	if (!get(r, REPORT_MEMORY, box, &c) || !get(r, REPORT_MEMORY, REPORT_VM, &v))
 		return;
 	buf_puts(&b, "At rest the container keeps ");
 	figure_put(&b, REPORT_BYTES, c.median);
@@ -68,9 +110,10 @@ static void work(const struct report *r, enum report_subject s, struct arena *a,
 	static const struct {
 		unsigned int row;
 		const char *what;
-	} kinds[] = {{REPORT_CPU, "arithmetic takes"},
-		     {REPORT_SYSCALLS, "system calls take"},
-		     {REPORT_FILES, "file I/O takes"}};
+	} kinds[] = {
+	    {REPORT_CPU, "arithmetic takes"},  {REPORT_SYSCALLS, "a system call"},
+	    {REPORT_FORK, "fork and exec"},    {REPORT_NAMES, "a file's making and removal"},
+	    {REPORT_RWRITE, "a random write"}, {REPORT_REQUEST, "an HTTP request"}};
 	auto_buf struct buf b = BUF_INIT(1024);
 	int n = 0;
 
@@ -80,12 +123,12 @@ static void work(const struct report *r, enum report_subject s, struct arena *a,
 		if (!get(r, kinds[i].row, s, &x) || !get(r, kinds[i].row, REPORT_HOST, &host) ||
 		    host.median <= 0)
 			continue;
-		buf_printf(&b, "%s %s ",
-			   n++		    ? ";"
-			   : s == REPORT_VM ? "In a VM"
-					    : "In a container",
-			   kinds[i].what);
-		if (x.low <= host.high && host.low <= x.high)
+		if (!n++)
+			buf_printf(&b, "In %s ", report_subject_words[s]);
+		else
+			buf_puts(&b, ", ");
+		buf_printf(&b, "%s ", kinds[i].what);
+		if (!apart(&x, &host))
 			buf_puts(&b, "as long as on the host");
 		else
 			buf_printf(&b, "%.2f times what the host needs", x.median / host.median);
@@ -95,12 +138,35 @@ static void work(const struct report *r, enum report_subject s, struct arena *a,
 		say(a, out, &b);
 }
 
-static void wall(const struct report *r, struct arena *a, struct strs *out)
+/* "Of 512 MiB, 12 VMs were started, and 100 containers or more." */
+static void crowd(const struct report *r, struct arena *a, struct strs *out)
+{
+	auto_buf struct buf b = BUF_INIT(1024);
+	int n = 0;
+
+	if (!r->budget_bytes)
+		return;
+	figure_put(&b, REPORT_BYTES, (double)r->budget_bytes);
+	buf_puts(&b, " of memory held ");
+	for (int s = REPORT_CONTAINER; s < REPORT_SUBJECT_MAX_; s++) {
+		const struct report_cell *c = &r->cells[REPORT_FITS][s];
+
+		if (!c->n)
+			continue;
+		buf_printf(&b, "%s%.0f%s idle (%s)", n++ ? ", " : "", c->v[0],
+			   c->text ? " or more" : "", report_subject_heads[s]);
+	}
+	buf_puts(&b, "; each was really started.");
+	if (n)
+		say(a, out, &b);
+}
+
+static void wall(const struct report *r, enum report_subject box, struct arena *a, struct strs *out)
 {
 	auto_buf struct buf b = BUF_INIT(1024);
 	struct stats c, v;
 
-	if (!get(r, REPORT_REACH, REPORT_CONTAINER, &c) || !get(r, REPORT_REACH, REPORT_VM, &v))
+	if (!get(r, REPORT_REACH, box, &c) || !get(r, REPORT_REACH, REPORT_VM, &v))
 		return;
 	buf_printf(
 	    &b,
@@ -113,10 +179,16 @@ static void wall(const struct report *r, struct arena *a, struct strs *out)
 
 void reportwords_verdict(const struct report *r, struct arena *a, struct strs *out)
 {
-	start(r, REPORT_VM, REPORT_CONTAINER, a, out);
-	start(r, REPORT_CONTAINER, REPORT_HOST, a, out);
-	memory(r, a, out);
-	work(r, REPORT_CONTAINER, a, out);
+	enum report_subject box =
+	    report_shown(r, REPORT_CONTAINER) ? REPORT_CONTAINER : REPORT_ROOTLESS;
+
+	sum(r, REPORT_VM, box, a, out);
+	start(r, REPORT_VM, box, a, out);
+	start(r, box, REPORT_HOST, a, out);
+	start(r, REPORT_COLD, REPORT_VM, a, out);
+	memory(r, box, a, out);
+	crowd(r, a, out);
+	work(r, box, a, out);
 	work(r, REPORT_VM, a, out);
-	wall(r, a, out);
+	wall(r, box, a, out);
 }

@@ -7,16 +7,43 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
+
+#define LOOK_MS 10
 
 struct stream {
-	int fd; /* -1: ended */
+	int fd;	  /* -1: ended */
+	bool end; /* its end is kept, not its beginning */
 	char *text;
 	size_t len;
+	uint64_t bytes;
 };
 
-/* Read what is there; what does not fit into the text is dropped.  1 when bytes came. */
+static void keep(struct stream *s, const char *b, size_t n)
+{
+	size_t room = SAMPLE_TEXT - 1;
+
+	if (s->end && n > room) {
+		b += n - room;
+		n = room;
+	}
+	if (s->end && s->len + n > room) {
+		size_t over = s->len + n - room;
+
+		memmove(s->text, s->text + over, s->len - over);
+		s->len -= over;
+	}
+	n = n > room - s->len ? room - s->len : n;
+	memcpy(s->text + s->len, b, n);
+	s->len += n;
+	s->text[s->len] = '\0';
+}
+
+/* Read what is there.  1 when bytes came. */
 static int drain(struct stream *s)
 {
 	char b[65536];
@@ -29,33 +56,54 @@ static int drain(struct stream *s)
 		s->fd = -1;
 		return 0;
 	}
-	if (s->len + 1 < SAMPLE_TEXT) {
-		size_t room = SAMPLE_TEXT - 1 - s->len, take = (size_t)n < room ? (size_t)n : room;
-
-		memcpy(s->text + s->len, b, take);
-		s->len += take;
-	}
+	keep(s, b, (size_t)n);
+	s->bytes += (uint64_t)n;
 	return 1;
 }
 
-static int watch(struct stream *s, int64_t start, int64_t timeout_ns, struct sample *out)
+/* Until the process has ended, and what it wrote until then is read: what it left in the background
+ * may keep the streams for ever.  1 when it has. */
+static int step(struct stream *s, int pidfd, int wait_ms, int64_t start, struct sample *out)
 {
-	while (s[0].fd >= 0 || s[1].fd >= 0) {
-		struct pollfd p[2] = {{.fd = s[0].fd, .events = POLLIN},
-				      {.fd = s[1].fd, .events = POLLIN}};
-		int64_t left = timeout_ns - (trace_now_ns() - start), now;
-		int n = left <= 0 ? 0 : poll(p, 2, (int)(left / 1000000) + 1);
+	struct pollfd p[3] = {{.fd = s[0].fd, .events = POLLIN},
+			      {.fd = s[1].fd, .events = POLLIN},
+			      {.fd = pidfd, .events = POLLIN}};
+	int64_t now;
+	int n = poll(p, 3, wait_ms), came = 0;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -ETIMEDOUT;
-		now = trace_now_ns();
-		for (int i = 0; i < 2; i++)
-			if (p[i].revents && drain(&s[i]) && out->first_ns < 0)
+	if (n < 0)
+		return -errno;
+	now = trace_now_ns();
+	for (int i = 0; i < 2; i++)
+		if (p[i].revents) {
+			int r = drain(&s[i]);
+
+			came |= r;
+			if (r && out->first_ns < 0)
 				out->first_ns = now - start;
+		}
+	if (p[2].revents && out->total_ns < 0)
+		out->total_ns = now - start;
+	return p[2].revents && !came;
+}
+
+static int watch(struct stream *s, int pidfd, int64_t timeout_ns, pid_t pid,
+		 const struct sample_watch *w, struct sample *out)
+{
+	int64_t start = out->total_ns;
+	int r = 0;
+
+	out->total_ns = -1;
+	while (r == 0) {
+		int64_t left = timeout_ns - (trace_now_ns() - start);
+
+		if (left <= 0)
+			return -ETIMEDOUT;
+		r = step(s, pidfd, w ? LOOK_MS : (int)(left / 1000000) + 1, start, out);
+		if (w)
+			w->look(pid, w->arg);
 	}
-	return 0;
+	return r < 0 ? r : 0;
 }
 
 static int start(const char *const *argv, const char *const *env, struct stream *s, pid_t *pid)
@@ -83,34 +131,45 @@ static int start(const char *const *argv, const char *const *env, struct stream 
 	return *pid < 0 ? *pid : 0;
 }
 
-int sample_run(const char *const *argv, const char *const *env, int64_t timeout_ns,
-	       struct sample *out, struct err *e)
+int sample_watched(const char *const *argv, const char *const *env, int64_t timeout_ns,
+		   const struct sample_watch *w, struct sample *out, struct err *e)
 {
-	struct sample got = {.first_ns = -1};
-	struct stream s[2] = {{.fd = -1, .text = got.out}, {.fd = -1, .text = got.err}};
-	int64_t begin = trace_now_ns();
+	struct sample got = {.first_ns = -1, .total_ns = trace_now_ns() /* watch() has it first */};
+	struct stream s[2] = {{.fd = -1, .text = got.out},
+			      {.fd = -1, .end = true, .text = got.err_end}};
+	auto_fd int pidfd = -1;
 	int status = 0;
 	pid_t pid = -1;
 	int r = start(argv, env, s, &pid);
 
-	if (r == 0)
-		r = watch(s, begin, timeout_ns, &got);
+	if (r == 0) {
+		pidfd = (int)syscall(SYS_pidfd_open, pid, 0); /* always close-on-exec */
+		r = pidfd < 0 ? -errno : watch(s, pidfd, timeout_ns, pid, w, &got);
+	}
 	for (int i = 0; i < 2; i++)
 		if (s[i].fd >= 0)
 			close(s[i].fd);
-	if (r == -ETIMEDOUT) {
+	if (r < 0 && pid > 0)
 		child_kill(pid);
-		return err_set(e, ERR_TIMEOUT, "%s did not end within %d s", argv[0],
-			       (int)(timeout_ns / 1000000000));
-	}
+	if (r == -EINTR)
+		return err_set(e, ERR_CANCELED, "it was interrupted");
+	if (r == -ETIMEDOUT)
+		return err_set(e, ERR_TIMEOUT, "it did not end within %.3g s",
+			       (double)timeout_ns / 1e9);
 	if (r == 0)
 		r = child_wait(pid, &status);
 	if (r < 0) {
 		errno = -r;
 		return err_sys(e, "start %s", argv[0]);
 	}
-	got.total_ns = trace_now_ns() - begin;
+	got.bytes = s[0].bytes + s[1].bytes;
 	got.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	*out = got;
 	return 0;
+}
+
+int sample_run(const char *const *argv, const char *const *env, int64_t timeout_ns,
+	       struct sample *out, struct err *e)
+{
+	return sample_watched(argv, env, timeout_ns, NULL, out, e);
 }

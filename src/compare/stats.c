@@ -2,6 +2,8 @@
 #include "compare/stats.h"
 #include "base/auto.h"
 
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int by_value(const void *a, const void *b)
@@ -11,32 +13,52 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The largest k for which the k-th value from both ends still holds the median with 95 %; at
- * least 1. */
-static size_t interval_rank(size_t n, double *level)
-{
-	double term = 1, below; /* probability of i of n under a fair coin; of at most k - 1 */
-	size_t k = 1;
+#define RESAMPLES 1000
+#define FEW	  6
 
-	for (size_t i = 0; i < n; i++)
-		term /= 2;
-	below = term;
-	*level = 1 - 2 * below;
-	while (2 * (k + 1) <= n) {
-		term *= (double)(n - k + 1) / (double)k;
-		if (1 - 2 * (below + term) < 0.95)
-			break;
-		below += term;
-		*level = 1 - 2 * below;
-		k++;
+static double middle(const double *sorted, size_t n)
+{
+	return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+}
+
+/* The middle 95 % of the medians of samples drawn from sorted.  A draw is known by how often each
+ * value was taken, so that its median is found by counting. */
+static void bootstrap(const double *sorted, size_t n, struct stats *out)
+{
+	auto_free double *medians = calloc(RESAMPLES, sizeof(*medians));
+	auto_free uint32_t *taken = calloc(n, sizeof(*taken));
+	uint64_t x = 88172645463325252u;
+
+	if (!medians || !taken)
+		abort();
+	for (size_t i = 0; i < RESAMPLES; i++) {
+		size_t seen = 0, low = n, high = n;
+
+		memset(taken, 0, n * sizeof(*taken));
+		for (size_t k = 0; k < n; k++) {
+			x ^= x << 13;
+			x ^= x >> 7;
+			x ^= x << 17;
+			taken[(x >> 11) % n]++;
+		}
+		for (size_t k = 0; k < n && high == n; k++) {
+			seen += taken[k];
+			if (low == n && seen >= (n + 1) / 2)
+				low = k;
+			if (seen >= n / 2 + 1)
+				high = k;
+		}
+		medians[i] = (sorted[low] + sorted[high]) / 2;
 	}
-	return k;
+	qsort(medians, RESAMPLES, sizeof(*medians), by_value);
+	out->low = medians[RESAMPLES * 25 / 1000];
+	out->high = medians[RESAMPLES * 975 / 1000 - 1];
+	out->level = 0.95;
 }
 
 int stats_of(const double *v, size_t n, struct stats *out)
 {
 	auto_free double *s = NULL;
-	size_t k;
 
 	if (!n)
 		return -EINVAL;
@@ -49,11 +71,19 @@ int stats_of(const double *v, size_t n, struct stats *out)
 	    .n = n,
 	    .min = s[0],
 	    .max = s[n - 1],
-	    .median = n % 2 ? s[n / 2] : (s[n / 2 - 1] + s[n / 2]) / 2,
+	    .median = middle(s, n),
+	    .low = s[0],
+	    .high = s[n - 1],
+	    .level = 1,
 	    .p95 = s[(95 * n + 99) / 100 - 1],
 	};
-	k = interval_rank(n, &out->level);
-	out->low = s[k - 1];
-	out->high = s[n - k];
+	if (n >= FEW) {
+		bootstrap(s, n, out);
+		return 0;
+	}
+	/* All n on one side of the true median, twice. */
+	for (size_t i = 1; i < n; i++)
+		out->level /= 2;
+	out->level = 1 - out->level;
 	return 0;
 }

@@ -2,10 +2,11 @@
 /*
  * stats - what may be said about a handful of measurements without assuming their distribution.
  *
- * The interval is of order statistics: the k-th smallest and k-th largest value, the narrowest pair
- * that holds the true median with at least 95 % probability.  Below six samples no pair does; then
- * it is smallest to largest, and .level says what that is worth.  Source: David and Nagaraja, Order
- * Statistics, section 7.1.
+ * The interval is a bootstrap: the samples are drawn again, with replacement, 1,000 times, and the
+ * interval holds the middle 95 % of the medians of these.  The same samples give the same interval.
+ * Below six samples no interval between two of them holds the true median with 95 %; then it is
+ * smallest to largest, and .level says what that is worth.  Sources: Efron and Tibshirani, An
+ * Introduction to the Bootstrap, section 13.3; David and Nagaraja, Order Statistics, section 7.1.
  */
 #ifndef COMPARE_STATS_H
 #define COMPARE_STATS_H

@@ -213,6 +213,11 @@ const char *json_string(const struct json *j)
 	return strlen(s) == (size_t)json_object_get_string_len(jo(j)) ? s : NULL;
 }
 
+bool json_true(const struct json *j)
+{
+	return json_object_is_type(jo(j), json_type_boolean) && json_object_get_boolean(jo(j));
+}
+
 bool json_number(const struct json *j, double *out)
 {
 	if (!json_object_is_type(jo(j), json_type_double) &&

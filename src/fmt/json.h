@@ -33,6 +33,8 @@ size_t json_length(const struct json *j); /* of an array or object; else 0 */
 struct json *json_at(const struct json *j, size_t i);
 /* The string, or NULL when j is not one (or holds a NUL byte, which no C string can carry). */
 const char *json_string(const struct json *j);
+/* Whether j is the word true. */
+bool json_true(const struct json *j);
 /* Whether j is a number; then *out. */
 bool json_number(const struct json *j, double *out);
 /* Call fn for every member of an object until it returns < 0; that is returned. */

@@ -2,15 +2,15 @@
 #include "workload/work.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#define TABLE 8192
-#define PIECE 65536
+#define TABLE  8192
+#define COPIED (8u << 20)
+#define PAGE   4096
 
 uint64_t work_cpu(uint64_t rounds)
 {
@@ -38,90 +38,66 @@ uint64_t work_syscalls(uint64_t calls)
 	return n;
 }
 
-static int write_file(int dir, const char *name, uint64_t bytes)
+uint64_t work_memory(uint64_t bytes)
 {
-	static char piece[PIECE];
-	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), r = 0;
+	static char *from;
+	uint64_t sum = 1;
 
-	if (fd < 0)
-		return -errno;
-	for (uint64_t at = 0; r == 0 && at < bytes; at += sizeof(piece)) {
-		memset(piece, (int)(at / sizeof(piece)), sizeof(piece));
-		if (write(fd, piece, sizeof(piece)) != (ssize_t)sizeof(piece))
-			r = errno ? -errno : -ENOSPC;
-	}
-	if (r == 0 && fsync(fd) < 0)
-		r = -errno;
-	close(fd);
-	return r;
-}
-
-static int read_file(int dir, const char *name)
-{
-	static char piece[PIECE];
-	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC), r = 0;
-	uint64_t at = 0;
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	while (r == 0 && (n = read(fd, piece, sizeof(piece))) != 0) {
-		if (n < 0)
-			r = -errno;
-		else if (piece[0] != (char)(at / sizeof(piece)) || piece[n - 1] != piece[0])
-			r = -EIO;
-		at += sizeof(piece);
-	}
-	close(fd);
-	return r;
-}
-
-static int small_files(int dir, unsigned int files)
-{
-	char name[32];
-	struct stat st;
-
-	for (unsigned int i = 0; i < 3 * files; i++) {
-		int fd, r = 0;
-
-		snprintf(name, sizeof(name), "file-%u", i % files);
-		if (i / files == 0) {
-			fd = openat(dir, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-			r = fd < 0 ? -1 : close(fd);
-		} else if (i / files == 1) {
-			r = fstatat(dir, name, &st, 0);
-		} else {
-			r = unlinkat(dir, name, 0);
+	if (!from) {
+		from = mmap(NULL, 2 * (size_t)COPIED, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+		if (from == MAP_FAILED) {
+			from = NULL;
+			return 0;
 		}
-		if (r < 0)
+		memset(from, 1, COPIED);
+	}
+	for (uint64_t at = 0; at < bytes; at += COPIED) {
+		from[at / COPIED % COPIED]++;
+		memcpy(from + COPIED, from, COPIED);
+		sum += (unsigned char)from[COPIED + at / COPIED % COPIED];
+	}
+	return sum;
+}
+
+int work_fork(uint64_t times)
+{
+	char self[] = "/proc/self/exe", arg[] = "true", *argv[] = {self, arg, NULL};
+
+	for (uint64_t i = 0; i < times; i++) {
+		pid_t pid = fork();
+		int status;
+
+		if (pid < 0)
 			return -errno;
+		if (pid == 0) {
+			execv(self, argv);
+			_exit(127);
+		}
+		if (waitpid(pid, &status, 0) != pid || status)
+			return -EIO;
 	}
 	return 0;
 }
 
-int work_files(const char *dir, uint64_t bytes, unsigned int files)
+int work_hold(uint64_t bytes)
 {
-	char name[] = "caisson-workload.tmp";
-	int at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), sub, r;
+	static char *held;
+	static size_t size;
 
-	if (at < 0)
+	if (held)
+		munmap(held, size);
+	held = NULL;
+	size = (size_t)bytes;
+	if (!bytes)
+		return 0;
+	held = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (held == MAP_FAILED) {
+		held = NULL;
 		return -errno;
-	if (mkdirat(at, name, 0700) < 0 && errno != EEXIST) {
-		r = -errno;
-		close(at);
-		return r;
 	}
-	sub = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	r = sub < 0 ? -errno : write_file(sub, "big", bytes);
-	if (r == 0)
-		r = read_file(sub, "big");
-	if (r == 0)
-		r = small_files(sub, files);
-	if (sub >= 0) {
-		unlinkat(sub, "big", 0);
-		close(sub);
-	}
-	unlinkat(at, name, AT_REMOVEDIR);
-	close(at);
-	return r;
+	/* Not the same in any two pages, so that nothing may merge them. */
+	for (size_t at = 0; at < size; at += PAGE)
+		memcpy(held + at, &at, sizeof(at));
+	return 0;
 }

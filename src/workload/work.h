@@ -20,9 +20,15 @@ uint64_t work_cpu(uint64_t rounds);
  */
 uint64_t work_syscalls(uint64_t calls);
 
-/* In directory dir: write a file of `bytes` in pieces of 64 KiB, fsync it, read it back, then make,
- * stat and remove `files` empty files.  Everything is removed again.  0 or -errno; -EIO when the
- * bytes read are not those written. */
-int work_files(const char *dir, uint64_t bytes, unsigned int files);
+/* Copy at least `bytes` from one buffer of 8 MiB to another, over and over: more than the caches of
+ * one core hold.  Returns a value that depends on the copy, 0 without memory. */
+uint64_t work_memory(uint64_t bytes);
+
+/* `times` fork() and execve() of this program, which ends at once, and wait.  0 or -errno; -EIO
+ * when one ended otherwise. */
+int work_fork(uint64_t times);
+
+/* `bytes` of memory, written to, kept until the next call; 0 bytes: none.  0 or -errno. */
+int work_hold(uint64_t bytes);
 
 #endif

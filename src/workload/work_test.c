@@ -2,9 +2,6 @@
 #include "base/test.h"
 #include "workload/work.h"
 
-#include <errno.h>
-#include <unistd.h>
-
 TEST(cpu_depends_on_every_round)
 {
 	CHECK(work_cpu(1000) != work_cpu(1001));
@@ -17,15 +14,19 @@ TEST(syscalls_are_counted)
 	CHECK_INT(work_syscalls(1234), 1234);
 }
 
-TEST(files_come_and_go)
+TEST(memory_is_copied)
 {
-	char dir[] = "/tmp/work_test-XXXXXX";
-
-	CHECK(mkdtemp(dir));
-	CHECK_INT(work_files(dir, 300000, 17), 0);
-	CHECK_INT(work_files(dir, 0, 0), 0);
-	CHECK_INT(rmdir(dir), 0);
-	CHECK_INT(work_files(dir, 1, 1), -ENOENT);
+	CHECK(work_memory(1) > 1);
+	CHECK_INT(work_memory(0), 1);
 }
 
-TEST_MAIN(T(cpu_depends_on_every_round), T(syscalls_are_counted), T(files_come_and_go))
+TEST(memory_is_held_and_given_back)
+{
+	CHECK_INT(work_hold(1 << 20), 0);
+	CHECK_INT(work_hold(0), 0);
+	CHECK(work_hold(UINT64_MAX / 2) < 0);
+	CHECK_INT(work_hold(0), 0);
+}
+
+TEST_MAIN(T(cpu_depends_on_every_round), T(syscalls_are_counted), T(memory_is_copied),
+	  T(memory_is_held_and_given_back))

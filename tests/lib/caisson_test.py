@@ -282,6 +282,15 @@ class Tty:
                 break
         else:
             raise Failed(f"{self.args} did not end within {timeout} s; seen {self.seen[-2000:]!r}")
+        # What it wrote last: a terminal gives 4 KiB at a time.
+        while select.select([self.master], [], [], 0)[0]:
+            try:
+                more = os.read(self.master, 65536)
+            except OSError:
+                break
+            if not more:
+                break
+            self.seen += more
         os.close(self.master)
         return Result(self.args, exit_code(self.p.returncode), self.seen.decode(errors="replace"), "")
 

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * replica - does the same build give the same image?
+ *
+ * The build is that of this comparison, one layer on the image, made twice without a cache, more
+ * than a second apart: what holds the time of its making differs.
+ */
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "compare/compare_int.h"
+#include "compare/sample.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define APART_MSEC 1100
+
+static int build(struct compare *c, enum report_subject s, char *id, struct err *e)
+{
+	bool ours = c->subjects[s].kind == SUBJECT_OURS;
+	const char *words[] = {"build",
+			       "-q",
+			       "--no-cache",
+			       "-t",
+			       arena_printf(c->arena, "%s-again", c->image),
+			       arena_printf(c->arena, "%s/again", c->dir),
+			       ours ? "--reproducible" : NULL,
+			       NULL};
+	struct strs v = subject_up(c, s);
+	struct sample m;
+	int r;
+
+	/* Options stand before the operand in some. */
+	if (ours) {
+		const char *last = words[5];
+
+		words[5] = words[6];
+		words[6] = last;
+	}
+	subject_add(c, &v, words);
+	r = compare_call(c, &v, &m, e);
+	if (r < 0)
+		return r;
+	snprintf(id, SAMPLE_TEXT, "%.*s", (int)strcspn(m.out, "\n"), m.out);
+	return *id ? 0 : err_set(e, ERR_SYSTEM, "build does not say what it made");
+}
+
+static void forget(struct compare *c, enum report_subject s)
+{
+	const char *words[] = {"rmi", arena_printf(c->arena, "%s-again", c->image), NULL};
+	struct strs v = subject_up(c, s);
+
+	subject_add(c, &v, words);
+	compare_call(c, &v, NULL, NULL);
+}
+
+static int context(struct compare *c, enum report_subject s, struct err *e)
+{
+	const char *sh[] = {
+	    "/bin/sh",
+	    "-c",
+	    "rm -rf \"$1/again\" && mkdir \"$1/again\" && "
+	    "cp \"$1/context/caisson-workload\" \"$1/again/program\" && "
+	    "printf 'FROM %s\\nCOPY program /program\\nCMD [\"/program\"]\\n' \"$2\" "
+	    "> \"$1/again/Dockerfile\"",
+	    "sh",
+	    c->dir,
+	    c->subjects[s].image,
+	    NULL};
+	struct strs v = {sh, 7};
+
+	return compare_call(c, &v, NULL, e);
+}
+
+static void twice(struct compare *c, enum report_subject s)
+{
+	const struct timespec apart = {.tv_sec = APART_MSEC / 1000,
+				       .tv_nsec = APART_MSEC % 1000 * 1000000};
+	char first[SAMPLE_TEXT] = "", second[SAMPLE_TEXT] = "";
+	struct err e = ERR_INIT;
+	int r = context(c, s, &e);
+
+	if (r == 0)
+		r = build(c, s, first, &e);
+	if (r == 0) {
+		nanosleep(&apart, NULL);
+		r = build(c, s, second, &e);
+	}
+	if (r < 0)
+		report_missing(c->report, REPORT_DIGEST, s, e.msg);
+	else
+		report_text(c->report, REPORT_DIGEST, s,
+			    streq(first, second) ? "same digest" : "another digest");
+	if (*first)
+		forget(c, s);
+}
+
+void replica_all(struct compare *c)
+{
+	compare_progress(c, "building twice");
+	for (unsigned int s = 0; s < REPORT_SUBJECT_MAX_ && !compare_interrupted(); s++) {
+		if (c->subjects[s].off)
+			continue;
+		switch ((enum report_subject)s) {
+		case REPORT_CONTAINER:
+		case REPORT_DOCKER:
+		case REPORT_PODMAN:
+			twice(c, (enum report_subject)s);
+			break;
+		case REPORT_VM:
+		case REPORT_COLD:
+		case REPORT_POD:
+		case REPORT_ROOTLESS:
+			report_missing(c->report, REPORT_DIGEST, (enum report_subject)s,
+				       "the same images as container's");
+			break;
+		case REPORT_HOST:
+		case REPORT_QEMU:
+		case REPORT_CRUN:
+		case REPORT_SUBJECT_MAX_:
+			report_missing(c->report, REPORT_DIGEST, (enum report_subject)s,
+				       "it has no images to build");
+			break;
+		}
+	}
+}
