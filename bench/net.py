@@ -59,7 +59,7 @@ def nginx_files(base, port):
     (d / "page").write_text("x" * 1023 + "\n")
     (d / "nginx.conf").write_text(f"daemon off; master_process off; pid /tmp/pid; error_log /dev/null crit;\nevents {{ worker_connections 512; }}\n"
                                   "http { access_log off; client_body_temp_path /tmp/b; proxy_temp_path /tmp/p; fastcgi_temp_path /tmp/f; uwsgi_temp_path /tmp/u; scgi_temp_path /tmp/s;\n"
-                                  f"server {{ listen {port}; location / {{ root /srv; }} }} }}\n")
+                                  f"server {{ listen {port}; location / {{ root /tmp; }} }} }}\n")
     return d
 
 
@@ -68,7 +68,8 @@ def mounts(d):
     return [x for p in ("/usr", "/lib", "/lib64", "/etc/passwd", "/etc/group") for x in ("-v", f"{p}:{p}:ro")] + ["-v", f"{d}:/srv:ro", "--tmpfs", "/tmp"]
 
 
-SERVE = ["/usr/sbin/nginx", "-c", "/srv/nginx.conf"]
+# From memory: a VM has /srv by a file system of its host, which is not what is measured.
+SERVE = ["sh", "-c", "cp /srv/page /tmp/page && exec /usr/sbin/nginx -c /srv/nginx.conf"]
 
 
 def as_user(argv):
@@ -261,7 +262,14 @@ def ask(s, i):
 
 
 def name_server():
-    return [int(p) for p in os.listdir("/proc") if p.isdigit() and pathlib.Path(f"/proc/{p}/comm").read_text().strip() == "caisson-names"]
+    out = []
+    for p in (p for p in os.listdir("/proc") if p.isdigit()):
+        try:
+            if pathlib.Path(f"/proc/{p}/comm").read_text().strip() == "caisson-names":
+                out.append(int(p))
+        except OSError:     # it ended meanwhile
+            pass
+    return out
 
 
 def names(a, args, image):

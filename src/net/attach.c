@@ -312,7 +312,7 @@ static int on_bridges(struct work *k, struct attach_result *out, struct err *e)
 			names_at = k->v[i].net.gateway;
 	}
 	if (names_at)
-		r = nameproc_wait(k->w.net_fd, e);
+		r = nameproc_wait(k->w.net_fd, k->w.q->libexec, e);
 	if (r == 0)
 		r = files(k->w.q, &addresses, gateway, names_at, k->w.a, out, e);
 	for (size_t i = 0; r == 0 && i < k->n; i++)

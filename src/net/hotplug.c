@@ -125,7 +125,7 @@ static int connect_here(const struct hotplug *h, struct err *e)
 	if (r == 0)
 		r = endpoint_plug(&p, e);
 	if (r == 0 && p.at.resolves)
-		r = nameproc_wait(w.net_fd, e);
+		r = nameproc_wait(w.net_fd, w.q->libexec, e);
 	if (r == 0)
 		endpoint_settle(&p);
 	if (r < 0 && p.recorded) {

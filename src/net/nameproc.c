@@ -2,6 +2,8 @@
 #include "net/nameproc.h"
 #include "base/auto.h"
 #include "base/err.h"
+#include "net/attachment.h"
+#include "spec/trace.h"
 #include "sys/child.h"
 #include "sys/fd.h"
 #include "sys/sock.h"
@@ -14,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <time.h>
 
 #define LOCK_NAME "names"
 #define SOCK_NAME "names.sock"
@@ -58,28 +61,55 @@ int nameproc_start(int net_fd, const char *libexec, struct err *e)
 	return 0;
 }
 
-int nameproc_wait(int net_fd, struct err *e)
+/* Its word: 0 or an errno.  -ENOTCONN it is not there, or is no more. */
+static int its_word(int net_fd)
 {
 	auto_fd int fd = sock_connect(net_fd, SOCK_NAME);
 	const struct timeval wait = {.tv_sec = WAIT_S};
 	char text[16] = "";
 	ssize_t n;
-	int why;
 
 	if (fd < 0)
-		return err_set(e, ERR_SYSTEM, "the name server of the networks is not there");
+		return -ENOTCONN;
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
 	n = recv(fd, text, sizeof(text) - 1, 0);
-	if (n <= 0)
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return -ETIMEDOUT;
+	return n <= 0 ? -ENOTCONN : (int)strtol(text, NULL, 10);
+}
+
+static int start_again(int net_fd, const char *libexec, struct err *e)
+{
+	auto_fd int lock = attachment_lock(net_fd, e);
+
+	return lock < 0 ? lock : nameproc_start(net_fd, libexec, e);
+}
+
+/* One that was killed holds its own lock until the kernel has taken it apart: whoever came in
+ * between found the lock held and nobody behind it, and starts the next one here. */
+int nameproc_wait(int net_fd, const char *libexec, struct err *e)
+{
+	int64_t end = trace_now_ns() + WAIT_S * 1000000000LL;
+	int r, word = its_word(net_fd);
+
+	while (word == -ENOTCONN && trace_now_ns() < end) {
+		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+		r = start_again(net_fd, libexec, e);
+		if (r < 0)
+			return r;
+		word = its_word(net_fd);
+	}
+	if (word == -ENOTCONN)
+		return err_set(e, ERR_SYSTEM, "the name server of the networks is not there");
+	if (word < 0)
 		return err_set(e, ERR_SYSTEM, "the name server of the networks does not answer");
-	why = (int)strtol(text, NULL, 10);
-	if (why == EADDRINUSE)
+	if (word == EADDRINUSE)
 		return err_set(e, ERR_CONFLICT,
 			       "port %d of the host, where names of networks are answered, is in "
 			       "use",
 			       NAMEPROC_PORT);
-	if (why) {
-		errno = why;
+	if (word) {
+		errno = word;
 		return err_sys(e, "the name server of the networks");
 	}
 	return 0;

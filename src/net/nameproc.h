@@ -20,8 +20,8 @@ struct err;
 
 /* libexec: directory of caisson-names.  ERR_SYSTEM it cannot be started. */
 int nameproc_start(int net_fd, const char *libexec, struct err *e);
-/* After the lock is given up: wait until the records written so far count.  ERR_CONFLICT the port
- * is taken on a gateway. */
-int nameproc_wait(int net_fd, struct err *e);
+/* After the lock is given up: wait until the records written so far count; one that was killed
+ * meanwhile is replaced.  ERR_CONFLICT the port is taken on a gateway. */
+int nameproc_wait(int net_fd, const char *libexec, struct err *e);
 
 #endif

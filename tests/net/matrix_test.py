@@ -781,6 +781,19 @@ def fifty_come_and_go(env):
         same(w.rules(), before[1], "rules")
 
 
+def namespaces():
+    """Network namespaces that anything holds: a process, a descriptor of one, a mount."""
+    out = {line.split()[3] for line in open("/proc/self/mountinfo") if " - nsfs " in line}
+    for p in (p for p in os.listdir("/proc") if p.isdigit()):
+        try:
+            for link in (f"/proc/{p}/ns/net", *(f"/proc/{p}/fd/{n}" for n in os.listdir(f"/proc/{p}/fd"))):
+                with contextlib.suppress(OSError):
+                    out.add(os.readlink(link))
+        except OSError:
+            pass
+    return {x for x in out if x.startswith("net:")}
+
+
 def wait_links(w, want):
     return wait_for(lambda: w.links() == want and want, 20, f"links are {want}")
 
@@ -788,23 +801,28 @@ def wait_links(w, want):
 @test(needs="root,netns,strace", timeout=200)
 def killed_at_every_step_then_swept(env):
     with Hosts(env) as w:
+        w.network("six", "172.28.6.0/24", "v6")
         keep = Instance(w, "8000:80")
-        base = (w.links(), w.state(), w.rules())
-        killed = 0
-        for call in ("sendto", "renameat", "openat", "unshare", "setns", "bind", "mkdirat"):
-            for k in (range(1, 40) if call != "openat" else range(1, 60, 3)):
-                ident = f"{k:02x}{call.encode().hex():0<62}"[:64]
-                p = subprocess.run(["strace", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={k}", TOOL, "attach",
-                                    w.dir / "a", w.dir / "a-run", ident, "container", "bridge", "8001:80"], capture_output=True)
-                ended = p.returncode == 0
-                killed += not ended
-                w.sweep(keep.id)
-                same(w.state(), base[1], f"files after kill at {call} {k}")
-                same(w.rules(), base[2], f"rules after kill at {call} {k}")
-                if ended:
-                    break
-        check(killed > 30, f"only {killed} kills happened")
+        base, spaces = (w.links(), w.state(), w.rules()), namespaces()
+        # A veth and a namespace; then two cards, IPv6 and what the host knows of neighbours.
+        for kind, network, want in (("container", "bridge", 30), ("vm", "six,bridge", 30)):
+            killed = 0
+            for call in ("sendto", "renameat", "openat", "unshare", "setns", "bind", "mkdirat", "ioctl"):
+                for k in (range(1, 60) if call != "openat" else range(1, 80, 4)):
+                    ident = f"{k:02x}{call.encode().hex():0<62}"[:64]
+                    p = subprocess.run(["strace", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={k}", TOOL, "attach",
+                                        w.dir / "a", w.dir / "a-run", ident, kind, network, "8001:80"], capture_output=True)
+                    ended = p.returncode == 0
+                    killed += not ended
+                    w.sweep(keep.id)
+                    same(w.state(), base[1], f"files and addresses after kill of a {kind} at {call} {k}")
+                    same(w.rules(), base[2], f"rules after kill of a {kind} at {call} {k}")
+                    if ended:
+                        break
+            check(killed > want, f"only {killed} kills of a {kind} happened")
         wait_links(w, base[0])
+        same(subprocess.run(["ip", "-6", "neigh", "show", "nud", "permanent"], capture_output=True, text=True).stdout, "", "neighbours left")
+        wait_for(lambda: namespaces() == spaces, what="no network namespace is left")
         # Killed while being removed: the next remove, or a sweep, goes on.
         for call in ("sendto", "unlinkat"):
             for k in range(1, 12):
