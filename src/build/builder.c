@@ -518,8 +518,10 @@ static int build_instr(struct build *b, size_t k, const struct dockerfile_instr 
 	b->env.place = arena_printf(b->a, "%s|%s|%s|%zu|%s", b->o->context, b->file.name, sg->title,
 				    k, dockerfile_names[in->kind]);
 	r = do_instr(b, in, e);
-	if (r < 0)
+	if (r < 0) {
 		b->out->line = in->line;
+		b->out->number = b->number;
+	}
 	return r < 0 ? err_wrap(e, r, "%s:%d", b->file.name, in->line) : 0;
 }
 
@@ -584,6 +586,7 @@ static int build_stage(struct build *b, size_t i, struct err *e)
 	r = begin_stage(b, i, e);
 	if (r < 0) {
 		b->out->line = sg->from->line;
+		b->out->number = b->number;
 		return err_wrap(e, r, "%s:%d", b->file.name, sg->from->line);
 	}
 	r = do_triggers(b, sg, e);

@@ -8,6 +8,7 @@
 #include "build/builder.h"
 #include "build/buildout.h"
 #include "build/verify.h"
+#include "cli/buildview.h"
 #include "cli/cmd.h"
 #include "engine/session.h"
 #include "fmt/reference.h"
@@ -24,8 +25,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum progress { PROGRESS_AUTO, PROGRESS_PLAIN, PROGRESS_QUIET };
-static const char *const progress_names[] = {"auto", "plain", "quiet", NULL};
 static const char *const codec_names[] = {"none", "gzip", "zstd", NULL};
 
 struct build_args {
@@ -85,8 +84,9 @@ static const struct opt opts[] = {
     LIST(output, "output", 'o', "TYPE",
 	 "also write it: type=oci|docker|tar,dest=FILE or type=local,dest=DIR"),
     STR(platform, "platform", 0, "OS/ARCH", "what to build for; only the host's own is possible"),
-    OPT(struct build_args, progress, .name = "progress", .type = OPT_ENUM, .values = progress_names,
-	.arg = "auto|plain|quiet", .preset = "auto", .help = "what is shown meanwhile, on stderr"),
+    OPT(struct build_args, progress, .name = "progress", .type = OPT_ENUM,
+	.values = buildview_names, .arg = "auto|plain|tty|rawjson|quiet", .preset = "auto",
+	.help = "what is shown meanwhile, on stderr"),
     BOOL(pull, "pull", "ask the registries for newer base images"),
     OPT(struct build_args, quiet, .name = "quiet", .letter = 'q', .type = OPT_BOOL,
 	.help = "show nothing but the id"),
@@ -104,132 +104,6 @@ static const struct opt opts[] = {
 	 "--reproducible)"),
     OPT_END,
 };
-
-/* ---- what is shown ---- */
-
-#define TAIL  2048 /* of a step's output, shown again when it fails */
-#define TAILS 32   /* more steps than are ever built at once */
-
-struct view {
-	bool quiet, middle;  /* middle: the last line of output has no end yet */
-	unsigned int number; /* whose it is: stages are built at the same time */
-	struct tail {
-		unsigned int number; /* 0: free */
-		size_t len;
-		char text[TAIL];
-	} tails[TAILS]; /* of steps that are under way */
-	const char *file;
-};
-
-/* A step's output as lines behind its number; what a terminal would obey is escaped. */
-static void show_output(struct view *v, const struct builder_event *ev)
-{
-	const char *p = ev->text, *end = p + ev->len;
-
-	if (v->middle && v->number != ev->number) {
-		fputc('\n', stderr);
-		v->middle = false;
-	}
-	v->number = ev->number;
-	while (p < end) {
-		const char *nl = memchr(p, '\n', (size_t)(end - p)), *stop = nl ? nl : end;
-		auto_buf struct buf line = BUF_INIT(1 << 20);
-		auto_arena struct arena a = ARENA_INIT;
-
-		utf8_visible(&line, arena_dupn(&a, p, (size_t)(stop - p)));
-		if (!v->middle)
-			fprintf(stderr, "#%u ", ev->number);
-		fprintf(stderr, "%s%s", line.p, nl ? "\n" : "");
-		v->middle = !nl;
-		p = nl ? nl + 1 : end;
-	}
-}
-
-static struct tail *tail_of(struct view *v, unsigned int number)
-{
-	for (size_t i = 0; i < TAILS; i++)
-		if (v->tails[i].number == number)
-			return &v->tails[i];
-	return NULL;
-}
-
-static void keep_tail(struct view *v, const struct builder_event *ev)
-{
-	struct tail *t = tail_of(v, ev->number);
-	size_t n = ev->len < TAIL ? ev->len : TAIL;
-
-	if (ev->kind == BUILDER_DONE && t)
-		*t = (struct tail){0};
-	if (ev->kind != BUILDER_OUTPUT || !(t = t ? t : tail_of(v, 0)))
-		return;
-	t->number = ev->number;
-	if (t->len + n > TAIL) {
-		memmove(t->text, t->text + t->len + n - TAIL, TAIL - n);
-		t->len = TAIL - n;
-	}
-	memcpy(t->text + t->len, ev->text + ev->len - n, n);
-	t->len += n;
-}
-
-/* The last whole lines that a step wrote before it failed: with --quiet nothing of them was to be
- * seen, and those of other stages may stand between them. */
-static void show_tail(struct view *v, unsigned int number)
-{
-	const struct tail *t = tail_of(v, number);
-	auto_arena struct arena a = ARENA_INIT;
-	auto_buf struct buf line = BUF_INIT(4 * TAIL);
-	const char *p, *end;
-
-	if (!t || !number)
-		return;
-	p = t->text;
-	end = p + t->len;
-	if (t->len == TAIL && memchr(p, '\n', TAIL - 1))
-		p = (const char *)memchr(p, '\n', TAIL - 1) + 1;
-	fprintf(stderr, "the last lines of step #%u:\n", number);
-	while (p < end) {
-		const char *nl = memchr(p, '\n', (size_t)(end - p)), *stop = nl ? nl : end;
-
-		line.len = 0;
-		utf8_visible(&line, arena_dupn(&a, p, (size_t)(stop - p)));
-		fprintf(stderr, "    %.*s\n", (int)line.len, line.p);
-		p = nl ? nl + 1 : end;
-	}
-}
-
-static void show(const struct builder_event *ev, void *arg)
-{
-	struct view *v = arg;
-
-	keep_tail(v, ev);
-	if (v->quiet && ev->kind != BUILDER_WARNING)
-		return;
-	if (ev->kind == BUILDER_OUTPUT) {
-		show_output(v, ev);
-		return;
-	}
-	if (v->middle)
-		fputc('\n', stderr);
-	v->middle = false;
-	if (ev->kind == BUILDER_STEP) {
-		auto_buf struct buf text = BUF_INIT(1 << 20);
-
-		utf8_visible(&text, ev->text);
-		fprintf(stderr, "#%u [%s %u/%u] %.400s\n", ev->number, ev->stage, ev->step,
-			ev->steps, text.p);
-	} else if (ev->kind == BUILDER_MISS) {
-		auto_buf struct buf text = BUF_INIT(1 << 20);
-
-		utf8_visible(&text, ev->text);
-		fprintf(stderr, "#%u not in the cache: %s\n", ev->number, text.p);
-	} else if (ev->kind == BUILDER_CACHED) {
-		fprintf(stderr, "#%u CACHED\n", ev->number);
-	} else if (ev->kind == BUILDER_DONE) {
-		fprintf(stderr, "#%u DONE %.1fs\n", ev->number, (double)ev->ns / 1e9);
-	} else if (ev->kind == BUILDER_WARNING) {
-		fprintf(stderr, "warning: %s\n", ev->text);
-	}
-}
 
 /* ---- options ---- */
 
@@ -334,7 +208,7 @@ static int read_opts(const struct build_args *b, const char *context, char *cons
 				   .memory_bytes = b->memory,
 				   .shm_bytes = b->shm,
 				   .nano_cpus = b->cpus,
-				   .progress = show};
+				   .progress = buildview_event};
 	if (o->network && streq(o->network, "default"))
 		o->network = NULL;
 	if (o->network && !streq(o->network, "none") && !streq(o->network, "host") &&
@@ -390,7 +264,7 @@ static int report(const struct build_args *b, const struct builder_result *out, 
 	/* Where an output goes to stdout, the id would only be in its way. */
 	if (!to_stdout)
 		printf("%s\n", out->id);
-	for (size_t i = 0; !b->quiet && b->progress != PROGRESS_QUIET && i < out->names.n; i++)
+	for (size_t i = 0; !b->quiet && b->progress != BUILDVIEW_QUIET && i < out->names.n; i++)
 		fprintf(stderr, "named %s\n", reference_familiar(a, out->names.v[i]));
 	return 0;
 }
@@ -429,25 +303,25 @@ static void debug_shell(struct session *s, const struct build_args *b, const cha
 }
 
 /* On failure *out is that of the second build. */
-static int check_again(struct session *s, const struct builder_opts *o, const struct view *view,
+static int check_again(struct session *s, const struct builder_opts *o, struct buildview *view,
 		       struct builder_result *out, struct arena *a, struct err *e)
 {
 	struct builder_result again = {0};
 	struct verify v;
 	int r;
 
-	if (!view->quiet)
-		fprintf(stderr, "verify: once more, without the cache\n");
+	buildview_say(view, "verify: once more, without the cache");
 	r = verify_run(s, o, out, &again, a, &v, e);
 	if (r < 0) {
 		*out = again;
 		return err_wrap(e, r, "verify");
 	}
 	if (v.same) {
-		if (!view->quiet)
-			fprintf(stderr, "verify: the same image, %s\n", out->manifest);
+		buildview_say(view, arena_printf(a, "verify: the same image, %s", out->manifest));
 		return 0;
 	}
+	buildview_close(view, 0, NULL);
+	view->how = BUILDVIEW_QUIET;
 	if (v.layer)
 		fprintf(stderr, "verify: %s\n", v.layer);
 	if (v.file) {
@@ -464,7 +338,7 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 {
 	const struct build_args *b = args;
 	auto_arena struct arena a = ARENA_INIT;
-	struct view view = {.quiet = b->quiet || b->progress == PROGRESS_QUIET};
+	struct buildview view;
 	struct builder_result out = {0};
 	struct builder_opts o;
 	struct buildout *outputs = arena_array(&a, b->output.n + 1, sizeof(*outputs));
@@ -476,12 +350,12 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 		r = read_outputs(b, &a, outputs, e);
 	if (r < 0)
 		return r;
+	buildview_open(&view, b->quiet ? BUILDVIEW_QUIET : b->progress, s->environment);
 	o.arg = &view;
 	r = builder_run(s, &o, &a, &out, e);
 	if (r >= 0 && b->verify && !b->check)
 		r = check_again(s, &o, &view, &out, &a, e);
-	if (view.middle)
-		fputc('\n', stderr);
+	buildview_close(&view, r < 0 ? out.number : 0, r < 0 && e ? e->msg : NULL);
 	for (size_t i = 0; r >= 0 && !b->check && i < b->output.n; i++) {
 		to_stdout |= outputs[i].dest && streq(outputs[i].dest, "-");
 		r = buildout_write(s, &outputs[i], &out, e);
@@ -489,8 +363,8 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	if (r >= 0)
 		return report(b, &out, to_stdout, &a, e);
 	if (out.code)
-		show_tail(&view, out.number);
-	if (out.excerpt)
+		buildview_tail(&view, out.number);
+	if (out.excerpt && view.how != BUILDVIEW_RAWJSON)
 		fprintf(stderr, "%s", out.excerpt);
 	if (out.before)
 		debug_shell(s, b, out.before, e);
