@@ -7,6 +7,7 @@
 #include "engine/join.h"
 #include "engine/request.h"
 #include "net/attach.h"
+#include "net/cninet.h"
 #include "net/network.h"
 
 #include <arpa/inet.h>
@@ -173,8 +174,8 @@ static int check_alias(const char *s, struct err *e)
 /* The default network is renumbered when its subnet is needed: nobody can count on an address. */
 static int check_one(const struct attach_endpoint *p, bool alone, struct err *e)
 {
-	bool none =
-	    streq(p->network, "host") || streq(p->network, "none") || join_other(p->network);
+	bool none = streq(p->network, "host") || streq(p->network, "none") ||
+		    join_other(p->network) || cninet_name(p->network);
 	struct in6_addr ip6;
 	struct in_addr ip;
 	int r = 0;
@@ -212,7 +213,7 @@ static int check_rate(const struct request *q, struct err *e)
 	const char *mode = q->network ? q->network : NETWORK_DEFAULT;
 	struct rate rate;
 
-	if (streq(mode, "host") || streq(mode, "none") || join_other(mode))
+	if (streq(mode, "host") || streq(mode, "none") || join_other(mode) || cninet_name(mode))
 		return err_set(e, ERR_USAGE, "--network-rate has no meaning with --network %.60s",
 			       mode);
 	return rate_parse(q->network_rate, &rate, e);

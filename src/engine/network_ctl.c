@@ -14,6 +14,7 @@
 #include "engine/session.h"
 #include "net/attach.h"
 #include "net/attachment.h"
+#include "net/cninet.h"
 #include "net/direct.h"
 #include "net/manage.h"
 #include "store/store.h"
@@ -495,6 +496,12 @@ int network_ctl_fix(struct session *s, struct request *q, struct arena *a, struc
 		if (streq(v[i].network, NETWORK_DEFAULT) || streq(v[i].network, "host") ||
 		    streq(v[i].network, "none") || join_other(v[i].network))
 			continue;
+		if (cninet_name(v[i].network)) {
+			struct cni_list l;
+
+			r = cninet_find(cninet_name(v[i].network), a, &l, e);
+			continue;
+		}
 		r = network_ctl_find(s, v[i].network, a, &net, e);
 		if (r < 0)
 			return r;

@@ -15,6 +15,7 @@
 #include "engine/session.h"
 #include "net/attach.h"
 #include "net/attachment.h"
+#include "net/cninet.h"
 #include "net/hotplug.h"
 #include "spec/plan.h"
 #include "store/instance.h"
@@ -140,7 +141,7 @@ static int check_modes(const struct plug *p, const struct network *n, struct err
 
 	if (streq(n->name, "host") || streq(n->name, "none"))
 		return err_set(e, ERR_DENIED, "network '%s' takes no instance later on", n->name);
-	if (join_other(mode) || streq(mode, "host") || streq(mode, "none"))
+	if (join_other(mode) || streq(mode, "host") || streq(mode, "none") || cninet_name(mode))
 		return err_set(
 		    e, ERR_DENIED,
 		    "instance '%s' was made with --network %.80s: it cannot be on others",

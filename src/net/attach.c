@@ -20,6 +20,7 @@
 #include "fmt/publish.h"
 #include "net/aside.h"
 #include "net/attachment.h"
+#include "net/cninet.h"
 #include "net/direct.h"
 #include "net/endpoint.h"
 #include "net/etc_files.h"
@@ -200,16 +201,10 @@ static int locked_part(struct work *k, size_t n_ports, int *fds, size_t *n_fds, 
 	return r;
 }
 
-static void describe(struct work *k, struct attach_result *out)
+static void published(const struct attachment_ports *ports, struct arena *a,
+		      struct attach_result *out)
 {
-	struct attachment_ports none = {0},
-				*ports = k->main < k->n ? &k->v[k->main].at.ports : &none;
-	struct plan_nic *nics = arena_array(k->w.a, k->n + 1, sizeof(*nics));
-
-	for (size_t i = 0; i < k->n; i++)
-		endpoint_describe(&k->v[i], k->w.q->isolation == PLAN_VM, &nics[i]);
-	out->nics = (struct plan_nics){nics, k->n};
-	out->published = arena_array(k->w.a, ports->n + 1, sizeof(*out->published));
+	out->published = arena_array(a, ports->n + 1, sizeof(*out->published));
 	out->n_published = ports->n;
 	for (size_t i = 0; i < ports->n; i++) {
 		const struct attachment_port *p = &ports->v[i];
@@ -223,6 +218,18 @@ static void describe(struct work *k, struct attach_result *out)
 			(void)inet_pton(AF_INET, p->host_ip, to->host_ip);
 		}
 	}
+}
+
+static void describe(struct work *k, struct attach_result *out)
+{
+	struct attachment_ports none = {0},
+				*ports = k->main < k->n ? &k->v[k->main].at.ports : &none;
+	struct plan_nic *nics = arena_array(k->w.a, k->n + 1, sizeof(*nics));
+
+	for (size_t i = 0; i < k->n; i++)
+		endpoint_describe(&k->v[i], k->w.q->isolation == PLAN_VM, &nics[i]);
+	out->nics = (struct plan_nics){nics, k->n};
+	published(ports, k->w.a, out);
 }
 
 /* addresses: its own; gateway: the host's, where it has one. */
@@ -348,6 +355,148 @@ static int bridge_networks(const struct attach_request *q, int talk, struct aren
 	return r;
 }
 
+/* ---- a network of plugins ---- */
+
+/* Written before there is anything, so that a sweep finds it, and again when its address is known.
+ * No device of the host can have that name. */
+static int cni_record(struct endpoint_work *w, struct attachment *at, const struct cni_result *res,
+		      struct err *e)
+{
+	auto_fd int lock = attachment_lock(w->net_fd, e);
+
+	for (size_t i = 0; res && i < res->n; i++) {
+		bool six = strchr(res->v[i].address, ':') != NULL;
+		const char *address =
+		    arena_dupn(w->a, res->v[i].address, strcspn(res->v[i].address, "/"));
+
+		if (six && !at->address6) {
+			at->address6 = address;
+			at->gateway6 = res->v[i].gateway;
+		} else if (!six && streq(at->address, "")) {
+			at->address = address;
+			at->gateway = res->v[i].gateway;
+		}
+	}
+	if (res && res->mac)
+		at->mac = res->mac;
+	return lock < 0 ? lock : attachment_write(w->net_fd, at, e);
+}
+
+static int cni_take(struct endpoint_work *w, struct attachment *at, struct attach_result *out,
+		    struct err *e)
+{
+	auto_fd int lock = attachment_lock(w->net_fd, e);
+	int r = lock < 0 ? lock : undo_earlier(w, e);
+
+	for (size_t i = 0; r == 0 && i < w->q->n_publish; i++)
+		r = attachment_reserve(w->net_fd, w->talk, &w->q->publish[i], w->q->id, w->a,
+				       &at->ports, out->port_fds, &out->n_port_fds, e);
+	if (r == 0)
+		r = attachment_write(w->net_fd, at, e);
+	if (r < 0 && lock >= 0)
+		(void)attachment_release(w->net_fd, at, NULL);
+	return r;
+}
+
+static int cni_files(struct endpoint_work *w, const struct attachment *at,
+		     const struct cni_result *res, struct attach_result *out, struct err *e)
+{
+	struct attach_request q = *w->q;
+	struct strs addresses = {0};
+
+	if (*at->address)
+		arena_strs_add(w->a, &addresses, at->address);
+	if (at->address6)
+		arena_strs_add(w->a, &addresses, at->address6);
+	/* What the plugins say, unless the user did. */
+	if (!q.dns.n)
+		q.dns = res->servers;
+	if (!q.dns_search.n)
+		q.dns_search = res->search;
+	published(&at->ports, w->a, out);
+	for (size_t i = 0; i < res->n && !out->nics.n; i++) {
+		struct plan_nic *nic = arena_alloc(w->a, sizeof(*nic));
+
+		*nic = (struct plan_nic){.name = "eth0",
+					 .mac = at->mac,
+					 .address = res->v[i].address,
+					 .gateway = res->v[i].gateway};
+		out->nics = (struct plan_nics){nic, 1};
+	}
+	return files(&q, &addresses, at->gateway, NULL, w->a, out, e);
+}
+
+static int cni_attach(struct endpoint_work *w, struct attachment *at, struct attach_result *out,
+		      struct err *e)
+{
+	auto_nlmsg struct nlmsg_sock inner = NLMSG_SOCK_INIT;
+	struct cni_result res = {0};
+	int r = cni_take(w, at, out, e);
+
+	if (r < 0)
+		return r;
+	out->netns_fd = r = namespace_make(true, &inner, e);
+	if (r >= 0)
+		r = cninet_add(w->net_fd, w->q->id, cninet_name(at->network), out->netns_fd,
+			       &at->ports, w->a, &res, e);
+	if (r == 0)
+		r = cni_record(w, at, &res, e);
+	if (r == 0)
+		r = cni_files(w, at, &res, out, e);
+	if (r < 0) {
+		auto_fd int lock = attachment_lock(w->net_fd, NULL);
+
+		(void)cninet_del(w->net_fd, w->q->id, NULL);
+		if (lock >= 0)
+			(void)attachment_release(w->net_fd, at, NULL);
+	}
+	return r;
+}
+
+static int cni_network(const struct attach_request *q, int talk, struct arena *a,
+		       struct attach_result *out, struct err *e)
+{
+	struct endpoint_work w = {.q = q,
+				  .a = a,
+				  .talk = talk,
+				  .net_fd = -1,
+				  .route = NLMSG_SOCK_INIT,
+				  .nf = NLMSG_SOCK_INIT};
+	const char *network = q->endpoints[0].network;
+	struct attachment at = {.id = q->id,
+				.direct = true,
+				.main = true,
+				.network = network,
+				.table = "-",
+				.device = arena_printf(a, "cni:%.8s", q->id),
+				.mac = "",
+				.address = ""};
+	struct cni_list l;
+	size_t n_ports;
+	int r;
+
+	if (q->isolation == PLAN_VM)
+		return err_set(e, ERR_UNSUPPORTED,
+			       "--network %.80s: CNI plugins make an interface in a network "
+			       "namespace, and a VM has none; use a bridge or macvlan network",
+			       network);
+	if (talk >= 0)
+		return err_set(e, ERR_UNSUPPORTED, "--network %.80s: CNI plugins need root",
+			       network);
+	r = check_ports(q, &n_ports, e);
+	if (r == 0)
+		r = cninet_find(cninet_name(network), a, &l, e);
+	if (r == 0)
+		r = endpoint_work_open(&w, e);
+	if (r < 0)
+		return r;
+	at.ports.v = arena_array(a, n_ports + 1, sizeof(*at.ports.v));
+	out->port_fds = arena_array(a, n_ports + 1, sizeof(int));
+	r = cni_attach(&w, &at, out, e);
+	endpoint_work_done(&w);
+	return r;
+}
+
 static bool only(const struct attach_request *q, const char *name)
 {
 	return q->n_endpoints == 1 && streq(q->endpoints[0].network, name);
@@ -374,6 +523,8 @@ static int attach_here(const struct attach_request *q, int talk, struct arena *a
 		r = none ? no_network(q, &res, e) : 0;
 		if (r == 0)
 			r = files(q, NULL, NULL, NULL, a, &res, e);
+	} else if (cninet_name(q->endpoints[0].network)) {
+		r = cni_network(q, talk, a, &res, e);
 	} else {
 		r = bridge_networks(q, talk, a, &res, e);
 	}
@@ -531,6 +682,8 @@ static int remove_here(int run_fd, const char *id, struct err *e)
 		    (route.fd >= 0 || nlmsg_open(&route, NETLINK_ROUTE) == 0))
 			endpoint_forget(&route, &all.v[i]);
 		r = nft_delete(&nf, &all.v[i], e);
+		if (r >= 0 && cninet_name(all.v[i].network))
+			r = cninet_del(net, id, e);
 		if (r >= 0)
 			r = attachment_release(net, &all.v[i], e);
 	}

@@ -44,7 +44,7 @@ struct attach_request {
 	size_t n_endpoints;
 	const struct publish *publish;
 	size_t n_publish;
-	struct rate rate; /* on each network */
+	struct rate rate;	 /* on each network */
 	struct strs extra_hosts; /* "name:address", address may be "host-gateway" */
 	struct strs dns, dns_search, dns_options; /* empty: as on the host */
 	const char *resolver; /* what the network answers names at; NULL: nothing */

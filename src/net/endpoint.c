@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "fmt/publish.h"
+#include "net/cninet.h"
 #include "net/direct.h"
 #include "net/etc_files.h"
 #include "net/nameproc.h"
@@ -580,6 +581,6 @@ int endpoint_undo(struct endpoint_work *w, const struct attachment *at, struct e
 	if (netlink_link_get(&w->route, at->device, &l) == 0)
 		(void)netlink_link_del(&w->route, l.index);
 	endpoint_forget(&w->route, at);
-	r = nft_delete(&w->nf, at, e);
+	r = cninet_name(at->network) ? cninet_del(w->net_fd, at->id, e) : nft_delete(&w->nf, at, e);
 	return r < 0 ? r : attachment_release(w->net_fd, at, e);
 }

@@ -74,6 +74,7 @@ NEEDS = {
     "smallkernel": lambda: (BUILD / "small-kernel/kernel.json").exists(),
     "registry": lambda: which("docker-registry", "skopeo", "umoci"),
     "mirror": lambda: which("mmdebstrap"),
+    "cni": lambda: os.path.exists("/usr/lib/cni/bridge") and which("iptables"),
     "strace": lambda: which("strace"),
     "docker": lambda: which("docker"),
     "python-docker": lambda: importlib.util.find_spec("docker") is not None,
