@@ -403,6 +403,16 @@ static int check_machine(const struct request *q, struct err *e)
 	return 0;
 }
 
+/* No name of an account file. */
+static int plain(const char *option, const char *name, struct err *e)
+{
+	for (const char *p = name; p && *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return err_set(e, ERR_USAGE, "%s '%.80s' has a control character", option,
+				       name);
+	return 0;
+}
+
 int request_check(const struct request *q, struct err *e)
 {
 	struct policy policy;
@@ -413,6 +423,11 @@ int request_check(const struct request *q, struct err *e)
 	if ((r = check_names(q, e)) < 0 || (r = check_env(&q->env, e)) < 0 ||
 	    (r = check_pairs("label", &q->labels, false, e)) < 0 ||
 	    (r = check_pairs("annotation", &q->annotations, true, e)) < 0)
+		return r;
+	r = plain("--user", q->user, e);
+	for (size_t i = 0; r == 0 && i < q->group_add.n; i++)
+		r = plain("--group-add", q->group_add.v[i], e);
+	if (r < 0)
 		return r;
 	if (q->workdir && *q->workdir != '/')
 		return err_set(e, ERR_USAGE, "--workdir '%.80s' is not an absolute path",

@@ -17,8 +17,11 @@
 #include "store/instance.h"
 #include "store/store.h"
 
+#include <poll.h>
+
 #define REQUEST_MAX (2u << 20)
 #define ANSWER_MS   15000
+#define RETRY_MS    10
 
 /* The fields of limits: from wins where it says something. */
 static void overlay(struct request *to, const struct request *from)
@@ -102,6 +105,32 @@ static int network(struct session *s, const struct instance *i, const struct req
 	return r < 0 ? r : rate_change(store_run_fd(s->store), i->id, &rate, e);
 }
 
+/* The connection broke, or there is none (yet): the monitor ends, or has just been made. */
+static bool lost(int r, const struct err *e)
+{
+	return r < 0 && (e->kind == ERR_CONFLICT || r == -ECONNRESET || r == -EPIPE || r == -EIO);
+}
+
+/* Who starts it again waits for the lock that we hold and reads the record then, so once no monitor
+ * lives all is said.  An instance that ends and starts all the time is met at any moment between.
+ */
+static int tell_if_alive(struct session *s, const char *id, const struct control_update *u,
+			 struct err *e)
+{
+	int r = 0;
+
+	for (int ms = 0; instance_alive(store_run_fd(s->store), id); ms += RETRY_MS) {
+		if (r < 0)
+			poll(NULL, 0, RETRY_MS);
+		*e = ERR_INIT;
+		r = tell_monitor(s, id, u, e);
+		if (!lost(r, e) || ms > ANSWER_MS)
+			return r;
+	}
+	*e = ERR_INIT;
+	return 0;
+}
+
 static int apply(struct session *s, struct instance *i, struct request *q,
 		 const struct request *change, struct arena *a, struct err *e)
 {
@@ -121,15 +150,8 @@ static int apply(struct session *s, struct instance *i, struct request *q,
 	r = limits_build(q, a, &whole, e);
 	if (r == 0 && change->network_rate)
 		r = network(s, i, change, e);
-	if (r == 0 && (u.resources || u.restart) && instance_alive(store_run_fd(s->store), i->id)) {
-		r = tell_monitor(s, i->id, &u, e);
-		/* It ended meanwhile: the next start takes the record. */
-		if (r < 0 && e->kind == ERR_CONFLICT &&
-		    !instance_alive(store_run_fd(s->store), i->id)) {
-			*e = ERR_INIT;
-			r = 0;
-		}
-	}
+	if (r == 0 && (u.resources || u.restart))
+		r = tell_if_alive(s, i->id, &u, e);
 	if (r < 0)
 		return r;
 	jbind_write(&request_table, q, &b);

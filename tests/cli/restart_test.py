@@ -94,9 +94,24 @@ def update_changes_the_policy(env):
     env.run("update", "--restart", "always", "u").ok()
     env.run("exec", "u", "touch", "/go").ok()
     wait_for(lambda: int(env.run("inspect", "-f", "{{.RestartCount}}", "u").out) >= 1, what="a restart")
-    env.run("update", "--restart", "no", "u")
-    wait_for(lambda: env.run("update", "--restart", "no", "u") and state(env, "u") == "exited", what="the end")
+    env.run("update", "--restart", "no", "u").ok()
+    wait_for(lambda: state(env, "u") == "exited", what="the end")
     env.run("rm", "-f", "u").ok()
+
+
+@test(needs="root")
+def update_reaches_what_ends_and_starts_all_the_time(env):
+    """Its monitor ends, is not yet there, does not listen yet: whatever the moment, it is told or reads the record."""
+    make(env, "c", "always", "false")
+    for _ in range(12):
+        env.run("update", "--restart", "always", "c").ok()
+        env.run("update", "--restart", "no", "c").ok()
+        wait_for(lambda: state(env, "c") == "exited", what="the end")
+        env.run("update", "--restart", "always", "c").ok()
+        env.run("start", "c").ok()
+    env.run("update", "--restart", "no", "c").ok()
+    wait_for(lambda: state(env, "c") == "exited", what="the end")
+    env.run("rm", "-f", "c").ok()
 
 
 def is_dead(pid):

@@ -474,7 +474,9 @@ def cgroup_trees():
 class World:
     """The outer process: cgroups and a directory, made before and removed after the inner one."""
     def __init__(self):
-        self.dir = tempfile.mkdtemp(prefix="caisson-test-", dir=os.environ.get("CAISSON_TEST_TMP", "/var/tmp"))
+        # Not mkdtemp(): podman takes no name in which a part begins with one of its underscores.
+        self.dir = os.path.join(os.environ.get("CAISSON_TEST_TMP", "/var/tmp"), f"caisson-test-{os.urandom(8).hex()}")
+        os.mkdir(self.dir, 0o700)
         self.leaves, self.cgs = [], []
         try:
             self.make_cgroups()
