@@ -69,7 +69,7 @@ static int show(const struct event *ev, const char *json, size_t len, void *arg)
 
 static int check_format(const char *format, struct err *e)
 {
-	auto_buf struct buf row = BUF_INIT(64), out = BUF_INIT(1 << 20);
+	auto_buf struct buf row = BUF_INIT(1 << 20), out = BUF_INIT(1 << 20);
 
 	buf_puts(&row, "{}");
 	return !format || streq(format, "json") ? 0 : template_row(format, &row, &out, e);

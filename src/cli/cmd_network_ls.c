@@ -9,7 +9,6 @@
 #include "cli/template.h"
 #include "engine/network_ctl.h"
 
-
 struct network_ls_args {
 	bool quiet, no_trunc;
 	const char *format;
@@ -62,6 +61,8 @@ static int print(const struct network_ls_args *la, const struct networks *l, str
 		if (json)
 			buf_printf(&lines, "%s\n", row.p);
 		else
+			template_label(t, &l->v[i].labels, &row);
+		if (!json)
 			r = template_row(t, &row, &lines, e);
 	}
 	if (r < 0)

@@ -115,6 +115,8 @@ static int row(struct session *s, const struct ps_args *a, const struct lookups 
 	if (pod)
 		add_pod(all, l, a->no_trunc, &text);
 	if (template)
+		template_label(template, &l->i.labels, &text);
+	if (template)
 		return template_row(template, &text, out, e);
 	buf_printf(out, "%s\n", text.p);
 	return 0;

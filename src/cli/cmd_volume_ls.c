@@ -47,11 +47,14 @@ static int print(struct session *s, const struct volume_ls_args *la, const struc
 		template_head(format, heads, &lines);
 	for (size_t i = 0; r == 0 && i < all->n; i++) {
 		auto_buf struct buf row = BUF_INIT(4 << 20);
+		struct strs labels = volume_ctl_labels(&all->v[i], a);
 
 		volume_ctl_row(s, &all->v[i], a, &row);
 		if (json)
 			buf_printf(&lines, "%s\n", row.p);
 		else
+			template_label(format, &labels, &row);
+		if (!json)
 			r = template_row(format, &row, &lines, e);
 	}
 	if (r < 0)

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "cli/template_expr.h"
+#include "engine/members.h"
 #include "fmt/json.h"
 #include "fmt/utf8.h"
 
@@ -431,6 +432,33 @@ const char *template_table(const char *format)
 	return rest && (!*rest || isspace((unsigned char)*rest)) ? rest + strspn(rest, " ") : NULL;
 }
 
+void template_label(const char *text, const struct strs *labels, struct buf *row)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	auto_buf struct buf b = BUF_INIT(row->max);
+	struct members w = {.b = &b};
+
+	if (!strstr(text, ".Label "))
+		return;
+	buf_puts(&b, "{");
+	members_map(&w, "Label", labels, &a);
+	row->len--;
+	buf_printf(row, ",%s}", b.p + 1);
+}
+
+/* Docker's: the last part of the label's name, in words. */
+static void label_head(const char *dot, const char *close, struct buf *out)
+{
+	const char *from = memchr(dot, '"', (size_t)(close - dot)), *end, *last;
+
+	end = from ? memchr(from + 1, '"', (size_t)(close - from - 1)) : NULL;
+	if (!end)
+		return;
+	last = memrchr(from, '.', (size_t)(end - from));
+	for (const char *p = (last ? last : from) + 1; p < end; p++)
+		buf_puts(out, strchr("-_", *p) ? " " : (char[]){*p, '\0'});
+}
+
 void template_head(const char *t, const char *const (*heads)[2], struct buf *out)
 {
 	const char *at = t, *open;
@@ -444,6 +472,8 @@ void template_head(const char *t, const char *const (*heads)[2], struct buf *out
 		if (!close)
 			break;
 		literal(out, at, open);
+		if (dot && dot < close && n == 5 && strncmp(dot + 1, "Label", n) == 0)
+			label_head(dot, close, out);
 		for (size_t i = 0; dot && dot < close && heads[i][0]; i++)
 			if (strlen(heads[i][0]) == n && strncmp(heads[i][0], dot + 1, n) == 0)
 				buf_puts(out, heads[i][1]);

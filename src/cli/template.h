@@ -20,6 +20,7 @@
 struct buf;
 struct err;
 struct json;
+struct strs;
 
 /* Append the template filled from j.  ERR_USAGE names what is not understood. */
 int template_print(const char *text, const struct json *j, struct buf *out, struct err *e);
@@ -29,6 +30,8 @@ int template_print(const char *text, const struct json *j, struct buf *out, stru
  * of theirs become visible. */
 int template_row(const char *text, const struct buf *row, struct buf *out, struct err *e);
 
+/* Where the text asks for one, ".Label KEY": the row, an object, gets them as an object. */
+void template_label(const char *text, const struct strs *labels, struct buf *row);
 /* The rest of a --format behind "table " when it asks for a table, else NULL. */
 const char *template_table(const char *format);
 /* "{{.Names}}\t{{.ID}}" to "NAMES\tCONTAINER ID\n": heads[] are pairs of member and heading. */

@@ -325,6 +325,26 @@ static int argument(struct lex *l, struct template_value *out)
 	return operand(l, out);
 }
 
+/* .Label "KEY": Go's method of a row, here the member of an object; "" without. */
+static int called(struct lex *l, struct template_value *v)
+{
+	struct template_value key;
+	const struct json *j;
+	int r;
+
+	blanks(l);
+	if (l->p == l->end || (*l->p != '"' && *l->p != '`') || v->kind != TEMPLATE_JSON ||
+	    !json_is_object(v->j))
+		return 0;
+	r = quoted(l, &key);
+	if (r < 0)
+		return r;
+	j = json_member(v->j, key.text);
+	*v = j ? (struct template_value){.kind = TEMPLATE_JSON, .j = j}
+	       : (struct template_value){.kind = TEMPLATE_TEXT, .text = ""};
+	return 0;
+}
+
 /* What came through the pipe is the last argument. */
 static int command(struct lex *l, const struct template_value *piped, struct template_value *out)
 {
@@ -342,7 +362,7 @@ static int command(struct lex *l, const struct template_value *piped, struct tem
 			return r < 0 ? r
 				     : template_expr_bad(l->r, at < l->end ? at : "|",
 							 at < l->end ? l->end : "|" + 1);
-		return 0;
+		return called(l, out);
 	}
 	while ((r = argument(l, &args[n])) > 0)
 		if (++n == ARGS_MAX)

@@ -214,6 +214,29 @@ static void endpoint(struct session *s, struct members *w, const struct attach_e
 	members_close(w);
 }
 
+/* Docker's older members, of the first network. */
+static void first_endpoint(struct session *s, struct members *w, const struct attachment *at,
+			   struct arena *a)
+{
+	struct network n = {0};
+	const char *len = NULL;
+
+	if (at)
+		(void)network_ctl_find(s, at->network, a, &n, NULL);
+	if (n.subnet)
+		len = strchr(n.subnet, '/');
+	members_str(w, "EndpointID", at ? at->device : "");
+	members_str(w, "Gateway", at && at->address && !n.internal ? n.gateway : "");
+	members_num(w, "IPPrefixLen", at && at->address && len ? strtol(len + 1, NULL, 10) : 0);
+	members_str(w, "MacAddress", at ? at->mac : "");
+	members_str(w, "GlobalIPv6Address", at && at->address6 ? at->address6 : "");
+	members_num(w, "GlobalIPv6PrefixLen",
+		    at && at->address6 && n.subnet6 ? strtol(strchr(n.subnet6, '/') + 1, NULL, 10)
+						    : 0);
+	members_str(w, "IPv6Gateway", at && at->address6 && !n.internal ? n.gateway6 : "");
+	members_yes(w, "HairpinMode", false);
+}
+
 static void networks(struct session *s, struct members *w, const struct lookup *l,
 		     const struct request *q, struct arena *a)
 {
@@ -230,8 +253,14 @@ static void networks(struct session *s, struct members *w, const struct lookup *
 	if (have.n)
 		first = have.v[0].address;
 	members_open(w, "NetworkSettings");
+	members_str(w, "Bridge", "");
+	members_str(w, "SandboxID", l->state.pid ? l->i.id : "");
+	members_str(
+	    w, "SandboxKey",
+	    l->state.pid ? arena_printf(a, "/proc/%" PRId64 "/ns/net", (int64_t)l->state.pid) : "");
 	hostconfig_ports(w, "Ports", &l->i.ports, a);
 	members_str(w, "IPAddress", first);
+	first_endpoint(s, w, have.n ? &have.v[0] : NULL, a);
 	members_open(w, "Networks");
 	for (size_t i = 0; i < n; i++) {
 		const struct attachment *at = NULL;

@@ -7,6 +7,7 @@
 
 #include <string.h>
 #include <sys/utsname.h>
+#include <time.h>
 
 /* As Go calls it. */
 static const char *arch(const struct utsname *u)
@@ -102,6 +103,29 @@ static void limits(struct members *w, const struct info *i)
 					: !streq(i->cgroup, "none"));
 }
 
+/* What docker's client prints, or people ask for, and has one answer here. */
+static void constants(struct members *w)
+{
+	struct utsname u;
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	members_str(w, "Name", uname(&u) == 0 ? u.nodename : "");
+	members_stamp(w, "SystemTime", (int64_t)now.tv_sec * 1000000000 + now.tv_nsec);
+	members_str(w, "IndexServerAddress", "https://index.docker.io/v1/");
+	members_str(w, "HttpProxy", "");
+	members_str(w, "HttpsProxy", "");
+	members_str(w, "NoProxy", "");
+	members_str(w, "Isolation", "");
+	members_str(w, "ProductLicense", "");
+	members_raw(w, "Labels", "[]");
+	members_raw(w, "GenericResources", "null");
+	members_yes(w, "Debug", false);
+	members_yes(w, "ExperimentalBuild", false);
+	members_yes(w, "LiveRestoreEnabled", true);
+	members_num(w, "NEventsListener", 0);
+}
+
 void dockerinfo_info(struct members *w, const struct info *i, struct arena *a)
 {
 	int64_t n;
@@ -117,8 +141,10 @@ void dockerinfo_info(struct members *w, const struct info *i, struct arena *a)
 	members_str(w, "DockerRootDir", i->root);
 	members_str(w, "KernelVersion", i->kernel);
 	members_str(w, "OperatingSystem", i->os);
+	members_str(w, "OSVersion", "");
 	members_str(w, "OSType", "linux");
 	members_str(w, "Architecture", i->machine);
+	constants(w);
 	members_num(w, "NCPU", i->cpus);
 	members_num(w, "MemTotal", (int64_t)i->memory_bytes);
 	members_str(w, "CgroupDriver", "cgroupfs");

@@ -19,6 +19,23 @@
 #include <string.h>
 #include <unistd.h>
 
+/* 1: nobody lives in it, or no more: one that has ended and whose monitor is about to go is waited
+ * for.  0: it runs. */
+static int settled(struct store *store, const char *id, struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct instance_state st;
+	int r;
+
+	if (!instance_alive(store_run_fd(store), id))
+		return 1;
+	r = instance_state(store_root_fd(store), store_run_fd(store), id, &a, &st, e);
+	if (r < 0 || st.status != INSTANCE_EXITED)
+		return r;
+	r = instance_run_wait(store_run_fd(store), id, e);
+	return r < 0 ? r : 1;
+}
+
 int restart_begin(struct session *s, const struct instance *i, const struct start_opts *o,
 		  struct conn *out, struct err *e)
 {
@@ -26,6 +43,9 @@ int restart_begin(struct session *s, const struct instance *i, const struct star
 	auto_fd int dir = -1;
 	int r = session_store(s, &store, e);
 
+	/* What runs is told so below. */
+	if (r >= 0)
+		r = settled(store, i->id, e);
 	if (r < 0)
 		return r;
 	dir = instance_lock(store_root_fd(store), i->id, e);
@@ -44,18 +64,9 @@ int restart_start(struct session *s, const struct instance *i, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (instance_alive(store_run_fd(store), i->id)) {
-		auto_arena struct arena a = ARENA_INIT;
-		struct instance_state st;
-
-		r = instance_state(store_root_fd(store), store_run_fd(store), i->id, &a, &st, e);
-		if (r < 0 || st.status != INSTANCE_EXITED)
-			return r;
-		/* It has ended and its monitor is about to go. */
-		r = instance_run_wait(store_run_fd(store), i->id, e);
-		if (r < 0)
-			return r;
-	}
+	r = settled(store, i->id, e);
+	if (r <= 0)
+		return r;
 	r = restart_begin(s, i, &o, &c, e);
 	return r < 0 ? r : start_wait(&c, e);
 }

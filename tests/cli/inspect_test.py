@@ -94,4 +94,60 @@ def inspect_finds_whatever_has_the_name(env):
     env.run("volume", "rm", "thing", "only").ok()
 
 
+# What the pages of docker's commands name below --format, and the members of `inspect` that its examples and scripts use.
+KEYS = {
+    "ps": "ID Image Command CreatedAt RunningFor Ports State Status Size Names Labels Mounts Networks",
+    "images": "ID Repository Tag Digest CreatedSince CreatedAt Size",
+    "history": "ID CreatedSince CreatedAt CreatedBy Size Comment",
+    "stats": "Container Name ID CPUPerc MemUsage NetIO BlockIO MemPerc PIDs",
+    "system df": "Type TotalCount Active Size Reclaimable",
+    "volume ls": "Name Driver Scope Mountpoint Labels",
+    "network ls": "ID Name Driver Scope IPv6 Internal Labels CreatedAt",
+    "events": "Type Action Actor.ID Actor.Attributes.name Time TimeNano Scope",
+    "version": "Client.Version Client.APIVersion Client.GitCommit Client.GoVersion Client.Os Client.Arch Client.BuildTime Client.Context Server.Version "
+               "Server.APIVersion Server.MinAPIVersion Server.Os Server.Arch Server.KernelVersion",
+    "info": "Containers ContainersRunning ContainersPaused ContainersStopped Images Driver DriverStatus Plugins MemoryLimit SwapLimit CPUShares CPUSet PidsLimit "
+            "IPv4Forwarding OomKillDisable SystemTime LoggingDriver CgroupDriver CgroupVersion KernelVersion OperatingSystem OSType Architecture NCPU MemTotal "
+            "DockerRootDir Name Labels ServerVersion Runtimes DefaultRuntime Swarm.LocalNodeState LiveRestoreEnabled SecurityOptions Warnings HttpProxy Debug",
+    "network inspect": "Name Id Created Scope Driver EnableIPv6 IPAM.Driver IPAM.Config Internal Attachable Ingress Containers Options Labels",
+    "volume inspect": "Name CreatedAt Driver Labels Mountpoint Options Scope",
+    "inspect": "Id Created Path Args State.Status State.Running State.Paused State.Restarting State.OOMKilled State.Dead State.Pid State.ExitCode State.Error "
+               "State.StartedAt State.FinishedAt Image ResolvConfPath HostnamePath HostsPath LogPath Name RestartCount Driver Platform MountLabel ProcessLabel "
+               "AppArmorProfile ExecIDs GraphDriver.Name Mounts Config.Hostname Config.Domainname Config.User Config.ExposedPorts Config.Tty Config.OpenStdin "
+               "Config.Env Config.Cmd Config.Image Config.Volumes Config.WorkingDir Config.Entrypoint Config.Labels Config.StopSignal NetworkSettings.Bridge "
+               "NetworkSettings.SandboxID NetworkSettings.Ports NetworkSettings.SandboxKey NetworkSettings.Gateway NetworkSettings.IPAddress "
+               "NetworkSettings.IPPrefixLen NetworkSettings.MacAddress NetworkSettings.Networks.bridge.NetworkID NetworkSettings.Networks.bridge.Gateway "
+               "NetworkSettings.Networks.bridge.IPAddress NetworkSettings.Networks.bridge.MacAddress HostConfig.Binds HostConfig.LogConfig.Type "
+               "HostConfig.NetworkMode HostConfig.PortBindings HostConfig.RestartPolicy.Name HostConfig.AutoRemove HostConfig.CapAdd HostConfig.CapDrop "
+               "HostConfig.CgroupnsMode HostConfig.Dns HostConfig.ExtraHosts HostConfig.GroupAdd HostConfig.IpcMode HostConfig.OomScoreAdj HostConfig.PidMode "
+               "HostConfig.Privileged HostConfig.ReadonlyRootfs HostConfig.SecurityOpt HostConfig.UTSMode HostConfig.UsernsMode HostConfig.ShmSize "
+               "HostConfig.Runtime HostConfig.Isolation HostConfig.CpuShares HostConfig.Memory HostConfig.NanoCpus HostConfig.CgroupParent "
+               "HostConfig.CpusetCpus HostConfig.Devices HostConfig.MemorySwap HostConfig.PidsLimit HostConfig.Ulimits HostConfig.MaskedPaths "
+               "HostConfig.ReadonlyPaths HostConfig.Sysctls HostConfig.StorageOpt HostConfig.Init",
+}
+OPERANDS = {"stats": ("--no-stream", "keys"), "history": (T,), "inspect": ("keys",), "network inspect": ("bridge",), "volume inspect": ("keys",),
+            "events": ("--since", "1h", "--until", "0s", "--filter", "container=keys")}
+
+
+@test(needs="root,netns")
+def every_key_of_dockers_pages_has_a_value(env):
+    env.run("volume", "create", "--label", "com.example.kind=v,w", "keys").ok()
+    env.run("network", "create", "--label", "com.example.kind=n", "keys").ok()
+    env.run("run", "-d", "--name", "keys", "--label", "com.example.kind=i", "-v", "keys:/v", T, "sleep", "1000").ok()
+    for command, keys in KEYS.items():
+        words, keys = command.split(), keys.split()
+        out = env.run(*words, "--format", "\t".join("{{.%s}}" % k for k in keys), *OPERANDS.get(command, ())).ok().out
+        cells = out.splitlines()[0].split("\t")
+        same([k for k, v in zip(keys, cells) if v == "<no value>"], [], f"keys of {command} without a value")
+        same(len(cells), len(keys), f"cells of {command}")
+    for words, want in ((("ps",), "i"), (("volume", "ls"), "v,w"), (("network", "ls"), "n")):
+        lines = env.run(*words, "--format", 'table {{.Label "com.example.kind"}}').ok().out.splitlines()
+        check(lines[0].strip() == "kind" and want in [x.strip() for x in lines[1:]], f"{words}: {lines}")
+    env.run("ps", "--format", '{{.Label "none"}}').ok(out="\n")
+    env.run("ps", "--format", '{{.Names "none"}}').error(2, "none")
+    env.run("rm", "-f", "keys").ok()
+    env.run("network", "rm", "keys").ok()
+    env.run("volume", "rm", "keys").ok()
+
+
 main()
