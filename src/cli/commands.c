@@ -86,6 +86,7 @@
 	X(kernel_build)                                                                            \
 	X(kernel_default)                                                                          \
 	X(kernel_rm)                                                                               \
+	X(clone)                                                                                   \
 	X(snapshot_create)                                                                         \
 	X(snapshot_ls)                                                                             \
 	X(snapshot_inspect)                                                                        \

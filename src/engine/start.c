@@ -199,6 +199,20 @@ static int prepare(struct starting *st, struct err *e)
 	return r < 0 ? r : network(st, e);
 }
 
+static const char *own_machine_id(struct starting *st)
+{
+	char id[INSTANCE_ID + 1];
+
+	if (faccessat(st->dir_fd, START_RENEW, F_OK, 0) < 0)
+		return NULL;
+	if (faccessat(st->dir_fd, "start.json", F_OK, 0) == 0) { /* it ran: they are its own */
+		unlinkat(st->dir_fd, START_RENEW, 0);
+		return NULL;
+	}
+	instance_new_id(id);
+	return arena_dupn(&st->arena, id, 32);
+}
+
 static int make_plan(struct starting *st, const struct start_opts *o, struct err *e)
 {
 	char ns[48];
@@ -247,7 +261,7 @@ static int make_plan(struct starting *st, const struct start_opts *o, struct err
 	if (r == 0) {
 		st->plan.caisson->restarts = o->restarts;
 		st->plan.caisson->restart_wait_ms = o->restart_wait_ms;
-		st->plan.caisson->machine_id = o->machine_id;
+		st->plan.caisson->machine_id = own_machine_id(st);
 		if (st->plan.caisson->vm)
 			st->plan.caisson->vm->resume = o->resume;
 	}

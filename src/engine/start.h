@@ -22,6 +22,8 @@ struct session;
 #define START_STREAM 1 /* of the attached stdio */
 /* In the instance's directory as long as its files are being replaced. */
 #define START_RESTORING "restoring"
+/* There until the first start of a clone: its files are another's (plan_caisson.machine_id). */
+#define START_RENEW "renew"
 
 struct start_opts {
 	bool attach;		   /* follow stdout and stderr on START_STREAM */
@@ -29,7 +31,6 @@ struct start_opts {
 	bool no_out, no_err;	   /* with attach: but not this one */
 	const struct image *image; /* of create_instance_of(); NULL: the recorded one */
 	const char *resume;	   /* directory of the snapshot whose memory it goes on with */
-	const char *machine_id;	   /* as of plan_caisson: it begins with another one's files */
 	bool tied;		   /* it is killed when the connection is gone */
 	bool reap; /* the caller will call remove_ended() when the instance has ended */
 	int64_t restarts,

@@ -626,3 +626,27 @@ def files_go_in_and_out(env):
     same(out, "two\n2\ngone\n", "an instance of it")
     env.run("rm", "-f", name).ok()
     env.run("rmi", image).ok()
+
+
+@case
+def clones_are_others(env):
+    """They begin with the files of the one that runs, and share none of what says who somebody is."""
+    name = detached(env, "cl", "sh", "-c", "test -e /etc/machine-id || { head -c 100 /dev/urandom >/data; echo 0123456789abcdef0123456789abcdef >/etc/machine-id; "
+                    "mkdir -p /etc/ssh; echo k >/etc/ssh/ssh_host_rsa_key; touch /up; }; sleep 1000", flags=("-p", f"{free_port()}:80"))
+    wait_for(lambda: env.run("exec", name, "test", "-e", "/up").code == 0, 30, "the files are there")
+    names = env.run("clone", "-n", "2", "--name", f"{name}-x", name, timeout=120).ok().out.split()
+    same(names, [f"{name}-x-1", f"{name}-x-2"], "names")
+    who = "hostname; cat /etc/machine-id; cat /proc/sys/kernel/random/uuid; head -c 32 /dev/urandom | sha256sum; ip link show eth0 | grep -o 'ether [0-9a-f:]*'; ip -4 addr show eth0 | grep -o 'inet [0-9.]*'"
+    seen = [env.run("exec", n, "sh", "-c", who).ok().out.split("\n") for n in (name, *names)]
+    for k, what in enumerate(("hostname", "machine-id", "uuid", "random", "MAC", "address")):
+        check(len({s[k] for s in seen}) == 3 and all(s[k] for s in seen), f"{what}: {[s[k] for s in seen]}")
+    data = {env.run("exec", n, "sha256sum", "/data").ok().out for n in (name, *names)}
+    same(len(data), 1, "different files")
+    for n in names:
+        env.run("exec", n, "test", "-e", "/etc/ssh/ssh_host_rsa_key").expect(1)
+    ports = {env.run("port", n, "80").ok().out for n in (name, *names)}
+    same(len(ports), 3, f"published ports {ports}")
+    env.run("clone", "--name", name, name).error(1, name)
+    env.run("clone", "-n", "0", name).error(2, "--number")
+    env.run("clone", "no-such-thing").error(1, "no such instance or snapshot", "no-such-thing")
+    env.run("rm", "-f", name, *names).ok()

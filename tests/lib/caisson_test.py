@@ -85,6 +85,7 @@ NEEDS = {
     "buildah": lambda: which("buildah"),
     "web": lambda: (BUILD / "share/caisson/web/app.js").exists(),
     "chromium": lambda: which("chromium"),
+    "sqlite": lambda: (BUILD / "sqlite_tool").exists(),
     "criu": lambda: which("criu", "tar", "ip", "xtables-nft-multi"),
 }
 
