@@ -232,6 +232,9 @@ static int prepare(struct build *b, struct err *e)
 	if (r >= 0)
 		r = dockerfile_parse(b->file.text, b->file.len, b->file.name, b->a, &b->doc,
 				     &b->out->line, e);
+	/* A file that is wrong is no wrong use of a command, whether a line is to blame or not. */
+	if (r < 0 && b->file.text && e && e->kind == ERR_USAGE)
+		e->kind = ERR_CORRUPT;
 	if (r >= 0)
 		r = read_args(b, e);
 	if (r >= 0)

@@ -294,12 +294,18 @@ static int parse_lines(struct parser *s)
 /* Before the first byte is looked at: size, NUL bytes, the byte order mark. */
 static int admit(struct parser *s, const char *text, size_t len)
 {
+	const char *nul;
+
 	if (len > DOCKERFILE_MAX)
 		return err_set(s->e, ERR_LIMIT, "%zu bytes, at most %d are allowed", len,
 			       DOCKERFILE_MAX);
-	if (memchr(text, 0, len))
-		return err_set(s->e, ERR_USAGE, "a NUL byte at %zu: this is no text",
-			       (size_t)((const char *)memchr(text, 0, len) - text));
+	nul = memchr(text, 0, len);
+	if (nul) {
+		s->in.line = 1;
+		for (const char *p = text; p < nul; p++)
+			s->in.line += *p == '\n';
+		return err_set(s->e, ERR_USAGE, "a NUL byte: this is no text");
+	}
 	if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
 		text += 3;
 		len -= 3;

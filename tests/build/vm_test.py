@@ -46,7 +46,7 @@ def the_same_image_as_in_containers(env):
     digests = env.run("image", "inspect", "vm").ok().json()[0]["RepoDigests"]
     same(({d.split("@")[0] for d in digests}, len({d.split("@")[1] for d in digests})), ({"vm", "container"}, 1), "the manifests")
     same(env.run("run", "--rm", "--network=none", "vm", "sh", "-c", "cat /names; stat -c '%a %u:%g' /made /made2; readlink /link; test -p /pipe && ls -d /etc/new /etc/d /m /c /src 2>/dev/null; exit 0").ok().out,
-         "1envbuildstep\n700 7:8\n1750 7:8\nmade\n/etc/new\n", "the files")
+         "1envbuildstep\n700 7:8\n755 0:0\nmade\n/etc/new\n", "the files")
     check(SECRET not in vm.out + vm.err, "the secret is in the output")
     same(os.popen(f"grep -rlF {SECRET} {env.root} {env.run_root} 2>/dev/null").read(), "", "files of ours that hold the secret")
     # What one step wrote into a cache directory another one sees, whatever it runs in.
