@@ -23,7 +23,7 @@ static const char *lockable(const struct baseimage *b, const char *ref, struct a
 {
 	struct reference r;
 
-	if (!b->lock->path || str_after(ref, "oci:") || reference_parse(ref, a, &r, NULL) < 0 ||
+	if ((!b->lock->path && !b->lock->note) || str_after(ref, "oci:") || reference_parse(ref, a, &r, NULL) < 0 ||
 	    r.digest)
 		return NULL;
 	return reference_canonical(a, &r);

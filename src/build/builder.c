@@ -64,9 +64,10 @@ struct build {
 	size_t n_roots;
 	size_t stage; /* the one being built */
 	unsigned int number;
-	struct cacheport *to, *from; /* as many as there are in o */
-	struct strs keys;	     /* of all steps */
-	int up;	      /* in a stage's own process: to the one that shows what happens */
+	struct cacheports ports;
+	struct strs keys; /* of all steps */
+	int up;		  /* in a stage's own process: to the one that shows what happens */
+	int64_t began_ns;
 	bool made;    /* some step was not in the cache */
 	bool playing; /* a stage that such a process built: everything is there, and was shown */
 };
@@ -214,17 +215,12 @@ static int open_context(struct build *b, struct err *e)
 	return treesource_context(&ts, b->o->context, b->a, &b->context, e);
 }
 
-static int read_caches(struct build *b, const struct strs *words, bool to, struct cacheport **out,
-		       struct err *e);
-
 static int prepare(struct build *b, struct err *e)
 {
 	int r = check_platform(b, b->o->platform, e);
 
 	if (r >= 0)
-		r = read_caches(b, &b->o->cache_to, true, &b->to, e);
-	if (r >= 0)
-		r = read_caches(b, &b->o->cache_from, false, &b->from, e);
+		r = cacheport_read(&b->o->cache_to, &b->o->cache_from, b->a, &b->ports, e);
 	if (r >= 0)
 		r = open_context(b, e);
 	if (r >= 0)
@@ -699,49 +695,6 @@ static struct cacheport_work caches(struct build *b)
 				       .keys = b->keys};
 }
 
-static int read_caches(struct build *b, const struct strs *words, bool to, struct cacheport **out,
-		       struct err *e)
-{
-	int r = 0;
-
-	*out = arena_array(b->a, words->n + 1, sizeof(**out));
-	for (size_t i = 0; r >= 0 && i < words->n; i++)
-		r = cacheport_parse(words->v[i], to, b->a, &(*out)[i], e);
-	return r;
-}
-
-static void bring_caches(struct build *b)
-{
-	struct cacheport_work w = caches(b);
-
-	for (size_t i = 0; i < b->o->cache_from.n; i++)
-		cacheport_import(&w, &b->from[i]);
-}
-
-static int send_caches(struct build *b, struct err *e)
-{
-	struct cacheport_work w = caches(b);
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && i < b->o->cache_to.n; i++)
-		if (b->to[i].kind != CACHEPORT_INLINE)
-			r = cacheport_export(&w, &b->to[i], &b->state[b->stages.target].conf.c, e);
-	return r;
-}
-
-/* An image that carries its own, if one of --cache-to says so. */
-static int label_cache(struct build *b, struct imageconf *ic, struct err *e)
-{
-	struct cacheport_work w = caches(b);
-	const char *text = NULL;
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && !text && i < b->o->cache_to.n; i++)
-		if (b->to[i].kind == CACHEPORT_INLINE)
-			r = cacheport_inline(&w, &ic->c, &text, e);
-	return r < 0 || !text ? r : imageconf_label(ic, CACHEDOC_LABEL, text, e);
-}
-
 /* ---- the image ---- */
 
 static int add_labels(struct build *b, struct imageconf *ic, struct err *e)
@@ -770,10 +723,11 @@ static int put_image(struct build *b, const struct strs *names, struct err *e)
 {
 	struct step_state *st = &b->state[b->stages.target];
 	struct image_made made;
+	struct cacheport_work w = caches(b);
 	int r = add_labels(b, &st->conf, e);
 
 	if (r >= 0)
-		r = label_cache(b, &st->conf, e);
+		r = cacheport_label(&w, &b->ports, &st->conf, e);
 	if (r < 0)
 		return r;
 	if (b->o->squash)
@@ -788,6 +742,32 @@ static int put_image(struct build *b, const struct strs *names, struct err *e)
 	b->out->manifest = arena_dup(b->a, made.manifest);
 	b->out->names = *names;
 	return 0;
+}
+
+static int attest(struct build *b, struct err *e)
+{
+	bool fixed = b->env.epoch_set;
+	struct provenance_build p = {.s = b->s,
+				     .store = b->store,
+				     .lease = b->lease,
+				     .a = b->a,
+				     .id = b->out->id,
+				     .manifest = b->out->manifest,
+				     .names = &b->out->names,
+				     .context = b->o->context,
+				     .file = b->o->file,
+				     .target = b->o->target,
+				     .dockerfile = arena_dupn(b->a, b->file.text, b->file.len),
+				     .asked = &b->o->args,
+				     .args = &b->args,
+				     .images = &b->lock.pins[LOCKFILE_IMAGE],
+				     .urls = &b->lock.pins[LOCKFILE_URL],
+				     .git = &b->lock.pins[LOCKFILE_GIT],
+				     .began_ns = fixed ? b->env.epoch * 1000000000 : b->began_ns,
+				     .ended_ns = fixed ? b->env.epoch * 1000000000
+						       : now_ns(CLOCK_REALTIME)};
+
+	return provenance_make(&p, &b->o->attest, e);
 }
 
 static int read_names(struct build *b, struct strs *out, struct err *e)
@@ -831,12 +811,13 @@ static int run_checks(struct build *b, struct err *e)
 static int build_all(struct build *b, struct err *e)
 {
 	struct strs names = {0};
+	struct cacheport_work w = caches(b);
 	int r = read_names(b, &names, e);
 
 	b->state = arena_array(b->a, b->stages.n, sizeof(*b->state));
 	b->bases = arena_array(b->a, b->stages.n, sizeof(struct image *));
 	if (r >= 0)
-		bring_caches(b);
+		cacheport_bring(&w, &b->ports);
 	if (r >= 0)
 		r = build_stages(b, e);
 	for (size_t i = 0; r >= 0 && i < b->args.n; i++)
@@ -848,8 +829,11 @@ static int build_all(struct build *b, struct err *e)
 	if (r >= 0)
 		r = put_image(b, &names, e);
 	if (r >= 0)
+		r = attest(b, e);
+	if (r >= 0)
 		r = lockfile_write(&b->lock, e);
-	return r < 0 ? r : send_caches(b, e);
+	w = caches(b);
+	return r < 0 ? r : cacheport_send(&w, &b->ports, &b->state[b->stages.target].conf.c, e);
 }
 
 static int open_store(struct build *b, struct err *e)
@@ -913,6 +897,8 @@ int builder_run(struct session *s, const struct builder_opts *o, struct arena *a
 			  .out = out,
 			  .a = a,
 			  .context = {.tree = TREESOURCE_TREE_INIT},
+			  .lock = {.note = o->attest.kind != PROVENANCE_NONE},
+			  .began_ns = now_ns(CLOCK_REALTIME),
 			  .up = -1};
 	mode_t mask = umask(022); /* the caller's must not show in the image */
 	int r;

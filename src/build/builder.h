@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "build/lint.h"
+#include "build/provenance.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -49,6 +50,7 @@ struct builder_opts {
 	struct strs tags;		  /* names */
 	struct strs args;		  /* NAME=VALUE or NAME */
 	struct strs labels;		  /* KEY=VALUE */
+	struct provenance_wish attest;
 	struct strs cache_to, cache_from; /* as docs/cli/build.md has them */
 	struct strs hosts, secrets, ssh;  /* secrets: ID=PATH, ssh: ID=SOCKET */
 	const char *target, *platform, *network, *codec;

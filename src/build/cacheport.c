@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "build/filecopy.h"
 #include "build/filefind.h"
+#include "build/imageconf.h"
 #include "build/runmount.h"
 #include "engine/image_copy.h"
 #include "engine/image_make.h"
@@ -79,8 +80,7 @@ static int check(const struct cacheport *p, bool to, struct err *e)
 	return 0;
 }
 
-int cacheport_parse(const char *text, bool to, struct arena *a, struct cacheport *out,
-		    struct err *e)
+static int parse(const char *text, bool to, struct arena *a, struct cacheport *out, struct err *e)
 {
 	struct cacheport p = {.kind = CACHEPORT_REGISTRY, .text = text};
 
@@ -102,6 +102,25 @@ int cacheport_parse(const char *text, bool to, struct arena *a, struct cacheport
 	}
 	*out = p;
 	return check(&p, to, e);
+}
+
+static int parse_all(const struct strs *words, bool to, struct arena *a, struct cacheport **out,
+		     size_t *n, struct err *e)
+{
+	int r = 0;
+
+	*out = arena_array(a, words->n + 1, sizeof(**out));
+	for (*n = 0; r >= 0 && *n < words->n; (*n)++)
+		r = parse(words->v[*n], to, a, &(*out)[*n], e);
+	return r;
+}
+
+int cacheport_read(const struct strs *to, const struct strs *from, struct arena *a,
+		   struct cacheports *out, struct err *e)
+{
+	int r = parse_all(to, true, a, &out->to, &out->n_to, e);
+
+	return r < 0 ? r : parse_all(from, false, a, &out->from, &out->n_from, e);
 }
 
 /* ---- export ---- */
@@ -258,8 +277,8 @@ static int send(struct parcel *p, const struct cacheport *to, struct err *e)
 	return r;
 }
 
-int cacheport_export(const struct cacheport_work *w, const struct cacheport *p,
-		     const struct oci_config *config, struct err *e)
+static int export_one(const struct cacheport_work *w, const struct cacheport *p,
+		      const struct oci_config *config, struct err *e)
 {
 	struct parcel parcel = {.w = w, .config = config, .max = p->max};
 	struct err why = ERR_INIT;
@@ -288,14 +307,33 @@ int cacheport_export(const struct cacheport_work *w, const struct cacheport *p,
 	return r;
 }
 
-int cacheport_inline(const struct cacheport_work *w, const struct oci_config *config,
-		     const char **out, struct err *e)
+int cacheport_send(const struct cacheport_work *w, const struct cacheports *p,
+		   const struct oci_config *config, struct err *e)
 {
-	struct parcel parcel = {.w = w, .config = config};
+	int r = 0;
 
+	for (size_t i = 0; r >= 0 && i < p->n_to; i++)
+		if (p->to[i].kind != CACHEPORT_INLINE)
+			r = export_one(w, &p->to[i], config, e);
+	return r;
+}
+
+int cacheport_label(const struct cacheport_work *w, const struct cacheports *p,
+		    struct imageconf *ic, struct err *e)
+{
+	struct parcel parcel = {.w = w, .config = &ic->c};
+	const char *text = NULL;
+	bool wanted = false;
+	int r;
+
+	for (size_t i = 0; i < p->n_to; i++)
+		wanted |= p->to[i].kind == CACHEPORT_INLINE;
+	if (!wanted)
+		return 0;
 	for (size_t i = 0; i < w->keys.n; i++)
 		add_step(&parcel, w->keys.v[i]);
-	return label_of(&parcel, out, e);
+	r = label_of(&parcel, &text, e);
+	return r < 0 ? r : imageconf_label(ic, CACHEDOC_LABEL, text, e);
 }
 
 /* ---- import ---- */
@@ -410,7 +448,7 @@ static int take(struct arrival *v, const char *id, struct err *e)
 	return r;
 }
 
-void cacheport_import(const struct cacheport_work *w, const struct cacheport *p)
+static void import_one(const struct cacheport_work *w, const struct cacheport *p)
 {
 	struct image_pull_opts o = {.as = passing_name(w),
 				    .signature_policy = w->s->signature_policy};
@@ -428,4 +466,10 @@ void cacheport_import(const struct cacheport_work *w, const struct cacheport *p)
 	}
 	if (r < 0)
 		w->warn(w->ctx, arena_printf(w->a, "--cache-from '%s': %s", p->text, why.msg));
+}
+
+void cacheport_bring(const struct cacheport_work *w, const struct cacheports *p)
+{
+	for (size_t i = 0; i < p->n_from; i++)
+		import_one(w, &p->from[i]);
 }

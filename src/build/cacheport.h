@@ -16,6 +16,7 @@
 #include <stdbool.h>
 
 struct err;
+struct imageconf;
 struct oci_config;
 struct session;
 struct stage;
@@ -32,10 +33,6 @@ struct cacheport {
 	struct strs mounts; /* ids of cache mounts that go along */
 };
 
-/* to: --cache-to, else --cache-from.  Errors: ERR_USAGE. */
-int cacheport_parse(const char *text, bool to, struct arena *a, struct cacheport *out,
-		    struct err *e);
-
 /* What a build lends. */
 struct cacheport_work {
 	struct session *s;
@@ -47,15 +44,24 @@ struct cacheport_work {
 	struct strs keys; /* of its steps; export only */
 };
 
-/* Bring one in; what cannot be had or is none is a warning. */
-void cacheport_import(const struct cacheport_work *w, const struct cacheport *p);
+struct cacheports {
+	struct cacheport *to, *from;
+	size_t n_to, n_from;
+};
 
-/* Send one; config: of the image that was built. */
-int cacheport_export(const struct cacheport_work *w, const struct cacheport *p,
-		     const struct oci_config *config, struct err *e);
+/* All that --cache-to and --cache-from said. */
+int cacheport_read(const struct strs *to, const struct strs *from, struct arena *a,
+		   struct cacheports *out, struct err *e);
 
-/* The label's text for an image that carries the cache of its own steps. */
-int cacheport_inline(const struct cacheport_work *w, const struct oci_config *config,
-		     const char **out, struct err *e);
+/* Bring them in; what cannot be had or is none is a warning. */
+void cacheport_bring(const struct cacheport_work *w, const struct cacheports *p);
+
+/* Send them; config: of the image that was built. */
+int cacheport_send(const struct cacheport_work *w, const struct cacheports *p,
+		   const struct oci_config *config, struct err *e);
+
+/* The label of an image that carries the cache of its own steps, if it is to. */
+int cacheport_label(const struct cacheport_work *w, const struct cacheports *p,
+		    struct imageconf *ic, struct err *e);
 
 #endif

@@ -67,7 +67,7 @@ int lockfile_read(struct lockfile *l, const char *path, struct arena *a, struct 
 	ssize_t n;
 	int r;
 
-	*l = (struct lockfile){.path = path, .a = a};
+	*l = (struct lockfile){.path = path, .note = l->note, .a = a};
 	if (!path)
 		return 0;
 	n = file_read(AT_FDCWD, path, FILE_MAX, &text);
@@ -100,7 +100,7 @@ void lockfile_add(struct lockfile *l, enum lockfile_kind kind, const char *name,
 {
 	struct jbind_map *m = &l->pins[kind];
 
-	if (!l->path || lockfile_find(l, kind, name))
+	if ((!l->path && !l->note) || lockfile_find(l, kind, name))
 		return;
 	m->v = arena_room(l->a, m->v, m->n, sizeof(*m->v));
 	m->v[m->n++] = (struct jbind_pair){arena_dup(l->a, name), arena_dup(l->a, value)};

@@ -20,6 +20,7 @@ enum lockfile_kind { LOCKFILE_IMAGE, LOCKFILE_URL, LOCKFILE_GIT, LOCKFILE_KIND_M
 
 struct lockfile {
 	const char *path; /* NULL: there is none, and all of this does nothing */
+	bool note;	  /* without a file, too: somebody wants to know the pins */
 	struct jbind_map pins[LOCKFILE_KIND_MAX_];
 	struct arena *a;
 	bool changed;

@@ -280,7 +280,7 @@ static int fetch(struct copy *c, const char *url, struct err *e)
 	r = treesource_fetch(&ts, url, name, c->checksum, c->a, &p->tree, e);
 	if (r >= 0)
 		r = find_all(c, p, name, e);
-	if (r >= 0 && c->env->lock->path)
+	if (r >= 0 && (c->env->lock->path || c->env->lock->note))
 		r = lock_file(c, p, url, e);
 	if (r >= 0 && unpack)
 		r = open_archive(c, &p->root, &p->files.v[0], &unpacked, e);
@@ -311,7 +311,7 @@ static int clone(struct copy *c, const char *url, struct err *e)
 	pin = c->env->lock->path ? lockfile_find(c->env->lock, LOCKFILE_GIT, url) : NULL;
 	r = treesource_git(&ts, pin ? at_commit(c, url, pin) : url, flag_on(c, "keep-git-dir"),
 			   c->a, &p->tree, e);
-	if (r >= 0 && c->env->lock->path && !pin)
+	if (r >= 0 && (c->env->lock->path || c->env->lock->note) && !pin)
 		c->env->pinned(c->env->ctx, true, url, p->tree.commit);
 	return r < 0 ? r : find_all(c, p, "/", e);
 }

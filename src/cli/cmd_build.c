@@ -29,8 +29,8 @@ static const char *const codec_names[] = {"none", "gzip", "zstd", NULL};
 
 struct build_args {
 	const char *file, *target, *platform, *network, *iidfile, *metadata, *lock;
-	struct opt_list cache_from, cache_to, tag, no_cache_filter, build_arg, build_context, label,
-	    add_host, secret, ssh, output;
+	struct opt_list attest, provenance, sbom, cache_from, cache_to, tag, no_cache_filter,
+	    build_arg, build_context, label, add_host, secret, ssh, output;
 	bool no_cache, pull, check, reproducible, explain, verify, squash, debug_shell, quiet;
 	int progress, codec, isolation;
 	uint64_t memory, shm;
@@ -48,6 +48,7 @@ struct build_args {
 
 static const struct opt opts[] = {
     LIST(add_host, "add-host", 0, "NAME:ADDRESS", "add a line to /etc/hosts of the steps"),
+    LIST(attest, "attest", 0, "type=TYPE", "say about the image: type=provenance or type=sbom"),
     LIST(build_arg, "build-arg", 0, "NAME[=VALUE]", "a value for an ARG"),
     LIST(build_context, "build-context", 0, "NAME=CONTEXT",
 	 "another context, or docker-image://REF, oci-layout://DIR, by this name"),
@@ -87,11 +88,15 @@ static const struct opt opts[] = {
     OPT(struct build_args, progress, .name = "progress", .type = OPT_ENUM,
 	.values = buildview_names, .arg = "auto|plain|tty|rawjson|quiet", .preset = "auto",
 	.help = "what is shown meanwhile, on stderr"),
+    LIST(provenance, "provenance", 0, "true|false|mode=MODE",
+	 "keep with the image where it comes from (SLSA)"),
     BOOL(pull, "pull", "ask the registries for newer base images"),
     OPT(struct build_args, quiet, .name = "quiet", .letter = 'q', .type = OPT_BOOL,
 	.help = "show nothing but the id"),
     BOOL(reproducible, "reproducible",
 	 "cut all times at that of the last commit, or newest file, of the context"),
+    LIST(sbom, "sbom", 0, "true|false|format=FORMAT",
+	 "keep with the image what packages are in it: format=spdx or cyclonedx"),
     LIST(secret, "secret", 0, "id=ID[,src=FILE]", "a file for RUN --mount=type=secret"),
     OPT(struct build_args, shm, .name = "shm-size", .type = OPT_BYTES, .arg = "SIZE",
 	.help = "size of /dev/shm of the steps"),
@@ -233,6 +238,20 @@ static int read_opts(const struct build_args *b, const char *context, char *cons
 	return r;
 }
 
+static int read_wishes(const struct build_args *b, struct provenance_wish *w, struct err *e)
+{
+	const struct {
+		const char *option;
+		const struct opt_list *l;
+	} all[] = {{"provenance", &b->provenance}, {"sbom", &b->sbom}, {"attest", &b->attest}};
+	int r = 0;
+
+	for (size_t k = 0; k < 3; k++)
+		for (size_t i = 0; r >= 0 && i < all[k].l->n; i++)
+			r = provenance_parse(all[k].option, all[k].l->v[i], w, e);
+	return r;
+}
+
 /* ---- the end ---- */
 
 static int write_id(const char *file, const char *id, struct err *e)
@@ -346,6 +365,8 @@ static int run(struct session *s, const void *args, int argc, char **argv, struc
 	int r = read_opts(b, argv[0], s->environment, &a, &o, e);
 
 	(void)argc;
+	if (r >= 0)
+		r = read_wishes(b, &o.attest, e);
 	if (r >= 0)
 		r = read_outputs(b, &a, outputs, e);
 	if (r < 0)

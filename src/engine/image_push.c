@@ -3,6 +3,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "engine/attest.h"
 #include "engine/eventlog.h"
 #include "engine/image_fetch.h"
 #include "fmt/digest.h"
@@ -251,6 +252,8 @@ static int push_record(struct push *p, struct err *e)
 		r = send_blobs(p, e);
 	if (r >= 0)
 		r = send_manifest(p, e);
+	if (r >= 0)
+		r = attest_push(p->s, p->fetch, p->record, &p->arena, e);
 	image_fetch_stop(p->fetch);
 	return r;
 }

@@ -127,6 +127,8 @@ static void add_record(struct gather *g, const struct image_record *r, size_t i,
 		add_use(g, uses, IN_BLOBS, digest_hex(r->blobs.v[k]), i);
 	for (size_t k = 0; k < r->others.n; k++)
 		add_use(g, uses, IN_BLOBS, digest_hex(r->others.v[k]), i);
+	for (size_t k = 0; k < r->attests.n; k++)
+		add_use(g, uses, IN_BLOBS, digest_hex(r->attests.v[k]), i);
 	for (size_t k = 0; k < r->layers.n; k++)
 		add_use(g, uses, IN_LAYERS, digest_hex(r->layers.v[k]), i);
 }

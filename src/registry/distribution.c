@@ -498,7 +498,8 @@ int distribution_open(const struct distribution_opts *o, struct source **out, st
 	static const struct source_ops push_ops = {.close = remote_close,
 						   .push_blob = remote_push_blob,
 						   .have_blob = remote_have_blob,
-						   .push_manifest = remote_push_manifest};
+						   .push_manifest = remote_push_manifest,
+						   .referrers = remote_referrers};
 	static const struct source_ops login_ops = {.close = remote_close, .login = remote_login};
 	static const struct source_ops search_ops = {.close = remote_close,
 						     .search = remote_search};

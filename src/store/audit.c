@@ -78,7 +78,8 @@ static const char *owner(struct audit *t, const char *digest)
 
 		if (streq(r->id, digest) || streq(r->manifest, digest) ||
 		    (r->source && streq(r->source, digest)) || listed(&r->blobs, digest) ||
-		    listed(&r->others, digest) || listed(&r->layers, digest))
+		    listed(&r->others, digest) || listed(&r->attests, digest) ||
+		    listed(&r->layers, digest))
 			return shown(t, r);
 	}
 	return NULL;
@@ -599,10 +600,10 @@ static int documents(struct audit *t, const struct image_record *rec, struct err
 /* Blobs that an image names and that are not there, or were damaged and are not any more. */
 static void missing(struct audit *t, const struct image_record *rec, struct strs *out)
 {
-	const struct strs *lists[] = {&rec->blobs, &rec->others};
+	const struct strs *lists[] = {&rec->blobs, &rec->others, &rec->attests};
 	const char *docs[] = {rec->id, rec->manifest, rec->source};
 
-	for (size_t k = 0; k < 2; k++)
+	for (size_t k = 0; k < 3; k++)
 		for (size_t i = 0; i < lists[k]->n; i++)
 			if (!blob_have(t->s, lists[k]->v[i], 0))
 				arena_strs_add(&t->a, out, lists[k]->v[i]);

@@ -62,6 +62,8 @@ static int find_roots(struct store *s, struct arena *a, struct roots *out, struc
 			arena_strs_add(a, &out->blobs, digest_hex(rec->blobs.v[k]));
 		for (size_t k = 0; k < rec->others.n; k++)
 			arena_strs_add(a, &out->blobs, digest_hex(rec->others.v[k]));
+		for (size_t k = 0; k < rec->attests.n; k++)
+			arena_strs_add(a, &out->blobs, digest_hex(rec->attests.v[k]));
 		for (size_t k = 0; k < rec->layers.n; k++)
 			arena_strs_add(a, &out->layers, digest_hex(rec->layers.v[k]));
 	}

@@ -343,6 +343,21 @@ int image_commit_whole(struct store *s, struct stage *st, const char *manifest, 
 	return r;
 }
 
+int image_attest(struct store *s, const char *manifest, const struct strs *digests, struct err *e)
+{
+	auto_arena struct arena a = ARENA_INIT;
+	struct image_records all;
+	int r = image_list(s, &a, &all, e);
+
+	for (size_t i = 0; r >= 0 && i < all.n; i++) {
+		if (!streq(all.v[i].manifest, manifest))
+			continue;
+		all.v[i].attests = *digests;
+		r = image_record_write(s, &all.v[i], e);
+	}
+	return r;
+}
+
 int image_tag(struct store *s, const struct image *i, const char *name, struct err *e)
 {
 	auto_arena struct arena a = ARENA_INIT;

@@ -34,6 +34,7 @@ struct image_record {
 	struct strs layers;   /* diff ids, bottom first */
 	struct strs blobs;    /* digests of the compressed layers, bottom first */
 	struct strs others;   /* digests of what else belongs to `source`: the other platforms */
+	struct strs attests;  /* digests of what is said about it (engine/attest.h) */
 };
 struct image_records {
 	struct image_record *v;
@@ -75,6 +76,9 @@ int image_commit(struct store *s, struct stage *st, const char *manifest, const 
 int image_commit_whole(struct store *s, struct stage *st, const char *manifest, const char *source,
 		       const struct strs *others, const struct strs *names, char *id_out,
 		       struct err *e);
+
+/* Every record of this manifest names these blobs from now on, in the place of such it had. */
+int image_attest(struct store *s, const char *manifest, const struct strs *digests, struct err *e);
 
 /* Give an image one more name. */
 int image_tag(struct store *s, const struct image *i, const char *name, struct err *e);

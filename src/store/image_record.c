@@ -28,6 +28,7 @@ static const struct jbind_field fields[] = {
     JB(struct image_record, layers, "layers", JBIND_STRS, .flags = JBIND_KEEP),
     JB(struct image_record, blobs, "blobs", JBIND_STRS, .flags = JBIND_KEEP),
     JB(struct image_record, others, "others", JBIND_STRS),
+    JB(struct image_record, attests, "attests", JBIND_STRS),
     JB_END,
 };
 static const struct jbind table = {sizeof(struct image_record), fields, false};
@@ -71,6 +72,9 @@ static bool sound(const struct image_record *r)
 			return false;
 	for (size_t i = 0; i < r->others.n; i++)
 		if (!digest_valid(r->others.v[i]))
+			return false;
+	for (size_t i = 0; i < r->attests.n; i++)
+		if (!digest_valid(r->attests.v[i]))
 			return false;
 	return !r->source || digest_valid(r->source);
 }
