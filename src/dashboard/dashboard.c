@@ -7,6 +7,7 @@
 #include "dashboard/dashfeed.h"
 #include "dashboard/dashgate.h"
 #include "dashboard/dashpage.h"
+#include "dashboard/dashverb.h"
 #include "httpd/exchange.h"
 #include "httpd/httpd.h"
 #include "sys/fd.h"
@@ -28,6 +29,8 @@ static int answer(const struct dashboard *d, struct exchange *x, const char *pat
 		return apianswer(d->s, x, rest, false, e);
 	if (streq(path, "/feed"))
 		return dashfeed(d->s, x, e);
+	if (str_after(path, "/instances/"))
+		return dashverb(d->s, x, path, e);
 	return dashpage(d->s, d->assets, x, path, e);
 }
 

@@ -61,6 +61,9 @@ def only_who_has_the_address_and_is_our_page(env):
         same([d.ask(p).status for p in ("nothing", "../app.js", "api", "index.html", "report")], [404] * 5, "what is not there")
         same(d.ask("", "POST", b"").status, 405, "the page is not written to")
         same(d.ask("feed", "POST", b"").status, 405, "nor is the feed")
+        same([d.ask(f"instances/{p}", "POST", b"").status for p in ("none/clone", "none/snapshot", "none/other", "none", "/clone", "%2e%2e/clone")],
+             [404] * 6, "clones of what is not there")
+        same(d.ask("instances/none/clone").status, 405, "a clone is not read")
 
 
 @test(needs="root,web")
@@ -165,13 +168,21 @@ def used_by_keys_alone(env):
                 fine(f"{width} wide, {'dark' if dark else 'light'}")
         c.look(1280)
         button = "[...document.querySelectorAll('.buttons button')].find((b) => b.textContent.startsWith('%s'))"
-        for label, there in (("Stop", "document.querySelector('.state.exited')"), ("Start", "document.querySelector('.state.running')"),
+        message = "document.querySelector('.message').textContent"
+        for label, there in (("Snapshot", f"{message}.includes('Snapshot web-')"), ("Clone", f"{message}.includes('Cloned as ')"), ("Stop", "document.querySelector('.state.exited')"), ("Start", "document.querySelector('.state.running')"),
                              ("Remove…", "document.querySelector('.danger')"), ("Remove web", "document.body.innerText.includes('Nothing was created yet')")):
             c.until(f"{button % label} && !({button % label}).disabled", f"{label} can be pressed")
             c.eval(f"({button % label}).focus()")
             c.key("Enter")
             c.until(there, f"after {label}")
+            if label == "Clone":
+                clone = re.fullmatch(r"Cloned as (\S+)\.", c.eval(message))[1]
+                c.until(f"[...document.querySelectorAll('.instances tbody a')].some((a) => a.textContent === '{clone}')", "the clone in the list")
+                same(env.run("exec", clone, "cat", "/etc/hostname").ok().out != env.run("exec", "web", "cat", "/etc/hostname").ok().out, True, "a name of its own")
+                env.run("rm", "-f", clone).ok()
         fine("removed")
+        for name in env.run("snapshot", "ls", "-q").ok().out.split():
+            env.run("snapshot", "rm", name).ok()
         c.press("nav a[href='#/images']")
         c.until("document.querySelector('.images button')", "images")
         c.press(".images button")

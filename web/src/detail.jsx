@@ -50,6 +50,8 @@ function actions(i) {
 		i.status === 'paused'
 			? {label: 'Unpause', can: true, run: () => post(path('/unpause'))}
 			: {label: 'Pause', can: runs, run: () => post(path('/pause'))},
+		{label: 'Clone', can: true, done: (a) => `Cloned as ${a.names.join(', ')}.`, run: () => post(`instances/${encodeURIComponent(i.id)}/clone`)},
+		{label: 'Snapshot', can: true, done: (a) => `Snapshot ${a.name} was made.`, run: () => post(`instances/${encodeURIComponent(i.id)}/snapshot`)},
 	];
 }
 
