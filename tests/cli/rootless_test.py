@@ -382,4 +382,27 @@ def pods_volumes_and_image_mounts_of_a_user(env):
     env.run("volume", "rm", "upv", "upw").ok()
 
 
+@test(needs="rootless")
+def networks_of_other_kinds(env):
+    env.run("network", "create", "-d", "macvlan", "--subnet", "172.28.8.0/24", "inner").ok()
+    env.run("run", "-d", "--name", "a", "--network", "inner", T, "sh", "-c", "mkdir -p /www; echo hello >/www/index.html; exec httpd -f -p 80 -h /www").ok()
+    env.run("run", "--rm", "--network", "inner", T, "sh", "-c", "i=0; until wget -q -O- http://172.28.8.2/; do i=$((i+1)); [ $i -lt 200 ] || exit 1; sleep 0.1; done").ok(out="hello\n")
+    env.run("rm", "-f", "a").ok()
+    # The host's devices are not there, and plugins need root.
+    env.run("network", "create", "-d", "macvlan", "-o", "parent=wan0", "lan").error(1, "'wan0'", "ordinary user")
+    env.run("run", "--rm", "--network", "cni:any", T, "true", env={"NETCONFPATH": str(env.tmp)}).error(125, "no CNI network 'any'")
+    (env.tmp / "any.conf").write_text('{"name": "any", "cniVersion": "0.4.0", "type": "bridge"}')
+    env.run("run", "--rm", "--network", "cni:any", T, "true", env={"NETCONFPATH": str(env.tmp)}).error(125, "CNI plugins need root")
+    # Rates are kept in the user's own network.
+    env.run("run", "-d", "--name", "r", "--network-rate", "in=1m,out=128k", T, "sh", "-c", "mkdir -p /www; head -c 256k /dev/zero >/www/f; exec httpd -f -p 80 -h /www").ok()
+    at = env.run("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "r").ok().out.strip()
+    out = env.run("run", "--rm", T, "sh", "-c",
+                  f"i=0; until wget -q -O /f http://{at}/f; do i=$((i+1)); [ $i -lt 200 ] || exit 1; sleep 0.1; done; cat /proc/uptime; wget -q -O /g http://{at}/f; cat /proc/uptime; wc -c </g").ok().out.split()
+    took = float(out[2]) - float(out[0])
+    same(out[4], str(256 << 10), "bytes")
+    check(took >= (256 - 2 * 68) / 128, f"sent too fast: {took:.2f} s")
+    env.run("rm", "-f", "r").ok()
+    env.run("network", "rm", "inner").ok()
+
+
 main(user=True)

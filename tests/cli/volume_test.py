@@ -129,6 +129,22 @@ def the_volumes_of_another(env):
 
 
 @test(needs="root", timeout=120)
+def what_is_given_away_is_never_behind_a_link(env):
+    """`:U` while a workload puts links to /etc and to a file in the place of what is to be given away, 1,000 times."""
+    env.run("run", "-d", "--name", "swapper", "-v", "gift:/v", T, "sh", "-c",
+            "cd /v; mkdir d; touch d/f f; i=0; while [ $i -lt 500 ]; do mv d x; ln -s /etc d; rm d; mv x d; mv f y; ln -s /etc/passwd f; rm f; mv y f; i=$((i+1)); done").ok()
+    runs = 0
+    while env.run("inspect", "-f", "{{.State.Running}}", "swapper").out == "true\n" or runs < 2:
+        env.run("run", "--rm", "-u", "7:8", "-v", "gift:/v:U", T, "stat", "-c", "%u:%g", "/v", "/etc", "/etc/passwd").ok(out="7:8\n0:0\n0:0\n")
+        runs += 1
+    same(env.run("inspect", "-f", "{{.State.ExitCode}}", "swapper").out, "0\n", "swaps")
+    print(f"# given away {runs} times meanwhile")
+    env.run("run", "--rm", "-u", "7:8", "-v", "gift:/v:U", T, "stat", "-c", "%u:%g", "/v/d", "/v/d/f", "/v/f").ok(out="7:8\n" * 3)
+    env.run("rm", "swapper").ok()
+    env.run("volume", "rm", "gift").ok()
+
+
+@test(needs="root", timeout=120)
 def a_part_that_is_swapped_for_a_link_never_is_the_hosts(env):
     """A workload moves the part away and puts links to the host in its place, 1,000 times, while it is mounted again and again."""
     secret = env.tmp / "secret"
