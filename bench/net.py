@@ -17,7 +17,8 @@ All nginx of ours run behind the same wall, so that what differs is the network:
   podman, podman-user    podman's own, as root on its bridge and as a user (slirp4netns before podman 4.4), where it is installed
 
 Instances: net_tool attaches --many, each with a published port, to the network layer alone; the first and the last 20 are compared, and
-how many elements each added to our tables.  Names: --asks questions from inside a container, and after the server was killed with -9.
+how many elements each added to our tables.  The system calls of the 500th are those of the first; what grows is inside the kernel: a bridge
+walks its ports when one is added (br_add_if), and /proc/sys/net finds a name among those of all namespaces.  Names: --asks questions from inside a container, and after the server was killed with -9.
 
 Everything happens in namespaces of its own.  Results go to a file per machine below .cache/bench, which is not in git.
 """
@@ -238,7 +239,7 @@ def instances(a, base):
     tool = [a.build / "net_tool", "bench", base / "many", base / "many-run"]
     good([*tool, "1", "container", "0:80"])  # the network and its rules are there
     took = [[int(x) / 1e6 for x in line.split()] for line in good([*tool, str(a.many), "container", "0:80"]).splitlines()]
-    first, last = (statistics.median(t[0] for t in part) for part in (took[:20], took[-20:]))
+    (first, cpu_first), (last, cpu_last) = ((statistics.median(t[0] for t in part), statistics.median(t[2] for t in part)) for part in (took[:20], took[-20:]))
     counts = [elements()]
     held = []
     for i in range(2):
@@ -251,8 +252,9 @@ def instances(a, base):
         p.stdin.close()
         p.wait()
     print(f"\n{a.many} instances with a published port each: attach {first:.2f} ms (first 20) to {last:.2f} ms (last 20), ratio {last / first:.2f}: "
-          f"{'reached' if last / first <= WANT_LAST else 'MISSED'} (want {WANT_LAST}); elements for one: {counts[1] - counts[0]}, for the next: {counts[2] - counts[1]}")
-    return {"first_ms": first, "last_ms": last, "elements": counts, "took": took}
+          f"{'reached' if last / first <= WANT_LAST else 'MISSED'} (want {WANT_LAST}); "
+          f"of CPU {cpu_first:.2f} to {cpu_last:.2f} ms, ratio {cpu_last / cpu_first:.2f}; elements for one: {counts[1] - counts[0]}, for the next: {counts[2] - counts[1]}")
+    return {"first_ms": first, "last_ms": last, "first_cpu_ms": cpu_first, "last_cpu_ms": cpu_last, "elements": counts, "took": took}
 
 
 def ask(s, i):

@@ -12,7 +12,7 @@
  * bridge net_tool forget ROOT RUN NAME                                   remove it net_tool sweep
  * RUN [ID...]        those named are alive; prints how many were removed net_tool bench ROOT RUN
  * COUNT ISOLATION [PUBLISH...] attach COUNT instances, then detach them; prints nanoseconds, one
- * line "attach detach" each
+ * line "attach detach cpu-time-of-attach" each
  */
 #include "base/arena.h"
 #include "base/auto.h"
@@ -30,6 +30,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define PUBLISH_MAX 64
 
@@ -137,6 +138,14 @@ static bool named(const char *id, void *arg)
 	return false;
 }
 
+static int64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
 static int bench(char **v)
 {
 	auto_arena struct arena a = ARENA_INIT;
@@ -144,6 +153,7 @@ static int bench(char **v)
 	long count = strtol(v[2], NULL, 10);
 	struct attach_result *r = arena_array(&a, (size_t)count, sizeof(*r));
 	int64_t *took = arena_array(&a, (size_t)count, sizeof(*took));
+	int64_t *cpu = arena_array(&a, (size_t)count, sizeof(*cpu));
 	struct publish ports[PUBLISH_MAX];
 	struct err e = ERR_INIT;
 	size_t n;
@@ -160,11 +170,12 @@ static int bench(char **v)
 		    .isolation = streq(v[3], "vm") ? PLAN_VM : PLAN_CONTAINER,
 		    .publish = ports,
 		    .n_publish = n};
-		int64_t t = trace_now_ns();
+		int64_t t = trace_now_ns(), c = cpu_ns();
 
 		if (attach_instance(&q, &a, &r[i], &e) < 0)
 			return complain(&e);
 		took[i] = trace_now_ns() - t;
+		cpu[i] = cpu_ns() - c;
 	}
 	for (long i = 0; i < count; i++) {
 		int64_t t;
@@ -173,7 +184,8 @@ static int bench(char **v)
 		t = trace_now_ns();
 		if (attach_remove(run, arena_printf(&a, "%010lx%054lx", i, i), &e) < 0)
 			return complain(&e);
-		printf("%lld %lld\n", (long long)took[i], (long long)(trace_now_ns() - t));
+		printf("%lld %lld %lld\n", (long long)took[i], (long long)(trace_now_ns() - t),
+		       (long long)cpu[i]);
 	}
 	return 0;
 }
