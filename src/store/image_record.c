@@ -142,9 +142,11 @@ int image_record_unlink(const struct store *s, const struct image_record *r, str
 
 	if (dir < 0)
 		return dir;
-	if (fault_point("record-unlink") < 0 ||
-	    (unlinkat(dir, image_record_file(r, &a), 0) < 0 && errno != ENOENT))
+	if (fault_point("record-unlink") < 0)
 		return err_sys(e, "cannot remove from '%s/images'", s->root);
+	if (unlinkat(dir, image_record_file(r, &a), 0) < 0)
+		return errno == ENOENT ? 0
+				       : err_sys(e, "cannot remove from '%s/images'", s->root);
 	if (fault_point("record-dirsync") < 0 || fsync(dir) < 0)
 		return err_sys(e, "'%s/images'", s->root);
 	return 0;

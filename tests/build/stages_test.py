@@ -76,6 +76,28 @@ def killed_at_random_points(env):
     env.run("system", "check").ok()
 
 
+def at_once(env, sharing, command, n):
+    """n builds at the same time, each with the cache mount and one where they all meet; number of each is $N."""
+    meet = "--mount=type=cache,target=/meet,id=meet-%s" % sharing
+    runs = []
+    for i in range(n):
+        d = context(env, f"FROM caisson/tiny\nARG N\nRUN {meet} --mount=type=cache,target=/c,id={sharing},sharing={sharing} {command}\n", name=f"{sharing}{i}")
+        runs.append(env.start("build", "--network=none", "--build-arg", f"N={i}", d))
+    for r in runs:
+        r.finish().ok()
+
+
+@test(needs="root")
+def builds_share_a_cache_mount_as_it_says(env):
+    together = "touch /meet/$N; until test -e /meet/0 && test -e /meet/1; do sleep 0.02; done"
+    at_once(env, "shared", f"{together}; echo $N > /c/$N; until test -e /c/0 && test -e /c/1; do sleep 0.02; done", 2)
+    at_once(env, "private", f"test -z \"$(ls /c)\" && touch /c/$N && {together} && test \"$(ls /c)\" = $N", 2)
+    # Whoever comes while another is in there fails; all four leave a line.
+    at_once(env, "locked", "mkdir /c/in && echo $N >> /c/lines && sleep 0.1 && rmdir /c/in", 4)
+    d = context(env, "FROM caisson/tiny\nRUN --mount=type=cache,target=/c,id=locked test $(wc -l < /c/lines) = 4\n", name="count")
+    env.run("build", "--network=none", d).ok()
+
+
 @test(needs="root")
 def nothing_of_the_machine_shows(env):
     """Umask, locale, time zone, user ids, the order of directories, times and the host's name."""
