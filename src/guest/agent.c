@@ -666,6 +666,16 @@ static void move_streams(struct agent *s, const struct pollfd *p)
 	}
 }
 
+/* An ended process whose EXIT had to wait for room: nothing of its own wakes the loop again when
+ * others have closed or hold its pipes, and the buffer may have emptied behind our back. */
+static bool any_due(const struct agent *s)
+{
+	for (size_t i = 0; i < STREAMS_MAX; i++)
+		if (s->streams[i].id && procio_due(&s->streams[i], &s->out))
+			return true;
+	return false;
+}
+
 static int turn(struct agent *s, struct err *e)
 {
 	static struct pollfd p[FIXED_POLLS + STREAMS_MAX * PROCIO_POLLS];
@@ -685,7 +695,7 @@ static int turn(struct agent *s, struct err *e)
 		else
 			for (size_t j = 0; j < PROCIO_POLLS; j++)
 				p[FIXED_POLLS + i * PROCIO_POLLS + j] = (struct pollfd){.fd = -1};
-	if (poll(p, n, -1) < 0)
+	if (poll(p, n, any_due(s) ? 0 : -1) < 0)
 		return errno == EINTR ? 0 : err_sys(e, "poll");
 	if (p[2].revents && read(s->oom, drop, sizeof(drop)) >= 0)
 		tell_oom(s);

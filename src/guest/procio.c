@@ -198,6 +198,13 @@ static bool drained(struct procio *s, int *fd, enum wire_type type, struct buf *
 	return *fd < 0 || s->credit > 0;
 }
 
+/* Without credit a WINDOW is what is waited for. */
+bool procio_due(const struct procio *s, const struct buf *out)
+{
+	return s->ended && out->len <= PROCIO_WINDOW &&
+	       ((s->out < 0 && s->err < 0) || s->credit > 0);
+}
+
 bool procio_finish(struct procio *s, struct buf *out)
 {
 	uint32_t status = htole32((uint32_t)s->status);

@@ -52,6 +52,8 @@ void procio_resize(struct procio *s, uint16_t rows, uint16_t columns);
 void procio_poll(const struct procio *s, bool room, struct pollfd *p);
 /* Move data as the revents say; frames go to out. */
 void procio_move(struct procio *s, const struct pollfd *p, bool room, struct buf *out);
+/* Would procio_finish() do it now, with nothing to poll for? */
+bool procio_due(const struct procio *s, const struct buf *out);
 /* When all is said: put EXIT; true when the stream is over. */
 bool procio_finish(struct procio *s, struct buf *out);
 

@@ -17,6 +17,8 @@
 #include "monitor/guestfilter.h"
 #include "monitor/hostinfo.h"
 #include "monitor/server.h"
+#include "monitor/vmlimits.h"
+#include "monitor/vmpatience.h"
 #include "runtime/cgroup.h"
 #include "spec/control.h"
 #include "spec/metrics.h"
@@ -29,7 +31,6 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,63 +48,6 @@
 #define KILL_GRACE_S   3   /* for the agent to do it; then QEMU goes */
 #define STOP_MS	       10000
 #define HOLD_TIMEOUT_S 15 /* for the agent to stop what runs, before it is saved */
-
-/* A question that the guest was asked. */
-struct asked {
-	uint32_t stream;
-	uint16_t type; /* enum wire_type */
-	struct server_asker who;
-	struct asked *next;
-};
-#define ASKED_FIRST 0x80000000u /* streams above those of processes */
-#define ASKED_MAX   64		/* a guest that does not answer is asked no more */
-
-struct machine {
-	struct server *server;
-	struct vm *vm;
-	struct cgroup *cgroup;
-	struct watch stream, text, ended, timer;
-	struct wire_reader reader;
-	struct outq out;
-	/* From HOLD to LETGO the guest is told nothing, so that nothing is under way in a snapshot:
-	 * it waits in .parked. */
-	struct outq parked;
-	bool saving;
-	struct server_asker saver;
-	int save_dir;
-	int64_t save_from_ns;
-	bool greeted, dying;
-	bool over; /* the maker of a template has answered: the instance's own machine follows */
-	bool oom;  /* in the guest */
-	bool linger, lingers; /* it is to stay after its main process, and does */
-	struct asked *asked;
-	uint32_t asked_last, asked_count;
-	/* What it booted with; a running machine cannot have more. */
-	uint64_t memory_bytes;
-	uint64_t limit_bytes; /* of its memory, as it was last updated */
-	uint32_t cpus;
-	const char *cpuset; /* each virtual CPU on one of these; NULL: wherever */
-	struct strs taps;
-	struct arena arena; /* of .taps and .cpuset */
-};
-
-/* The windows of one process's stream. */
-struct gate {
-	size_t may_send;  /* stdin bytes */
-	size_t ungranted; /* output bytes taken and not yet granted anew */
-	bool eof_sent;
-	unsigned int rows, columns; /* asked for before it ran; 0: not */
-};
-
-static struct machine *machine_of(struct server *s)
-{
-	return s->work;
-}
-
-static struct gate *gate_of(struct proc *p)
-{
-	return p->work;
-}
 
 static struct gate *gate_new(struct proc *p)
 {
@@ -255,13 +199,20 @@ static void timer_ready(struct watch *w, uint32_t events)
 		save_over(m, -ETIMEDOUT, &why);
 		return;
 	}
-	if (m->dying || (m->greeted && vm_role(m->vm) != VM_MAKER)) {
+	if (m->dying || server_main(m->server)->started) {
 		machine_kill(m);
 		return;
 	}
-	err_set(&why, ERR_TIMEOUT, "the guest did not come up in %d s",
-		vm_role(m->vm) == VM_CLONE || vm_role(m->vm) == VM_RESUMED ? WAKE_TIMEOUT_S
-									   : BOOT_TIMEOUT_S);
+	if (m->greeted)
+		err_set(&why, ERR_TIMEOUT, "the guest did not %s in %d s",
+			vm_role(m->vm) == VM_MAKER ? "get ready to be a template"
+						   : "start the process",
+			BOOT_TIMEOUT_S);
+	else
+		err_set(&why, ERR_TIMEOUT, "the guest did not come up in %d s",
+			vm_role(m->vm) == VM_CLONE || vm_role(m->vm) == VM_RESUMED
+			    ? WAKE_TIMEOUT_S
+			    : BOOT_TIMEOUT_S);
 	fail(m->server, &why);
 }
 
@@ -315,9 +266,11 @@ static int ask_guest(struct machine *m, const struct server_question *q, const c
 	*a = (struct asked){.stream = ASKED_FIRST + (m->asked_last++ & 0xffffff),
 			    .type = q->type,
 			    .who = q->who,
+			    .until_ns = vmpatience_until(),
 			    .next = m->asked};
 	m->asked = a;
 	m->asked_count++;
+	vmpatience_set(m);
 	put(m, q->type, a->stream, json, len);
 	return 0;
 }
@@ -445,12 +398,10 @@ static int on_hello(struct machine *m, struct err *e)
 	if (r < 0)
 		return r;
 	m->greeted = true;
-	if (vm_role(m->vm) != VM_MAKER) {
-		loop_drop(&m->timer);
-		/* The cpuset holds in any case. */
-		if (m->cpuset)
-			vm_pin(m->vm, m->cpuset, NULL);
-	}
+	set_timer(m, BOOT_TIMEOUT_S);
+	/* The cpuset holds in any case. */
+	if (m->cpuset && vm_role(m->vm) != VM_MAKER)
+		vm_pin(m->vm, m->cpuset, NULL);
 	outq_add(&m->out, b.p, b.len);
 	flush(m);
 	return 0;
@@ -485,6 +436,19 @@ static int on_output(struct proc *p, const struct wire_frame *f, struct err *e)
 	return 0;
 }
 
+/* A guest can claim as many as it likes: an event a second is what it gets. */
+static void tell_oom(struct machine *m, uint32_t count)
+{
+	const int64_t now = trace_now_ns();
+
+	m->oom = true;
+	if (count <= m->ooms || now - m->oom_told_ns < 1000000000)
+		return;
+	m->ooms = count;
+	m->oom_told_ns = now;
+	server_oom(m->server);
+}
+
 static int on_frame(struct machine *m, const struct wire_frame *f, struct err *e)
 {
 	struct server *s = m->server;
@@ -517,6 +481,9 @@ static int on_frame(struct machine *m, const struct wire_frame *f, struct err *e
 	case WIRE_STARTED:
 		if (p->started)
 			return broken(e, f);
+		gate_of(p)->until_ns = 0;
+		if (p->number == 1 && !m->dying)
+			loop_drop(&m->timer);
 		/* On the host the process to look at is QEMU. */
 		server_started(p, p->number == 1 ? vm_pid(m->vm) : (int64_t)v);
 		if (gate_of(p)->rows) /* it may have changed while the machine booted */
@@ -539,8 +506,7 @@ static int on_frame(struct machine *m, const struct wire_frame *f, struct err *e
 	case WIRE_OOM:
 		if (f->stream != 1 || f->len != sizeof(v))
 			return broken(e, f);
-		m->oom = true;
-		server_oom(s);
+		tell_oom(m, v);
 		return 0;
 	case WIRE_EXIT:
 		if (!p->started || f->len != sizeof(v))
@@ -698,6 +664,7 @@ static int create(struct server *s, struct err *e)
 			      .text = WATCH_INIT,
 			      .ended = WATCH_INIT,
 			      .timer = WATCH_INIT,
+			      .patience = WATCH_INIT,
 			      .save_dir = -1};
 	s->work = m;
 	gate_new(server_main(s));
@@ -773,9 +740,12 @@ static int exec(struct server *s, struct proc *p, const struct plan_process *pro
 	gate_new(p);
 	jbind_write(&plan_process_table, process, &b);
 	r = buf_fail(&b, "process", e);
-	if (r == 0)
-		put(machine_of(s), WIRE_EXEC, p->number, b.p, b.len);
-	return r;
+	if (r < 0)
+		return r;
+	gate_of(p)->until_ns = vmpatience_until();
+	put(machine_of(s), WIRE_EXEC, p->number, b.p, b.len);
+	vmpatience_set(machine_of(s));
+	return 0;
 }
 
 /* ---- control ---- */
@@ -835,34 +805,6 @@ static int freeze(struct server *s, bool frozen, struct err *e)
 
 #define GUEST_OWN (32u << 20) /* what its kernel and our agent need of the machine's memory */
 
-static int check_update(const struct machine *m, const struct plan_resources *r, struct err *e)
-{
-	const struct plan_memory *mem = r->memory;
-	const struct plan_cpu *cpu = r->cpu;
-
-	if (mem && mem->limit.set && (uint64_t)mem->limit.v > m->memory_bytes)
-		return err_set(e, ERR_UNSUPPORTED,
-			       "--memory of a running vm cannot exceed the %" PRIu64
-			       " MiB it booted with",
-			       m->memory_bytes >> 20);
-	if (mem && mem->limit.set && mem->limit.v < (int64_t)(96u << 20))
-		return err_set(e, ERR_USAGE,
-			       "--memory of a vm is at least 96m: its kernel needs some");
-	if (mem && (mem->swap.set || mem->kernel.set))
-		return err_set(e, ERR_UNSUPPORTED, "a vm has no %s to limit",
-			       mem->swap.set ? "--memory-swap" : "--kernel-memory");
-	if (cpu && cpu->quota.set && cpu->quota.v > 0 && cpu->period.set &&
-	    cpu->quota.v > cpu->period.v * (int64_t)m->cpus)
-		return err_set(e, ERR_UNSUPPORTED,
-			       "--cpus of a running vm cannot exceed the %u it booted with",
-			       m->cpus);
-	if (cpu && (cpu->realtime_runtime.set || cpu->realtime_period.set || cpu->mems))
-		return err_set(e, ERR_UNSUPPORTED,
-			       "a running vm takes no --cpu-rt-runtime, --cpu-rt-period and "
-			       "--cpuset-mems");
-	return 0;
-}
-
 /* What its threads may compute and read is the host's to say; memory, processes and how many CPUs
  * are online is the guest's. */
 static int update(struct machine *m, const struct server_question *q, struct err *e)
@@ -873,7 +815,7 @@ static int update(struct machine *m, const struct server_question *q, struct err
 	int r = jbind_parse(&plan_resources_table, q->json, q->len, &res, &a, "limits", e);
 
 	if (r == 0)
-		r = check_update(m, &res, e);
+		r = vmlimits_check(&res, m->memory_bytes, m->cpus, e);
 	if (r < 0)
 		return r;
 	host = (struct plan_resources){.cpu = res.cpu, .block_io = res.block_io};
@@ -953,6 +895,7 @@ static void end(struct server *s)
 	if (border)
 		vm_stop(m->vm, STOP_MS, &ignored);
 	put_away(m);
+	loop_drop(&m->patience);
 	if (m->cgroup) {
 		cgroup_kill(m->cgroup, SIGKILL, &ignored);
 		cgroup_remove(m->cgroup, &ignored);

@@ -282,16 +282,39 @@ static int change_user(const struct vmjail *j, uid_t uid)
 	return 0;
 }
 
+static int drop_bounding(struct err *e)
+{
+	for (int cap = 0; cap <= 63; cap++)
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EINVAL)
+			return err_sys(e, "jail: capability bounding set");
+	return 0;
+}
+
+/* A user namespace without ids: where the kernel lets an unprivileged user have one, to whatever it
+ * may still reach it is nobody.  Elsewhere the rest has to do.  A new one begins with all
+ * capabilities in it. */
+static int own_userns(struct err *e)
+{
+	if (unshare(CLONE_NEWUSER) == 0)
+		return drop_bounding(e);
+	if (errno == EPERM || errno == ENOSPC || errno == EUSERS || errno == EINVAL)
+		return 0;
+	return err_sys(e, "jail: user namespace");
+}
+
 static int drop(const struct vmjail *j, uid_t uid, bool userns, struct err *e)
 {
 	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[2] = {0};
+	int r = drop_bounding(e);
 
-	for (int cap = 0; cap <= 63; cap++)
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EINVAL)
-			return err_sys(e, "jail: capability bounding set");
+	if (r < 0)
+		return r;
 	if (!userns && change_user(j, uid) < 0)
 		return err_sys(e, "jail: become user %u", (unsigned int)uid);
+	r = userns ? 0 : own_userns(e);
+	if (r < 0)
+		return r;
 	if (syscall(SYS_capset, &h, none) < 0)
 		return err_sys(e, "jail: drop capabilities");
 	return 0;

@@ -302,7 +302,7 @@ def a_frozen_machine_and_the_jail(env):
         same(status["Groups"].strip(), "", "groups")
         same({status[k] for k in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")}, {"0" * 16}, "capabilities")
         same((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"), "no_new_privs and seccomp")
-        for ns in ("mnt", "net", "ipc", "pid", "uts"):
+        for ns in ("mnt", "net", "ipc", "pid", "uts", "user"):
             check(os.readlink(f"/proc/{qemu}/ns/{ns}") != os.readlink(f"/proc/self/ns/{ns}"), f"{ns} namespace")
         seen = set(os.listdir(f"/proc/{qemu}/root"))
         check(seen <= {"dev", "etc", "initrd", "kernel", "lib", "lib32", "lib64", "nix", "usr"}, f"files in the jail: {seen}")
