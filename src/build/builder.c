@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "build/baseimage.h"
 #include "build/buildfile.h"
+#include "build/buildplatform.h"
 #include "build/buildprune.h"
 #include "build/cacheport.h"
 #include "build/lockfile.h"
@@ -58,6 +59,7 @@ struct build {
 	struct scope_args args;
 	struct step_env env;
 	struct lockfile lock;
+	struct image *looked_at;  /* by a check; closed by the next */
 	struct step_state *state; /* by stage */
 	struct image **bases;	  /* by stage; NULL without */
 	struct root roots[ROOTS_MAX];
@@ -126,51 +128,12 @@ static void output(void *ctx, const char *data, size_t len)
 
 /* ---- what is known before anything runs ---- */
 
-static int add_platform(struct build *b, struct err *e)
-{
-	static const char *const kinds[] = {"TARGET", "BUILD"};
-	struct oci_platform p;
-	int r = 0;
-
-	oci_image_host(&p);
-	for (size_t i = 0; r >= 0 && i < 2; i++) {
-		const char *vars[] = {
-		    arena_printf(b->a, "%sPLATFORM=%s", kinds[i],
-				 oci_image_platform_print(&p, b->a)),
-		    arena_printf(b->a, "%sOS=%s", kinds[i], p.os),
-		    arena_printf(b->a, "%sARCH=%s", kinds[i], p.architecture),
-		    arena_printf(b->a, "%sVARIANT=%s", kinds[i], p.variant ? p.variant : "")};
-
-		for (size_t k = 0; r >= 0 && k < 4; k++)
-			r = scope_args_add(&b->args, vars[k], b->s->environment, b->a, e);
-	}
-	for (size_t i = 0; i < b->args.n; i++) /* nobody has to use these */
-		b->args.v[i].used = true;
-	return r;
-}
-
 static int read_args(struct build *b, struct err *e)
 {
-	int r = add_platform(b, e);
+	int r = buildplatform_args(&b->args, b->s->environment, b->a, e);
 
 	for (size_t i = 0; r >= 0 && i < b->o->args.n; i++)
 		r = scope_args_add(&b->args, b->o->args.v[i], b->s->environment, b->a, e);
-	return r;
-}
-
-/* Only this host's kernel runs the steps. */
-static int check_platform(const struct build *b, const char *want, struct err *e)
-{
-	struct oci_platform asked, host;
-	int r;
-
-	if (!want)
-		return 0;
-	oci_image_host(&host);
-	r = oci_image_platform(want, b->a, &asked, e);
-	if (r >= 0 && !oci_image_fits(&host, &asked))
-		r = err_set(e, ERR_UNSUPPORTED, "--platform=%s: this host builds for %s", want,
-			    oci_image_platform_print(&host, b->a));
 	return r;
 }
 
@@ -217,7 +180,7 @@ static int open_context(struct build *b, struct err *e)
 
 static int prepare(struct build *b, struct err *e)
 {
-	int r = check_platform(b, b->o->platform, e);
+	int r = buildplatform_check(b->o->platform, b->a, e);
 
 	if (r >= 0)
 		r = cacheport_read(&b->o->cache_to, &b->o->cache_from, b->a, &b->ports, e);
@@ -332,7 +295,7 @@ static int begin_image(struct build *b, size_t i, struct err *e)
 	const char *ref = image_of(b, sg->base);
 
 	tell(b, &(struct builder_event){.kind = BUILDER_BASE, .text = sg->base});
-	r = check_platform(b, sg->platform, e);
+	r = buildplatform_check(sg->platform, b->a, e);
 	if (r >= 0 && !ref)
 		r = err_set(e, ERR_UNSUPPORTED,
 			    "--build-context %s is a tree of files, and no image to build on",
@@ -785,12 +748,32 @@ static int read_names(struct build *b, struct strs *out, struct err *e)
 
 /* ---- all of it ---- */
 
+/* What an image that is at hand sets; none is fetched to be looked at. */
+static const struct oci_config *base_at_hand(void *ctx, size_t stage)
+{
+	struct build *b = ctx;
+	const char *ref = image_of(b, b->stages.v[stage].base);
+
+	image_close(take_ptr(&b->looked_at));
+	if (!b->store || !ref || image_find(b->store, ref, NULL, &b->looked_at, NULL) < 0)
+		return NULL;
+	return &b->looked_at->config;
+}
+
 static int run_checks(struct build *b, struct err *e)
 {
-	struct lint_input in = {.file = b->doc, .stages = &b->stages, .ignore = &b->file.ignore};
+	struct lint_input in = {.file = b->doc,
+				.stages = &b->stages,
+				.ignore = &b->file.ignore,
+				.text = b->file.text,
+				.len = b->file.len,
+				.base = base_at_hand,
+				.ctx = b};
 	struct lint found;
 	int r = lint_run(&in, b->a, &found, e);
 
+	if (r < 0 && e && e->kind == ERR_USAGE)
+		e->kind = ERR_CORRUPT; /* the file's mistake, not the command's */
 	if (r < 0)
 		return err_wrap(e, r, "%s", b->file.name);
 	for (size_t i = 0; i < found.n; i++)
@@ -802,7 +785,7 @@ static int run_checks(struct build *b, struct err *e)
 	b->out->warnings = (unsigned int)found.n;
 	b->out->failed_check = found.n && (found.error || b->o->check);
 	if (b->out->failed_check && !b->o->check)
-		return err_set(e, ERR_USAGE,
+		return err_set(e, ERR_CORRUPT,
 			       "%s: %zu of its checks failed, and it wants that to be an error",
 			       b->file.name, found.n);
 	return 0;
@@ -850,6 +833,14 @@ static int open_store(struct build *b, struct err *e)
 	return r;
 }
 
+/* A check needs none, but what is there is looked at. */
+static int open_to_look(struct build *b)
+{
+	if (access(b->s->root, F_OK) < 0 || session_store(b->s, &b->store, NULL) < 0)
+		b->store = NULL;
+	return 0;
+}
+
 static void close_all(struct build *b)
 {
 	for (size_t i = 0; i < b->n_roots; i++)
@@ -859,6 +850,7 @@ static void close_all(struct build *b)
 			treesource_close(&b->roots[i].tree);
 	for (size_t i = 0; b->bases && i < b->stages.n; i++)
 		image_close(b->bases[i]);
+	image_close(b->looked_at);
 	treesource_close(&b->context.tree);
 	why_done(&b->env.why);
 	stage_free(b->lease);
@@ -923,7 +915,7 @@ int builder_run(struct session *s, const struct builder_opts *o, struct arena *a
 				  .shm_bytes = o->shm_bytes};
 	/* Only to look at a Dockerfile that lies here, no store is needed. */
 	r = o->check && treesource_kind(o->context) == TREESOURCE_PATH && !streq(o->context, "-")
-		? 0
+		? open_to_look(&b)
 		: open_store(&b, e);
 	if (r >= 0)
 		r = lockfile_read(&b.lock, o->lock, a, e);

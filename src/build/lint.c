@@ -25,6 +25,7 @@
 	X(FromAsCasing)                                                                            \
 	X(FromPlatformFlagConstDisallowed)                                                         \
 	X(InvalidDefaultArgInFrom)                                                                 \
+	X(InvalidDefinitionDescription)                                                            \
 	X(JSONArgsRecommended)                                                                     \
 	X(LegacyKeyValueFormat)                                                                    \
 	X(MaintainerDeprecated)                                                                    \
@@ -55,6 +56,7 @@ struct run {
 	const struct lint_input *in;
 	struct arena *a;
 	bool skip[RULE_MAX_];
+	struct strs *env; /* by stage, what it ends with; .v NULL: not known */
 	struct lint *out;
 };
 
@@ -75,22 +77,24 @@ __attribute__((format(printf, 4, 5))) static void warn(struct run *r, enum rule 
 
 /* ---- the directive ---- */
 
-static int skip_rules(struct run *r, const char *list, struct err *e)
+/* Turn rules on or off. */
+static int set_rules(struct run *r, const char *list, bool skip, struct err *e)
 {
 	while (*list) {
 		size_t n = strcspn(list, ","), i = 0;
 
-		if (n == 3 && !strncasecmp(list, "all", 3))
-			memset(r->skip, true, sizeof(r->skip));
-		else {
+		if (n == 3 && !strncasecmp(list, "all", 3)) {
+			for (int k = 0; k < RULE_MAX_; k++)
+				r->skip[k] = skip;
+		} else {
 			while (i < RULE_MAX_ && (strlen(lint_rules[i]) != n ||
 						 strncasecmp(list, lint_rules[i], n) != 0))
 				i++;
 			if (i == RULE_MAX_)
-				return err_set(e, ERR_USAGE,
-					       "check=skip=%.*s: no rule of that name",
+				return err_set(e, ERR_USAGE, "check=%s=%.*s: no rule of that name",
+					       skip ? "skip" : "experimental",
 					       (int)(n > 64 ? 64 : n), list);
-			r->skip[i] = true;
+			r->skip[i] = skip;
 		}
 		list += n;
 		list += *list == ',';
@@ -100,6 +104,10 @@ static int skip_rules(struct run *r, const char *list, struct err *e)
 
 static int read_directive(struct run *r, const char *text, struct err *e)
 {
+	const char *skipped = NULL;
+
+	/* An experiment: only for who asks for it. */
+	r->skip[RULE_InvalidDefinitionDescription] = true;
 	while (text && *text) {
 		size_t n = strcspn(text, ";");
 		char *part = arena_dupn(r->a, text, n), *value = strchr(part, '=');
@@ -108,10 +116,14 @@ static int read_directive(struct run *r, const char *text, struct err *e)
 		if (value)
 			*value++ = 0;
 		if (value && !strcasecmp(part, "skip"))
-			ret = skip_rules(r, value, e);
+			skipped = value;
 		else if (value && !strcasecmp(part, "error"))
 			r->out->error = !strcasecmp(value, "true");
-		else if (!value || strcasecmp(part, "experimental"))
+		else if (value && !strcasecmp(part, "experimental") && strcasecmp(value, "all"))
+			ret = set_rules(r, value, false, e);
+		else if (value && !strcasecmp(part, "experimental"))
+			r->skip[RULE_InvalidDefinitionDescription] = false;
+		else
 			ret = err_set(e, ERR_USAGE, "check=%.64s: want skip=RULES or error=true",
 				      part);
 		if (ret < 0)
@@ -119,7 +131,8 @@ static int read_directive(struct run *r, const char *text, struct err *e)
 		text += n;
 		text += *text == ';';
 	}
-	return 0;
+	/* What is to be skipped is, whatever else is said. */
+	return skipped ? set_rules(r, skipped, true, e) : 0;
 }
 
 /* ---- the file as a whole ---- */
@@ -142,6 +155,49 @@ static void check_file(struct run *r)
 	if (f->oddities & DOCKERFILE_MIXED_CASE)
 		warn(r, RULE_ConsistentInstructionCasing, f->oddity_line,
 		     "some instructions are in capitals and some are not");
+}
+
+/* ---- comments ---- */
+
+/* The comment in the line before, behind its '#' and one blank; NULL: none. */
+static const char *comment_before(const struct run *r, int line)
+{
+	const char *p = r->in->text, *end = p ? p + r->in->len : NULL;
+	const char *nl;
+
+	for (int i = 1; p && i < line - 1; i++) {
+		nl = memchr(p, '\n', (size_t)(end - p));
+		p = nl ? nl + 1 : NULL;
+	}
+	if (!p || line < 2)
+		return NULL;
+	while (p < end && (*p == ' ' || *p == '\t'))
+		p++;
+	if (p == end || *p++ != '#')
+		return NULL;
+	p += p < end && *p == ' ';
+	nl = memchr(p, '\n', (size_t)(end - p));
+	return arena_dupn(r->a, p, (size_t)((nl ? nl : end) - p));
+}
+
+/* A comment right above a stage, or an ARG, is taken for its description, which begins with its
+ * name. */
+static void check_description(struct run *r, const struct dockerfile_instr *in, const char *stage)
+{
+	const char *text = comment_before(r, in->line);
+	size_t n = text ? strcspn(text, " \t\r") : 0;
+	const char *name = stage ? stage : in->pairs_n ? in->pairs[0].key : NULL;
+	bool named = !name || strchr(text ? text : "=", '=');
+
+	for (size_t i = 0; !stage && text && i < in->pairs_n; i++)
+		named |= strlen(in->pairs[i].key) == n && !strncmp(text, in->pairs[i].key, n);
+	if (stage && text)
+		named |= strlen(stage) == n && !strncasecmp(text, stage, n);
+	if (text && !named)
+		warn(r, RULE_InvalidDefinitionDescription, in->line,
+		     "the comment above describes '%s' if it begins with '%s '; else put an empty "
+		     "line between",
+		     name, name);
 }
 
 /* ---- FROM ---- */
@@ -201,6 +257,8 @@ static void check_from(struct run *r, size_t i)
 	const char *word = NULL;
 
 	check_stage_name(r, i);
+	if (st->name)
+		check_description(r, st->from, st->name);
 	if (platform &&
 	    (streq(platform, "$TARGETPLATFORM") || streq(platform, "${TARGETPLATFORM}")))
 		warn(r, RULE_RedundantTargetPlatform, st->from->line,
@@ -313,6 +371,8 @@ static void check_twice(struct run *r, const struct stages_one *st, enum dockerf
 
 static void check_instr(struct run *r, const struct dockerfile_instr *in)
 {
+	if (in->kind == DOCKERFILE_ARG)
+		check_description(r, in, NULL);
 	if (in->kind == DOCKERFILE_ARG || in->kind == DOCKERFILE_ENV ||
 	    in->kind == DOCKERFILE_LABEL)
 		check_pairs(r, in);
@@ -398,17 +458,36 @@ static void use_words(struct run *r, struct imageconf *ic, const struct dockerfi
 	}
 }
 
-static void check_variables(struct run *r, size_t i)
+/* What a stage begins with: nothing, an image's variables, or what the stage it stands on ended
+ * with. */
+static bool begin(struct run *r, size_t i, struct imageconf *ic)
 {
 	const struct stages *all = r->in->stages;
 	const struct stages_one *st = &all->v[i];
-	bool scratch = st->base && streq(st->base, "scratch");
-	const struct oci_config *base = r->in->base && !scratch ? r->in->base(r->in->ctx, i) : NULL;
-	struct imageconf ic;
-	struct scope_args *given = all->global.given;
+	const struct oci_config *base = NULL;
+	struct oci_config c = {0};
 
-	if ((!base && !scratch) ||
-	    imageconf_begin(&ic, base, &all->global, given, r->in->file->escape, r->a, NULL) < 0)
+	if (st->base_stage >= 0 && !r->env[st->base_stage].v)
+		return false;
+	if (st->base_stage >= 0)
+		c.config.env = r->env[st->base_stage];
+	else if (!streq(st->base, "scratch")) {
+		base = r->in->base ? r->in->base(r->in->ctx, i) : NULL;
+		if (!base)
+			return false;
+		for (size_t k = 0; k < base->config.env.n; k++)
+			arena_strs_add(r->a, &c.config.env, arena_dup(r->a, base->config.env.v[k]));
+	}
+	return imageconf_begin(ic, &c, &all->global, all->global.given, r->in->file->escape, r->a,
+			       NULL) >= 0;
+}
+
+static void check_variables(struct run *r, size_t i)
+{
+	const struct stages_one *st = &r->in->stages->v[i];
+	struct imageconf ic;
+
+	if (!begin(r, i, &ic))
 		return;
 	for (size_t k = 0; k < st->n; k++) {
 		use_words(r, &ic, &st->v[k]);
@@ -417,6 +496,10 @@ static void check_variables(struct run *r, size_t i)
 		else if (st->v[k].kind == DOCKERFILE_ENV)
 			scope_env(&ic.scope, &st->v[k], NULL);
 	}
+	r->env[i] = scope_environment(&ic.scope);
+	/* It is known, even if there is nothing in it. */
+	if (!r->env[i].v)
+		r->env[i].v = arena_strs_array(r->a, 0);
 }
 
 static int by_line(const void *a, const void *b)
@@ -437,6 +520,7 @@ int lint_run(const struct lint_input *in, struct arena *a, struct lint *out, str
 	if (ret < 0)
 		return ret;
 	check_file(&r);
+	r.env = arena_array(a, in->stages->n + 1, sizeof(*r.env));
 	for (size_t i = 0; i < in->stages->n; i++) {
 		const struct stages_one *st = &in->stages->v[i];
 

@@ -32,9 +32,12 @@ struct lint {
 struct lint_input {
 	const struct dockerfile *file;
 	const struct stages *stages;
+	const char *text; /* of the file, for the comments in it */
+	size_t len;
 	const struct dockerignore *ignore; /* NULL: no such file */
-	/* The configuration of a stage's base image; NULL when it is not at hand, then undefined
-	 * variables of that stage are not looked for.  May itself be NULL. */
+	/* The configuration of a stage's base image, good until the next call; NULL when it is not
+	 * at hand, then undefined variables of that stage, and of those on it, are not looked for.
+	 * May itself be NULL. */
 	const struct oci_config *(*base)(void *ctx, size_t stage);
 	void *ctx;
 };

@@ -16,7 +16,10 @@ static const char *rules(const char *text, const char *ignore_text)
 	struct scope_args given = {0};
 	struct stages stages;
 	struct dockerignore ignore = {0};
-	struct lint_input in = {.stages = &stages, .ignore = ignore_text ? &ignore : NULL};
+	struct lint_input in = {.stages = &stages,
+				.text = text,
+				.len = strlen(text),
+				.ignore = ignore_text ? &ignore : NULL};
 	struct lint out;
 	struct err e = ERR_INIT;
 	const char *s = "";
@@ -58,6 +61,13 @@ static const char *const cases[][2] = {
     {"FROM scratch\nCOPY $x y\nCOPY ${z:-a} b\n", "UndefinedVar:2"},
     {"FROM scratch\nARG x\nENV y=1\nCOPY $y z\n", ""},
     {"FROM a\nWORKDIR b\nWORKDIR c\n", "WorkdirRelativePath:2"},
+    {"# x is\nFROM a AS b\n# of c\nARG c\n", ""},
+    {"# check=experimental=InvalidDefinitionDescription\n# other\nFROM a AS b\n# of c\nARG c\n",
+     "InvalidDefinitionDescription:3 InvalidDefinitionDescription:5"},
+    {"# check=experimental=all\n# b is good\nFROM a AS b\n# c too\nARG c d\n# not it\n\nARG e\n",
+     ""},
+    {"# check=experimental=all;skip=InvalidDefinitionDescription\n# x\nFROM a AS b\n", ""},
+    {"FROM scratch AS a\nENV x=1\nFROM a AS b\nCOPY $x $y\n", "UndefinedVar:4"},
 };
 
 TEST(each_rule)

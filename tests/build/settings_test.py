@@ -114,5 +114,23 @@ def a_way_into_what_a_failed_step_stood_on(env):
     same(env.run("ps", "-aq").ok().out, "", "instances")
 
 
+@test(needs="root")
+def checks_know_what_an_image_at_hand_sets(env):
+    build(env, context(env, TINY + "ENV KNOWN=1\n")).ok()
+    d = context(env, "FROM t AS a\nENV MORE=$KNOWN$MISSING\nFROM a\nCOPY $MORE $OTHER /x/\n")
+    r = env.run("build", "--check", d).expect(1)
+    same(re.findall(r"warning: (Dockerfile:\d+: \w+: .*)", r.err), ["Dockerfile:2: UndefinedVar: '$MISSING' is not set here", "Dockerfile:4: UndefinedVar: '$OTHER' is not set here"], "warnings")
+    # The directive: rules that are left out, an experiment that is asked for, and all as errors.
+    text = (d / "Dockerfile").read_text()
+    (d / "Dockerfile").write_text("# check=skip=UndefinedVar\n" + text)
+    env.run("build", "--check", d).ok(out="no warnings\n")
+    (d / "Dockerfile").write_text("# check=skip=UndefinedVar;experimental=all;error=true\n# odd\n" + text)
+    r = env.run("build", "--network=none", "-t", "t2", d).expect(1)
+    check("InvalidDefinitionDescription" in r.err and "wants that to be an error" in r.err, r.err)
+    same(env.run("images", "-q", "t2").ok().out, "", "an image was made")
+    (d / "Dockerfile").write_text("# check=skip=None\n" + text)
+    check("no rule of that name" in env.run("build", "--check", d).expect(1).err, "an unknown rule")
+
+
 if __name__ == "__main__":
     main()
