@@ -55,6 +55,24 @@ def fifty_commands_at_once_on_the_same_names(env):
     env.run("run", "--rm", "--name", "M", TINY, "true").ok()
 
 
+@test(needs="root", timeout=120)
+def of_fifty_that_want_one_name_one_wins(env):
+    """And of fifty that remove it: one says its name, the others that there is none, or nothing with -f."""
+    def at_once(*words):
+        ps = [env.start(*words).p for _ in range(50)]
+        return [(p.returncode, out.decode(), err.decode()) for p, (out, err) in ((p, p.communicate()) for p in ps)]
+    got = at_once("create", "--name", "only", "--network", "none", TINY, "sleep", "1000")
+    same(sorted(code for code, _, _ in got), [0] + [125] * 49, "exit codes")
+    for code, out, err in got:
+        check(code == 0 or (out == "" and "'only'" in err and err.count("\n") == 1), f"{code}: {out!r} {err!r}")
+    got = at_once("start", "only")
+    same({code for code, _, _ in got}, {0}, "starts: of what runs it is no error")
+    same(env.run("ps", "-q").ok().out.count("\n"), 1, "instances that run")
+    got = at_once("rm", "-f", "only")
+    check({code for code, _, _ in got} == {0} and any(out == "only\n" for _, out, _ in got), f"rm -f: {got}")
+    same(env.run("ps", "-aq").ok().out, "", "what is left")
+
+
 def others_take(env, n=12):
     """Median time of a command on another instance, in seconds, and of one that starts an instance."""
     execs, runs = [], []
