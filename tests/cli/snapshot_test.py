@@ -118,7 +118,8 @@ def killed_at_any_time_it_is_there_or_not(env):
         time.sleep(0.004 * n * n)
         p.signal(signal.SIGKILL)
         p.finish()
-        env.run("exec", "k", "true").ok()      # it is not left frozen
+        # It is not left frozen.  The monitor hears of the end of who froze it a moment later.
+        wait_for(lambda: env.run("exec", "k", "true").code == 0, what="it goes on")
         if f"k{n}" in snapshots(env):
             env.run("snapshot", "inspect", f"k{n}").ok()
             env.run("snapshot", "rm", f"k{n}").ok()
@@ -129,9 +130,9 @@ def killed_at_any_time_it_is_there_or_not(env):
         time.sleep(0.004 * n * n)
         p.signal(signal.SIGKILL)
         p.finish()
-        # What runs is one or the other; else it says what is to be done.
-        r = env.run("start", "k")
-        check(r.code == 0 or "restore" in r.err, r.err)
+        # What runs is one or the other; else it says what is to be done.  A monitor whose starter was killed may be
+        # about to undo what it did.
+        wait_for(lambda: "restore of 'k'" in (r := env.run("start", "k")).err or r.code == 0, what="it starts, or says why not")
         env.run("snapshot", "restore", "--force", "whole").ok()
         env.run("exec", "k", "test", "-s", "/data").ok()
     env.run("rm", "-f", "k").ok()
