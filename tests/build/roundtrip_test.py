@@ -40,7 +40,8 @@ class Podman:
 
     def __init__(self, env, dir):
         self.env = {**env.os_env, "TMPDIR": str(dir), "XDG_CONFIG_HOME": str(dir)}
-        self.argv = ["podman", "--root", dir / "root", "--runroot", dir / "run", "--tmpdir", dir / "tmp", "--cgroup-manager=cgroupfs", "--events-backend=none", "--storage-driver=overlay"]
+        # Its run root may have 50 characters; /run is the test's own.
+        self.argv = ["podman", "--root", dir / "root", "--runroot", "/run/rt", "--tmpdir", dir / "tmp", "--cgroup-manager=cgroupfs", "--events-backend=none", "--storage-driver=overlay"]
         self.dir = dir
 
     def call(self, *args):
