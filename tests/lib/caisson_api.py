@@ -22,7 +22,7 @@ OWNERS = (          # by path, which file calls it
 # What we say beyond the reference, by route: ours, or an older one's.
 OURS = {
     "GET /info": {"Isolations"},
-    "GET /containers/{}/json": {"Isolation"},
+    "GET /containers/{}/json": {"Isolation", "Accelerator"},
     "GET /system/df": {"Images.VirtualSize"},
     "GET /containers/json": {"HostConfig.Isolation"},
     "GET /images/json": {"VirtualSize", "ParentId"},
