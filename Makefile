@@ -60,7 +60,7 @@ check-quick: build
 check-asan:
 	@python3 tests/run.py --only-asan
 
-## make bench       against the peers that are installed, in one run (see bench/run.py --help; bench/images.py measures pulls, bench/api.py the Engine API, bench/instances.py living with instances, bench/vm.py VMs, bench/net.py the network)
+## make bench       against the peers that are installed, in one run (see bench/run.py --help; bench/images.py measures pulls, bench/api.py the Engine API, bench/instances.py living with instances, bench/vm.py VMs, bench/net.py the network, bench/compare.py what compare says beside independent tools)
 bench: deps-bench build
 	@python3 bench/run.py --build $(BUILD)
 

@@ -27,6 +27,7 @@ enum subject_kind { SUBJECT_HOST, SUBJECT_OURS, SUBJECT_PEER, SUBJECT_CRUN, SUBJ
 struct subject {
 	enum subject_kind kind;
 	bool off;	   /* nothing more is measured */
+	bool tried;	   /* it was not left out from the beginning */
 	bool command_off;  /* its command fails */
 	bool narrow;	   /* its intervals are */
 	const char *name;  /* of its instances */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * replica - does the same build give the same image?
+ * replica - does the same build give the same image, and has a clone an identity of its own?
  *
  * The build is that of this comparison, one layer on the image, made twice without a cache, more
  * than a second apart: what holds the time of its making differs.
@@ -97,8 +97,73 @@ static void twice(struct compare *c, enum report_subject s)
 		forget(c, s);
 }
 
+/* ---- clones ---- */
+
+/* "identity HOSTNAME RANDOM" of one that runs. */
+static int identity(struct compare *c, enum report_subject s, const char *name, struct sample *m,
+		    struct err *e)
+{
+	const char *words[] = {"exec", name, COMPARE_INSIDE, "identity", NULL};
+	struct strs v = subject_up(c, s);
+
+	subject_add(c, &v, words);
+	return compare_call(c, &v, m, e);
+}
+
+static bool differ(const char *a, const char *b)
+{
+	char host[2][128], random[2][64];
+
+	return sscanf(a, "identity %127s %63s", host[0], random[0]) == 2 &&
+	       sscanf(b, "identity %127s %63s", host[1], random[1]) == 2 &&
+	       !streq(host[0], host[1]) && !streq(random[0], random[1]);
+}
+
+static void clone_of(struct compare *c, enum report_subject s)
+{
+	const char *first = arena_printf(c->arena, "%s-o", c->subjects[s].name);
+	const char *second = arena_printf(c->arena, "%s-c", c->subjects[s].name);
+	const char *words[] = {"clone", "--name", second, first, NULL};
+	struct strs names = {(const char *[]){first, second, NULL}, 2};
+	struct sample a, b;
+	struct err e = ERR_INIT;
+	struct strs idle = subject_idle(c, s, first, &e), v = subject_up(c, s);
+	int r = compare_call(c, &idle, NULL, &e);
+
+	subject_add(c, &v, words);
+	if (r == 0)
+		r = compare_call(c, &v, NULL, &e);
+	if (r == 0)
+		r = identity(c, s, first, &a, &e);
+	if (r == 0)
+		r = identity(c, s, second, &b, &e);
+	if (r < 0)
+		report_missing(c->report, REPORT_CLONE, s, e.msg);
+	else
+		report_text(c->report, REPORT_CLONE, s,
+			    differ(a.out, b.out) ? "its own identity" : "the same identity");
+	v = subject_remove(c, s, &names);
+	compare_call(c, &v, NULL, NULL);
+}
+
+static void clone_all(struct compare *c)
+{
+	for (unsigned int s = 0; s < REPORT_SUBJECT_MAX_ && !compare_interrupted(); s++) {
+		if (c->subjects[s].off)
+			continue;
+		if (s == REPORT_CONTAINER || s == REPORT_ROOTLESS || s == REPORT_VM)
+			clone_of(c, (enum report_subject)s);
+		else
+			report_missing(c->report, REPORT_CLONE, (enum report_subject)s,
+				       s == REPORT_COLD	 ? "once it has booted it is as vm"
+				       : s == REPORT_POD ? "instances in a machine have no clones"
+							 : "it has no command that clones");
+	}
+}
+
 void replica_all(struct compare *c)
 {
+	clone_all(c);
 	compare_progress(c, "building twice");
 	for (unsigned int s = 0; s < REPORT_SUBJECT_MAX_ && !compare_interrupted(); s++) {
 		if (c->subjects[s].off)

@@ -96,7 +96,8 @@ enum report_unit {
 	X(DEVICES, "devices", REPORT_COUNT, "devices", "nodes in /dev inside")                     \
 	X(STOPPED, "attempts_stopped", REPORT_COUNT, "tries stopped",                              \
 	  "of the attempts below, those that did not get to the host's kernel")                    \
-	X(DIGEST, "build_twice", REPORT_TEXT, "built twice", "the same image, built two times")
+	X(DIGEST, "build_twice", REPORT_TEXT, "built twice", "the same image, built two times")    \
+	X(CLONE, "clone", REPORT_TEXT, "a clone has", "host name and random numbers of its own")
 
 enum report_row {
 #define X(id, key, unit, label, what) REPORT_##id,

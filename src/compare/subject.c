@@ -91,6 +91,7 @@ void subject_init(struct compare *c)
 		u->env = c->env;
 		u->trace = c->trace;
 		u->off = !c->report->who[s].listed || why;
+		u->tried = !u->off;
 		if (c->report->who[s].listed && why)
 			report_absent(c->report, (enum report_subject)s, why);
 		switch ((enum report_subject)s) {
@@ -247,11 +248,11 @@ static int prepare(struct compare *c, enum report_subject s, struct err *e)
 	case REPORT_SUBJECT_MAX_:
 		return 0;
 	case REPORT_ROOTLESS:
-		r = geteuid() == 0 ? archive(c, e) : 0;
-		if (r == 0)
-			r = rootless(c, e);
 		subject_add(c, &u->flags, container);
-		return r;
+		if (geteuid() != 0)
+			return 0;
+		r = archive(c, e);
+		return r < 0 ? r : rootless(c, e);
 	case REPORT_CONTAINER:
 		subject_add(c, &u->flags, container);
 		return 0;

@@ -7,6 +7,7 @@
  *	caisson-workload DIR		what follows, with files below DIR
  *	caisson-workload idle		does nothing until it is ended
  *	caisson-workload true		ends
+ *	caisson-workload identity	says its host name and a random number
  *	caisson-workload sleep MSEC	known: for those who check what compare reports
  *	caisson-workload hold BYTES MSEC
  *	caisson-workload qemu [once]	as process 1 of a bare machine, commands from its console
@@ -172,8 +173,6 @@ static bool question(const char *line)
 		kernel();
 	} else if (strcmp(line, "wall\n") == 0) {
 		wall();
-	} else if (strcmp(line, "identity\n") == 0) {
-		identity();
 	} else if (strcmp(line, "belief\n") == 0) {
 		printf("belief %" PRIu64 " %" PRIu64 "\n", field("/proc/meminfo", "MemTotal:", 10),
 		       field("/proc/meminfo", "MemAvailable:", 10));
@@ -273,6 +272,10 @@ int main(int argc, char **argv)
 		return bare(argc > 2 && strcmp(argv[2], "once") == 0, began);
 	if (argc == 2 && strcmp(argv[1], "true") == 0)
 		return 0;
+	if (argc == 2 && strcmp(argv[1], "identity") == 0) {
+		identity();
+		return 0;
+	}
 	if (argc == 2 && strcmp(argv[1], "idle") == 0)
 		for (;;)
 			pause();

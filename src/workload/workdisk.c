@@ -36,7 +36,8 @@ int workdisk_open(const char *dir)
 int workdisk_write(uint64_t bytes)
 {
 	static char piece[PIECE];
-	int fd = openat(ours, "big", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), r = 0;
+	/* Over what is there: how long a truncation takes depends on what was written before. */
+	int fd = openat(ours, "big", O_WRONLY | O_CREAT | O_CLOEXEC, 0600), r = 0;
 
 	if (fd < 0)
 		return -errno;
@@ -48,6 +49,8 @@ int workdisk_write(uint64_t bytes)
 		if (n != (ssize_t)sizeof(piece))
 			r = n < 0 ? -errno : -ENOSPC;
 	}
+	if (r == 0 && ftruncate(fd, (off_t)bytes) < 0)
+		r = -errno;
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
 	close(fd);

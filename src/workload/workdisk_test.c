@@ -15,7 +15,7 @@ TEST(files_come_and_go)
 	CHECK_INT(workdisk_write(300000), 0);
 	CHECK_INT(workdisk_read(1000000), 0);
 	CHECK_INT(workdisk_random_read(100), 0);
-	CHECK_INT(workdisk_random_write(3), 0);
+	CHECK_INT(workdisk_random_write(200), 0);
 	CHECK_INT(workdisk_read(1), -EIO); /* the writes were there */
 	CHECK_INT(workdisk_names(17), 0);
 	CHECK_INT(workdisk_write(0), 0);

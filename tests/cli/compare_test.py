@@ -55,6 +55,7 @@ def a_container_beside_the_host(env):
     check(len(curve) == 5 and curve == sorted(curve), f"density: {doc['density']}")
     same((r["density"]["container"]["text"], doc["density"]["curves"]["container"]["ended"]), ("5 or more", "no more were to be tried"), "density")
     same(r["build_twice"]["container"]["text"], "same digest", "two builds")
+    same(r["clone"]["container"]["text"], "its own identity", "a clone")
     same(r["transfer"]["container"]["n"], 3, "transfers")
     check(doc["noise"]["loop"]["n"] >= 8 and 0 <= doc["noise"]["busy"] <= 1, f"noise: {doc['noise']}")
     check(f"run --rm --name" in next(s for s in doc["subjects"] if s["name"] == "container")["command"], "no command line")
@@ -81,33 +82,6 @@ def known_workloads_are_what_is_reported(env):
     for who in ("host", "container"):
         peak = samples(doc, "memory_command_pss", who)[0]
         check(64 * MIB < peak < 80 * MIB, f"{who}: dd with a buffer of 64 MiB holds {peak}")
-
-
-@test(needs="root,qemu,kernel", timeout=300)
-def everything_there_is(env):
-    doc = env.run("compare", "-n", "1", "--skip", "rootless", "--max-time", "120s", "--density", "600m", "--density-most", "2", "--format", "json", T,
-                  timeout=290).ok().json()
-    r = rows(doc)
-    for who in ("vm", "vm-cold", "pod", "qemu"):
-        check(r["first_output"][who].get("n") == 1, f"{who} did not run: {r['first_output'][who]}")
-        same(r["kernel_is"][who]["text"], "its own", f"kernel of {who}")
-        check(r["accelerator"][who]["text"] in ("kvm", "tcg"), f"accelerator of {who}")
-        check(r["memory_believed"][who]["median"] < 300 * MIB, f"what {who} believes")
-        check(r["memory_pss"][who]["median"] > 30 * MIB, f"memory of {who}")
-        check(r["first_instruction"][who]["median"] > r["first_instruction"]["container"]["median"] / 2, f"first instruction of {who}")
-    for who in ("vm", "pod"):
-        check(r["cpu"][who]["median"] > 0 and r["http_rate"][who]["median"] > 0, f"work of {who}")
-        check(50 * MIB < r["memory_loaded_pss"][who]["median"] - r["memory_pss"][who]["median"] < 90 * MIB, f"64 MiB of {who}")
-    same(r["kernel"]["vm"]["text"], r["kernel"]["qemu"]["text"], "kernel of both machines")
-    check(r["kernel"]["vm"]["text"] != r["kernel"]["host"]["text"], "the VM has the host's kernel")
-    check(doc["accelerator_reason"].split(",")[0] in ("kvm", "tcg"), "why it runs as it does")
-    same((r["file_write"]["qemu"]["not_measured"], r["http_rate"]["qemu"]["not_measured"]),
-         ("plain QEMU has no disk: its root is in memory", "plain QEMU publishes no ports"), "what plain QEMU lacks")
-    same(r["attempts_stopped"]["vm"]["median"], float(len(doc["attempts"])), "attempts that the VM stopped")
-    same({a["key"]: a["qemu"] for a in doc["attempts"]}["module"], "its own kernel", "a kernel of one's own takes the blow")
-    check(len(doc["density"]["curves"]["container"]["samples"]) == 2, f"density: {doc['density']}")
-    check("phase_boot" in r and r["phase_boot"]["vm-cold"]["n"] == 1, "phases of a boot")
-    same((env.run("ps", "-aq").out, list(env.root.glob("compare-*"))), ("", []), "left behind")
 
 
 @test(needs="root", timeout=120)
