@@ -282,9 +282,10 @@ static void measure_all(struct compare *c)
 	if (!interrupted)
 		replica_all(c);
 	if (!interrupted)
-		imagepull_all(c);
-	if (!interrupted)
 		density_all(c);
+	/* The last: other engines forget the image for it. */
+	if (!interrupted)
+		imagepull_all(c);
 	noise_end(c);
 }
 

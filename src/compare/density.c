@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define SETTLE_MSEC 50
-#define RESERVE_NS  2000000000 /* of the whole time, for what is removed at last */
+#define RESERVE_NS  5000000000 /* of the whole time, for what comes after */
 
 struct crowd {
 	struct strs names;

@@ -95,7 +95,12 @@ static void once(struct compare *c, enum report_subject s, const char *name)
 	struct strs v = pull(c, s, name);
 	struct err e = ERR_INIT;
 	struct sample m;
-	int r = sample_run(v.v, c->subjects[s].env, COMPARE_START_NS, &m, &e);
+	int r;
+
+	/* Under the name it was loaded by it would be here already. */
+	if (c->subjects[s].kind == SUBJECT_PEER)
+		forget(c, s, c->subjects[s].image);
+	r = sample_run(v.v, c->subjects[s].env, COMPARE_START_NS, &m, &e);
 
 	if (r == 0 && m.code) {
 		compare_complain(&m, &e);

@@ -192,15 +192,16 @@ int peer_family(struct compare *c, enum report_subject s, struct family *out, st
 	auto_free char *ids = NULL;
 	auto_free char *pids = NULL;
 	char *save = NULL;
+	size_t n = 0;
 	int r = 0;
 
 	subject_add(c, &v, list);
 	subject_add(c, &w, inspect);
 	ids = talk(c, &v);
 	for (char *id = ids ? strtok_r(ids, "\n", &save) : NULL; id;
-	     id = strtok_r(NULL, "\n", &save))
+	     id = strtok_r(NULL, "\n", &save), n++)
 		arena_strs_add(c->arena, &w, arena_dup(c->arena, id));
-	pids = w.n > v.n - 1 ? talk(c, &w) : NULL;
+	pids = n ? talk(c, &w) : NULL;
 	if (!pids)
 		return err_set(e, ERR_NOT_FOUND, "docker does not say which processes are its");
 	for (char *p = strtok_r(pids, "\n", &save); p && r == 0; p = strtok_r(NULL, "\n", &save)) {

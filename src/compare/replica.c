@@ -47,12 +47,14 @@ static int build(struct compare *c, enum report_subject s, char *id, struct err 
 	return *id ? 0 : err_set(e, ERR_SYSTEM, "build does not say what it made");
 }
 
-static void forget(struct compare *c, enum report_subject s)
+/* Both: of two that differ the first has lost its name. */
+static void forget(struct compare *c, enum report_subject s, const char *first, const char *second)
 {
-	const char *words[] = {"rmi", arena_printf(c->arena, "%s-again", c->image), NULL};
+	const char *ours[] = {"rmi", arena_printf(c->arena, "%s-again", c->image), NULL};
+	const char *theirs[] = {"rmi", "-f", first, *second ? second : NULL, NULL};
 	struct strs v = subject_up(c, s);
 
-	subject_add(c, &v, words);
+	subject_add(c, &v, c->subjects[s].kind == SUBJECT_OURS ? ours : theirs);
 	compare_call(c, &v, NULL, NULL);
 }
 
@@ -94,7 +96,7 @@ static void twice(struct compare *c, enum report_subject s)
 		report_text(c->report, REPORT_DIGEST, s,
 			    streq(first, second) ? "same digest" : "another digest");
 	if (*first)
-		forget(c, s);
+		forget(c, s, first, second);
 }
 
 /* ---- clones ---- */
