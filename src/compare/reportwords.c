@@ -26,8 +26,14 @@ static void subject(struct buf *b, enum report_subject s)
 	buf_printf(b, "%c%s", *w >= 'a' && *w <= 'z' ? *w - 'a' + 'A' : *w, w + 1);
 }
 
+/* Of fewer than four each, two samples of one and the same thing lie apart by chance in one case of
+ * ten or more; of four, in one of 35. */
+#define ENOUGH 4
+
 static bool apart(const struct stats *x, const struct stats *y)
 {
+	if (x->n < ENOUGH || y->n < ENOUGH)
+		return false;
 	return x->low > y->high || y->low > x->high;
 }
 
