@@ -475,8 +475,9 @@ def cgroup_trees():
 class World:
     """The outer process: cgroups and a directory, made before and removed after the inner one."""
     def __init__(self):
-        # Not mkdtemp(): podman takes no name in which a part begins with one of its underscores.
-        self.dir = os.path.join(os.environ.get("CAISSON_TEST_TMP", "/var/tmp"), f"caisson-test-{os.urandom(8).hex()}")
+        # Not mkdtemp(): podman takes no name in which a part begins with one of its underscores, nor a run root of over 50
+        # characters.
+        self.dir = os.path.join(os.environ.get("CAISSON_TEST_TMP", "/var/tmp"), f"caisson-test-{os.urandom(4).hex()}")
         os.mkdir(self.dir, 0o700)
         self.leaves, self.cgs = [], []
         try:
