@@ -17,7 +17,7 @@ struct figure_scale figure_scale(enum report_unit unit, double v)
 	if (unit == REPORT_COUNT)
 		return (struct figure_scale){1, ""};
 	if (unit == REPORT_HZ)
-		return (struct figure_scale){1, "/s"};
+		return v < 1e4 ? (struct figure_scale){1, "/s"} : (struct figure_scale){1e3, "k/s"};
 	while (s->by > 1 && v < s->by)
 		s++;
 	return *s;
@@ -53,4 +53,18 @@ void figure_interval(struct buf *out, enum report_unit unit, const struct stats 
 	buf_puts(out, to);
 	figure_digits(out, s->high / u.by);
 	buf_puts(out, "]");
+}
+
+void figure_within(struct buf *out, enum report_unit unit, const struct stats *s, size_t room)
+{
+	size_t start = out->len;
+	double down = s->median - s->low, up = s->high - s->median;
+
+	figure_interval(out, unit, s, "-");
+	if (out->len - start <= room || s->median <= 0)
+		return;
+	out->len = start;
+	figure_put(out, unit, s->median);
+	up = (down > up ? down : up) / s->median * 100;
+	buf_printf(out, " +-%.*f %%", up < 0.95, up);
 }

@@ -5,6 +5,8 @@
 
 #include "compare/report.h"
 
+#include <stddef.h>
+
 struct buf;
 struct stats;
 
@@ -21,5 +23,7 @@ void figure_digits(struct buf *out, double v);
 void figure_put(struct buf *out, enum report_unit unit, double v);
 /* The median, and the interval that holds it when it is one: "12.8 ms [12.4-13.1]", to for '-'. */
 void figure_interval(struct buf *out, enum report_unit unit, const struct stats *s, const char *to);
+/* The same where it fits into room bytes, else how far its farther end is: "14.6 GiB/s +-22 %". */
+void figure_within(struct buf *out, enum report_unit unit, const struct stats *s, size_t room);
 
 #endif

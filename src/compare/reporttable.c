@@ -47,7 +47,7 @@ static void print_cell(const struct report_line *row, const struct report_cell *
 		buf_printf(out, "n/a [%zu]", note_of(notes, c->why));
 		return;
 	}
-	figure_interval(out, row->unit, &s, "-");
+	figure_within(out, row->unit, &s, COLUMN - 1);
 }
 
 static void print_p95(const struct report_line *row, const struct report_cell *c, struct buf *out)
@@ -254,7 +254,7 @@ static void below(const struct report *r, const struct notes *notes, struct buf 
 	buf_printf(
 	    out,
 	    "median [interval that holds it with 95 %%, by bootstrap; fewer than 6: smallest to "
-	    "largest] of n; at most %" PRIu64
+	    "largest; +- where that is too wide a text: its farther end] of n; at most %" PRIu64
 	    " interleaved rounds in random order after one that does not count\n",
 	    r->rounds);
 	if (r->budget_bytes) {
