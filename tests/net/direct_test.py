@@ -121,9 +121,11 @@ def containers_on_a_macvlan_are_on_the_wire(env):
         r = env.run("run", "--rm", "--network", "mine", T, "sh", "-c", "cat /sys/class/net/eth0/mtu; timeout 1 wget -q -O- http://192.168.78.2/")
         same((r.code != 0, r.out), (True, "1400\n"), "a neighbour of a private network")
         env.run("rm", "-f", "c").ok()
-        env.run("network", "rm", "lan", "mine", "red").ok()
-        # It has the device for itself.
-        env.run("network", "create", "-d", "macvlan", "-o", "parent=lan0", "-o", "macvlan_mode=passthru", "--subnet", "192.168.77.0/24", "--gateway", "192.168.77.254", "whole").ok()
+        for n in ("lan", "mine", "red"):  # --rm goes on for a moment behind the command
+            wait_for(lambda: env.run("network", "rm", n).code == 0, what=f"network {n} is left")
+        # It has the device for itself, once the kernel has ended the namespaces of those before, cards and all.
+        wait_for(lambda: env.run("network", "create", "-d", "macvlan", "-o", "parent=lan0", "-o", "macvlan_mode=passthru", "--subnet", "192.168.77.0/24",
+                                 "--gateway", "192.168.77.254", "whole").code == 0, what="a device without other cards", every=0.2)
         env.run("run", "-d", "--name", "p", "--network", "whole", T, "sleep", "1000").ok()
         same(get(env, "p", "http://192.168.77.254/"), "::ffff:192.168.77.2\n", "passthru")
         env.run("run", "--rm", "--network", "whole", T, "true").error(125, "lan0", "takes no (more)")
